@@ -1,0 +1,17 @@
+//! Conditions: text, syntax, types and evaluation.
+
+mod ast;
+mod check;
+mod constants;
+mod eval;
+mod functions;
+pub(crate) mod parse;
+mod print;
+
+pub use ast::{BinaryOp, Expr, TargetQuestion, UnaryOp, Word, WordGroup};
+pub use check::{Expected, Problem, Scope, Signature, check};
+pub use constants::{LANGUAGE_CONSTANTS, language_constant};
+pub use eval::{Moment, Observer, Operand as OperandValue, Truth, evaluate, truth};
+pub use functions::{Function, Gives, Operand, Subject};
+pub use parse::{Node, Syntax, SyntaxError, parse};
+pub use print::print;

@@ -1,0 +1,412 @@
+//! The specification as data. Every value that a report may name carries its place.
+
+use crate::arch::{Arch, DataModel};
+use crate::errno::Errno;
+use crate::expr::Expr;
+use crate::finding::{SourceFile, SourcePlace};
+use crate::place::{At, Place};
+use crate::types::{IntType, Type};
+use crate::version::{Release, Span};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A whole specification.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spec {
+    /// The files it was read from, by [`FileId`](crate::place::FileId).
+    pub files: Vec<SourceFile>,
+    /// System calls by name.
+    pub syscalls: BTreeMap<String, Syscall>,
+    /// Flag sets and enumerations by name.
+    pub sets: BTreeMap<String, Set>,
+    /// Structs and unions by name.
+    pub structs: BTreeMap<String, Struct>,
+    /// Resources by full name.
+    pub resources: BTreeMap<String, Resource>,
+}
+
+impl Spec {
+    /// A place as reports show it.
+    pub fn place(&self, at: Place) -> SourcePlace {
+        match self.files.get(at.file.0 as usize) {
+            Some(file) => file.place(at),
+            None => SourcePlace { file: "?".to_owned(), line: at.line, column: at.column, text: None },
+        }
+    }
+
+    /// The member of any set that has this name.
+    pub fn constant(&self, name: &str) -> Option<(&Set, &Member)> {
+        self.sets.values().find_map(|set| set.members.iter().find(|m| m.name.value == name).map(|member| (set, member)))
+    }
+}
+
+/// One system call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Syscall {
+    /// The kernel's name.
+    pub name: At<String>,
+    /// What it does, one line.
+    pub summary: String,
+    /// Releases that have it.
+    pub span: Span,
+    /// Its man page, `pipe2(2)`.
+    pub man: Option<String>,
+    /// Names for selection.
+    pub groups: Vec<String>,
+    /// Numbers by port name or `generic`.
+    pub nr: BTreeMap<String, At<u32>>,
+    /// The kernel's function behind `sys_`, where it has another name.
+    pub entry: Option<String>,
+    /// Kernel option without which the call answers ENOSYS.
+    pub config: Option<At<String>>,
+    /// Parameters in order.
+    pub params: Vec<Param>,
+    /// What every use of the call promises.
+    pub contract: Contract,
+    /// The parameter that selects a command.
+    pub select: Option<u8>,
+    /// What each command adds.
+    pub commands: Vec<Command>,
+}
+
+impl Syscall {
+    /// The number on a port, if the port has the call.
+    pub fn number(&self, arch: Arch) -> Option<&At<u32>> {
+        self.nr.get(arch.name()).or_else(|| if arch.uses_generic_table() { self.nr.get("generic") } else { None })
+    }
+
+    /// The names of the parameters, in order.
+    pub fn param_names(&self) -> Vec<&str> {
+        self.params.iter().map(|param| param.name.value.as_str()).collect()
+    }
+}
+
+/// What success and failure mean.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contract {
+    /// Type of the result; commands may leave it to the common part.
+    pub returns: Option<At<Type>>,
+    /// When the call may sleep.
+    pub blocks: Option<At<Expr>>,
+    /// Conditions after success.
+    pub ensures: Vec<Ensure>,
+    /// What success changes.
+    pub effects: Vec<EffectRule>,
+    /// Error rules, in the order of the file.
+    pub errors: Vec<ErrorRule>,
+}
+
+/// A parameter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Param {
+    /// The kernel's name.
+    pub name: At<String>,
+    /// The exact C type.
+    pub c: At<String>,
+    /// Its type.
+    pub ty: At<Type>,
+    /// What an undefined bit or value does.
+    pub unknown: Option<At<Unknown>>,
+    /// Where the unknown-bit rule applies only sometimes.
+    pub unknown_when: Option<At<Expr>>,
+    /// Pointers: when the kernel touches the memory.
+    pub used: Option<At<Expr>>,
+    /// Paths: the parameter with the starting directory.
+    pub base: Option<u8>,
+    /// Paths: when a symbolic link at the end is followed.
+    pub follow: Option<At<Expr>>,
+    /// Paths: when the empty path names `base`.
+    pub empty: Option<At<Expr>>,
+    /// Paths: when the last component must exist.
+    pub must_exist: Option<At<Expr>>,
+    /// Paths: when `base` is the root that the walk cannot leave.
+    pub scoped: Option<At<Expr>>,
+}
+
+/// What a kernel does with an undefined flag bit or enumeration value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Unknown {
+    /// It fails with this errno.
+    Rejected(Errno),
+    /// It has no effect.
+    Ignored,
+    /// It may get a meaning.
+    Reserved,
+}
+
+/// A command of a call that multiplexes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Command {
+    /// The selector's values that this block describes.
+    pub names: Vec<At<String>>,
+    /// Releases that have it.
+    pub span: Span,
+    /// The resource it is restricted to.
+    pub on: Option<At<Type>>,
+    /// Kernel option that it needs.
+    pub config: Option<At<String>>,
+    /// Parameters as this command sees them, by position.
+    pub params: Vec<(u8, Param)>,
+    /// What it adds.
+    pub contract: Contract,
+}
+
+/// A condition that holds after success.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ensure {
+    /// The condition.
+    pub that: At<Expr>,
+    /// Only then.
+    pub when: Option<At<Expr>>,
+    /// Releases that promise it.
+    pub span: Span,
+    /// What the condition does not say itself.
+    pub because: Option<String>,
+}
+
+/// One error rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorRule {
+    /// The errno.
+    pub errno: At<Errno>,
+    /// `when`: true; `may`: false.
+    pub duty: bool,
+    /// The condition.
+    pub condition: At<Expr>,
+    /// What the condition does not say itself.
+    pub because: Option<String>,
+    /// Where the error comes from.
+    pub origin: Origin,
+    /// Releases that have the rule.
+    pub span: Span,
+    /// Errnos that this one precedes.
+    pub before: Vec<Errno>,
+}
+
+macro_rules! origins {
+    ($($variant:ident $name:literal $doc:literal,)*) => {
+        /// Where an error comes from.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        pub enum Origin { $(#[doc = $doc] $variant,)* }
+
+        impl Origin {
+            /// Every origin.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// How it is written.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),* }
+            }
+        }
+    };
+}
+
+origins! {
+    Args "args" "The arguments alone.",
+    State "state" "The state of a descriptor or of the process.",
+    Filesystem "filesystem" "Names, files and what the file system permits.",
+    Lsm "lsm" "A security module.",
+    Limits "limits" "A resource limit.",
+    Memory "memory" "Memory pressure.",
+    Signal "signal" "A signal's arrival.",
+    Config "config" "How the kernel was built or tuned.",
+    Arch "arch" "The port.",
+}
+
+/// A flag set or an enumeration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Set {
+    /// Its name.
+    pub name: At<String>,
+    /// What its members may be combined to.
+    pub kind: SetKind,
+    /// The UAPI header that defines the members.
+    pub header: Option<At<String>>,
+    /// Prefixes of the constants that belong to it.
+    pub prefix: Vec<String>,
+    /// Sets whose members are members here too.
+    pub includes: Vec<At<String>>,
+    /// Its own members.
+    pub members: Vec<Member>,
+}
+
+/// What the members of a set may be combined to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SetKind {
+    /// Any OR of members.
+    Flags,
+    /// Exactly one member.
+    Enum,
+    /// Flags some of which are fields of several bits.
+    Bits,
+}
+
+impl SetKind {
+    /// How it is written.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Flags => "flags",
+            Self::Enum => "enum",
+            Self::Bits => "bits",
+        }
+    }
+}
+
+/// A constant of a set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// The name in the kernel's headers.
+    pub name: At<String>,
+    /// Its value on most ports.
+    pub value: At<Expr>,
+    /// Its value on the others.
+    pub arch: BTreeMap<Arch, At<Expr>>,
+    /// Releases that have it.
+    pub span: Span,
+    /// A mask or alias over other members.
+    pub mask: bool,
+    /// Not in the UAPI headers.
+    pub internal: bool,
+}
+
+/// A number that may differ by data model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PerModel {
+    /// With 64-bit longs.
+    pub lp64: u32,
+    /// With 32-bit longs.
+    pub ilp32: u32,
+}
+
+impl PerModel {
+    /// The number for a data model.
+    pub const fn on(self, model: DataModel) -> u32 {
+        match model {
+            DataModel::Lp64 => self.lp64,
+            DataModel::Ilp32 => self.ilp32,
+        }
+    }
+}
+
+/// A struct or union.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Struct {
+    /// Its name in specs.
+    pub name: At<String>,
+    /// Whether its fields overlap.
+    pub union: bool,
+    /// The UAPI header that defines it.
+    pub header: Option<At<String>>,
+    /// Its tag in the header.
+    pub c: String,
+    /// Its tag in BTF; `None` when the kernel has no such type.
+    pub btf: Option<String>,
+    /// Bytes.
+    pub size: At<PerModel>,
+    /// Alignment in bytes.
+    pub align: At<PerModel>,
+    /// Fields by offset.
+    pub fields: Vec<Field>,
+    /// Published sizes of an extensible struct and their first release.
+    pub versions: Vec<(u32, Release)>,
+}
+
+/// A field of a struct.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Field {
+    /// Its name.
+    pub name: At<String>,
+    /// Its type.
+    pub ty: At<Type>,
+    /// Bytes from the start.
+    pub offset: At<PerModel>,
+    /// The C type, where it is compared.
+    pub c: Option<At<String>>,
+    /// What an undefined bit does.
+    pub unknown: Option<At<Unknown>>,
+    /// Releases that have it.
+    pub span: Span,
+}
+
+/// A kind of thing that system calls hand out and take.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resource {
+    /// Full name, `fd[pipe]`.
+    pub name: At<String>,
+    /// The more general resource.
+    pub parent: Option<String>,
+    /// How it is passed.
+    pub base: Option<IntType>,
+    /// For descriptors, what they refer to.
+    pub kind: Option<crate::expr::Word>,
+    /// Values that are no resource but have a meaning.
+    pub special: BTreeMap<String, i128>,
+}
+
+/// An effect with its condition.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EffectRule {
+    /// What changes.
+    pub effect: Effect,
+    /// Only then.
+    pub when: Option<At<Expr>>,
+    /// Errnos with which it may have happened too, wholly or in part.
+    pub on: Vec<Errno>,
+    /// Releases that do it.
+    pub span: Span,
+    /// Where it was written.
+    pub at: Place,
+}
+
+/// What success changes. The keys of each are documented in LANGUAGE.md, section 11.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "fields are the keys of the language reference")]
+pub enum Effect {
+    Opens { fd: Expr, kind: Option<Expr>, file: Option<u8>, access: Option<Expr>, flags: Option<Expr>, cloexec: Option<Expr> },
+    Closes { fd: Option<Expr>, first: Option<Expr>, last: Option<Expr> },
+    Duplicates { fd: Expr, to: Expr, cloexec: Option<Expr> },
+    SetsCloexec { fd: Option<Expr>, first: Option<Expr>, last: Option<Expr>, to: Expr },
+    SetsStatus { fd: Expr, to: Expr },
+    SetsOffset { fd: Expr, to: Option<Expr> },
+    SetsSize { file: Expr, to: Expr },
+    Queues { fd: Expr, by: Expr },
+    Drains { fd: Expr, by: Expr },
+    SetsSeals { fd: Expr, to: Expr },
+    Writes { to: Expr, bytes: Option<Expr> },
+    Creates { path: u8, kind: Expr, permissions: Option<Expr> },
+    Links { from: Expr, to: u8 },
+    Removes { path: u8 },
+    Renames { from: u8, to: u8, exchange: Option<Expr> },
+    SetsCwd { path: Expr },
+    SetsUmask { to: Expr },
+    SetsLimit { resource: Expr, soft: Expr, hard: Expr },
+    SetsSigmask { to: Expr },
+    SetsNice { to: Expr },
+    Maps { addr: Expr, len: Expr, prot: Option<Expr>, flags: Option<Expr>, fd: Option<Expr> },
+    Unmaps { addr: Expr, len: Expr },
+    Protects { addr: Expr, len: Expr, prot: Expr },
+    Changes { what: Changed },
+}
+
+macro_rules! changed {
+    ($($variant:ident $name:literal,)*) => {
+        /// Something that changes and that the tools do not model.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        pub enum Changed { $(#[doc = concat!("`", $name, "`")] $variant,)* }
+
+        impl Changed {
+            /// Every word.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// How it is written.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),* }
+            }
+        }
+    };
+}
+
+changed! {
+    Timer "timer", Epoll "epoll", Times "times", Priority "priority", Contents "contents", Locks "locks", Owner "owner",
+    Leases "leases", Advice "advice", Signals "signals",
+}
