@@ -1,0 +1,190 @@
+//! The calls that no executor may make, because they reach beyond the sandbox or out of it.
+//!
+//! The filter answers with [`DENIED_ERRNO`], which no kernel uses: a refusal can never be taken for the kernel's
+//! own answer. What is in [`DENIED`] is not testable here, whatever a spec says of it.
+
+use libc::{c_long, sock_filter};
+
+/// What a denied call returns, negated.
+pub const DENIED_ERRNO: i32 = 4090;
+
+/// A call that the filter refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Denied {
+    /// The kernel's name for it.
+    pub name: &'static str,
+    /// Its number on this machine.
+    pub nr: u32,
+    /// Why it is refused.
+    pub because: &'static str,
+}
+
+macro_rules! denied {
+    ($($because:literal: $($name:ident = $nr:expr),+ $(,)?;)+) => {
+        &[$($(Denied { name: stringify!($name), nr: ($nr) as c_long as u32, because: $because },)+)+]
+    };
+}
+
+/// Every denied call that all ports have, each with its reason.
+const COMMON: &[Denied] = denied! {
+    "stops or replaces the running kernel":
+        reboot = libc::SYS_reboot, kexec_load = libc::SYS_kexec_load, kexec_file_load = libc::SYS_kexec_file_load;
+    "changes the code of the running kernel":
+        init_module = libc::SYS_init_module, finit_module = libc::SYS_finit_module,
+        delete_module = libc::SYS_delete_module, bpf = libc::SYS_bpf;
+    "sets the host's clock":
+        settimeofday = libc::SYS_settimeofday, clock_settime = libc::SYS_clock_settime,
+        clock_adjtime = libc::SYS_clock_adjtime, adjtimex = libc::SYS_adjtimex;
+    "concerns the host's swap, quotas, accounting, log or console":
+        swapon = libc::SYS_swapon, swapoff = libc::SYS_swapoff, quotactl = libc::SYS_quotactl,
+        quotactl_fd = libc::SYS_quotactl_fd, acct = libc::SYS_acct, syslog = libc::SYS_syslog,
+        vhangup = libc::SYS_vhangup;
+    "flushes every file system of the host":
+        sync = libc::SYS_sync;
+    "renames the sandbox":
+        sethostname = libc::SYS_sethostname, setdomainname = libc::SYS_setdomainname;
+    "changes what is mounted":
+        mount = libc::SYS_mount, umount2 = libc::SYS_umount2, pivot_root = libc::SYS_pivot_root,
+        open_tree = libc::SYS_open_tree, open_tree_attr = 467, move_mount = libc::SYS_move_mount,
+        fsopen = libc::SYS_fsopen, fsconfig = libc::SYS_fsconfig, fsmount = libc::SYS_fsmount,
+        fspick = libc::SYS_fspick, mount_setattr = libc::SYS_mount_setattr;
+    "enters or makes namespaces":
+        unshare = libc::SYS_unshare, setns = libc::SYS_setns;
+    "reaches into other processes":
+        ptrace = libc::SYS_ptrace, process_vm_readv = libc::SYS_process_vm_readv,
+        process_vm_writev = libc::SYS_process_vm_writev, pidfd_getfd = libc::SYS_pidfd_getfd;
+    "watches the whole machine":
+        perf_event_open = libc::SYS_perf_event_open;
+    "keyrings outlive the sandbox":
+        add_key = libc::SYS_add_key, request_key = libc::SYS_request_key, keyctl = libc::SYS_keyctl;
+    "faults or runs calls behind the executor's back":
+        userfaultfd = libc::SYS_userfaultfd, io_uring_setup = libc::SYS_io_uring_setup,
+        io_uring_enter = libc::SYS_io_uring_enter, io_uring_register = libc::SYS_io_uring_register;
+    "makes a second process or replaces the executor":
+        clone = libc::SYS_clone, clone3 = libc::SYS_clone3, execve = libc::SYS_execve, execveat = libc::SYS_execveat;
+};
+
+#[cfg(target_arch = "x86_64")]
+const PORT: &[Denied] = denied! {
+    "makes a second process or replaces the executor":
+        fork = libc::SYS_fork, vfork = libc::SYS_vfork;
+    "gives access to the machine's ports":
+        iopl = libc::SYS_iopl, ioperm = libc::SYS_ioperm;
+};
+
+#[cfg(not(target_arch = "x86_64"))]
+const PORT: &[Denied] = &[];
+
+/// Every denied call of this machine, each with its reason.
+pub const DENIED: [&[Denied]; 2] = [COMMON, PORT];
+
+/// The entry for call number `nr`, if it is denied.
+pub fn denied(nr: u32) -> Option<&'static Denied> {
+    DENIED.into_iter().flatten().find(|denied| denied.nr == nr)
+}
+
+#[cfg(target_arch = "x86_64")]
+const AUDIT_ARCH: u32 = 0xc000_003e;
+#[cfg(target_arch = "aarch64")]
+const AUDIT_ARCH: u32 = 0xc000_00b7;
+
+/// The deny-list as the kernel takes it. Calls of another ABI (32-bit, x32) are denied as a whole: their numbers
+/// mean other calls.
+pub(super) fn filter() -> Vec<sock_filter> {
+    let mut program = vec![bpf::load(bpf::ARCH), bpf::skip_if_equal(AUDIT_ARCH, 1), bpf::answer(DENIED_ERRNO as u32)];
+    program.push(bpf::load(bpf::NR));
+    if cfg!(target_arch = "x86_64") {
+        program.extend([bpf::skip_unless_at_least(0x4000_0000, 1), bpf::answer(DENIED_ERRNO as u32)]);
+    }
+    let all: Vec<u32> = DENIED.into_iter().flatten().map(|denied| denied.nr).collect();
+    for (index, nr) in all.iter().enumerate() {
+        // Past the comparisons that are left and past the "allow" behind them.
+        program.push(bpf::skip_if_equal(*nr, (all.len() - index) as u8));
+    }
+    program.extend([bpf::ALLOW, bpf::answer(DENIED_ERRNO as u32)]);
+    program
+}
+
+/// The few instructions of the classic packet filter language that seccomp needs.
+pub(super) mod bpf {
+    use libc::{BPF_ABS, BPF_ALU, BPF_AND, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W, sock_filter};
+
+    /// Offsets in `struct seccomp_data`.
+    pub(in crate::exec) const NR: u32 = 0;
+    pub(in crate::exec) const ARCH: u32 = 4;
+
+    /// Stands for "the end of this rule" until [`aim_at_end`] knows where that is.
+    const END: u8 = u8::MAX;
+
+    const fn instruction(code: u32, jt: u8, jf: u8, k: u32) -> sock_filter {
+        sock_filter { code: code as u16, jt, jf, k }
+    }
+
+    pub(in crate::exec) const ALLOW: sock_filter = instruction(BPF_RET | BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW);
+
+    /// The lower half of a register on a little-endian machine.
+    pub(in crate::exec) fn arg_low(arg: u8) -> u32 {
+        16 + 8 * u32::from(arg)
+    }
+
+    /// The upper half of a register on a little-endian machine.
+    pub(in crate::exec) fn arg_high(arg: u8) -> u32 {
+        arg_low(arg) + 4
+    }
+
+    pub(in crate::exec) fn load(offset: u32) -> sock_filter {
+        instruction(BPF_LD | BPF_W | BPF_ABS, 0, 0, offset)
+    }
+
+    pub(in crate::exec) fn and(mask: u32) -> sock_filter {
+        instruction(BPF_ALU | BPF_AND | BPF_K, 0, 0, mask)
+    }
+
+    pub(in crate::exec) fn skip_if_equal(value: u32, over: u8) -> sock_filter {
+        instruction(BPF_JMP | BPF_JEQ | BPF_K, over, 0, value)
+    }
+
+    pub(in crate::exec) fn skip_unless_at_least(value: u32, over: u8) -> sock_filter {
+        instruction(BPF_JMP | BPF_JGE | BPF_K, 0, over, value)
+    }
+
+    pub(in crate::exec) fn skip_unless_equal(value: u32) -> sock_filter {
+        instruction(BPF_JMP | BPF_JEQ | BPF_K, 0, END, value)
+    }
+
+    /// Answers with an errno, or with zero, without making the call.
+    pub(in crate::exec) fn answer(errno: u32) -> sock_filter {
+        instruction(BPF_RET | BPF_K, 0, 0, libc::SECCOMP_RET_ERRNO | errno)
+    }
+
+    /// Gives the open jumps of `rule` their distance to its end.
+    pub(in crate::exec) fn aim_at_end(rule: &mut [sock_filter]) {
+        let len = rule.len();
+        for (index, instruction) in rule.iter_mut().enumerate() {
+            if instruction.jf == END {
+                instruction.jf = (len - index - 1) as u8;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_call_is_listed_twice_and_the_jumps_fit() {
+        let mut all: Vec<u32> = DENIED.into_iter().flatten().map(|denied| denied.nr).collect();
+        assert!(all.len() < usize::from(u8::MAX));
+        all.sort_unstable();
+        let count = all.len();
+        all.dedup();
+        assert_eq!(all.len(), count);
+    }
+
+    #[test]
+    fn calls_are_found_by_number() {
+        assert_eq!(denied(libc::SYS_reboot as u32).map(|denied| denied.name), Some("reboot"));
+        assert_eq!(denied(libc::SYS_read as u32), None);
+    }
+}

@@ -1,0 +1,65 @@
+//! The one place that enters the kernel with numbers nobody has checked.
+#![expect(unsafe_code, reason = "the raw system call instruction")]
+
+use std::arch::asm;
+
+/// Makes system call `nr` with all six registers as given and returns what the kernel returned.
+///
+/// Nothing but registers is used: no errno, no thread-local storage, no memory of the caller.
+///
+/// # Safety
+/// The call may do anything to this process. The caller must either know that this very call is harmless
+/// or be the executor, which holds nothing that matters outside shared memory.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+pub(super) unsafe fn invoke(nr: u64, args: [u64; 6]) -> i64 {
+    let ret: i64;
+    // SAFETY: the instruction clobbers rcx and r11 only; what the call itself does is the caller's contract.
+    unsafe {
+        asm!(
+            "syscall",
+            inlateout("rax") nr => ret,
+            in("rdi") args[0],
+            in("rsi") args[1],
+            in("rdx") args[2],
+            in("r10") args[3],
+            in("r8") args[4],
+            in("r9") args[5],
+            lateout("rcx") _,
+            lateout("r11") _,
+            options(nostack),
+        );
+    }
+    ret
+}
+
+/// Makes system call `nr` with all six registers as given and returns what the kernel returned.
+///
+/// Nothing but registers is used: no errno, no thread-local storage, no memory of the caller.
+///
+/// # Safety
+/// The call may do anything to this process. The caller must either know that this very call is harmless
+/// or be the executor, which holds nothing that matters outside shared memory.
+#[cfg(target_arch = "aarch64")]
+#[inline(always)]
+pub(super) unsafe fn invoke(nr: u64, args: [u64; 6]) -> i64 {
+    let ret: i64;
+    // SAFETY: the kernel preserves every register but x0; what the call itself does is the caller's contract.
+    unsafe {
+        asm!(
+            "svc 0",
+            in("x8") nr,
+            inlateout("x0") args[0] => ret,
+            in("x1") args[1],
+            in("x2") args[2],
+            in("x3") args[3],
+            in("x4") args[4],
+            in("x5") args[5],
+            options(nostack),
+        );
+    }
+    ret
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+compile_error!("the executor enters the kernel on x86_64 and aarch64 only");

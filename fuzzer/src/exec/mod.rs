@@ -1,0 +1,64 @@
+//! The execution layer: a tiny virtual machine that makes system calls in a sandboxed process.
+//!
+//! It knows nothing of specs. Three processes take part:
+//!
+//! - the **supervisor** is the caller's process; each of its worker threads may own one [`Sandbox`];
+//! - the **commander** is the same program executed again; it builds the namespaces and then obeys
+//!   one-byte commands. It lives outside the sandbox's pid namespace, so no tested call can name it;
+//! - the **executor** is its forked child: it runs batches of [`Op`]s out of shared memory and is
+//!   expected to be broken, stopped or killed by what it runs.
+//!
+//! Everything travels through one memfd ([`layout`]) and a socket for the commands; a batch costs one
+//! futex round trip, an operation costs no synchronisation at all.
+//!
+//! A program that uses this module calls [`sandbox_main_if_asked`] first in its `main`; one whose `main`
+//! is not its own (a test harness) says [`sandbox_before_main!`](crate::sandbox_before_main) once.
+
+mod child;
+mod commander;
+pub mod deny;
+mod error;
+mod invoke;
+pub mod layout;
+mod op;
+mod sandbox;
+mod shared;
+mod shim;
+mod sys;
+mod watchdog;
+
+pub use error::{Part, SandboxError, SandboxReport, Skipped, Stage};
+pub use layout::INTERRUPT_SIGNAL;
+pub use op::{Arg, Guard, Op, OpIndex, OpResult, OpState, PushError, Source};
+pub use sandbox::{Arena, BatchEnd, Ending, Lost, Sandbox, SandboxConfig};
+pub use shim::{ArgCondition, ShimFilter, ShimOutcome};
+
+/// The private argument that makes a program become a sandbox's commander.
+const SANDBOX_ARGUMENT: &str = "__sandbox";
+
+/// Becomes the sandbox process and never returns, if this process was started to be one.
+///
+/// To be called first in `main`: the user namespace can only be entered by a process with one thread.
+pub fn sandbox_main_if_asked() {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|first| first == SANDBOX_ARGUMENT) && arguments.next().is_none() {
+        commander::main();
+    }
+}
+
+/// Runs [`exec::sandbox_main_if_asked`](crate::exec::sandbox_main_if_asked) before `main`, for programs whose
+/// `main` is generated: test harnesses. One use per program, at module level.
+#[macro_export]
+macro_rules! sandbox_before_main {
+    () => {
+        const _: () = {
+            extern "C" fn enter() {
+                $crate::exec::sandbox_main_if_asked();
+            }
+            #[expect(unsafe_code, reason = "a section attribute; the function in it is safe and takes no argument")]
+            #[used]
+            #[unsafe(link_section = ".init_array")]
+            static ENTER: extern "C" fn() = enter;
+        };
+    };
+}

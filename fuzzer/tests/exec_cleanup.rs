@@ -1,0 +1,156 @@
+//! What a sandbox leaves behind: nothing; and what it says where it cannot be had.
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::process::Command;
+use std::sync::Mutex;
+
+use abispec_fuzzer::exec::{Arg, BatchEnd, Op, Sandbox, SandboxConfig};
+
+abispec_fuzzer::sandbox_before_main!();
+
+/// Children are counted per process: one sandbox at a time.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// Every process that descends from this one, and every zombie of it.
+fn descendants() -> BTreeSet<i32> {
+    let parents: Vec<(i32, i32)> = fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter_map(|pid: i32| {
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+            Some((pid, stat.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok()?))
+        })
+        .collect();
+    let mut found = BTreeSet::from([std::process::id() as i32]);
+    loop {
+        let before = found.len();
+        found.extend(
+            parents.iter().filter(|(_, parent)| found.contains(parent)).map(|(pid, _)| *pid).collect::<Vec<_>>(),
+        );
+        if found.len() == before {
+            found.remove(&(std::process::id() as i32));
+            return found;
+        }
+    }
+}
+
+fn exists(pid: i32) -> bool {
+    fs::exists(format!("/proc/{pid}")).unwrap()
+}
+
+/// An orphan may wait a while for the host's init to reap it; it is dead all the same.
+fn runs(pid: i32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+fn host() -> [String; 3] {
+    ["/proc/self/mounts", "/proc/sys/kernel/hostname", "/proc/sys/kernel/domainname"]
+        .map(|file| fs::read_to_string(file).unwrap())
+}
+
+fn open_descriptors() -> usize {
+    fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+#[test]
+fn a_dropped_sandbox_leaves_nothing() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let (before, descriptors) = (host(), open_descriptors());
+    for last in ["idle", "dead", "stuck"] {
+        let mut sandbox = Sandbox::start(&SandboxConfig::default()).unwrap_or_else(|error| panic!("{error}"));
+        let processes = descendants();
+        assert_eq!(processes.len(), 3, "commander, init and executor: {processes:?}");
+        let call = match last {
+            "idle" => Op::new(libc::SYS_getpid, &[]),
+            "dead" => Op::new(libc::SYS_exit_group, &[]),
+            _ => Op::new(libc::SYS_kill, &[Arg::imm(0), Arg::imm(libc::SIGSTOP as u64)]),
+        };
+        sandbox.push(call).unwrap();
+        assert_ne!(sandbox.run(), BatchEnd::Lost(abispec_fuzzer::exec::Lost::NoSandbox));
+        drop(sandbox);
+        let left: Vec<i32> = processes.into_iter().filter(|pid| exists(*pid)).collect();
+        assert!(left.is_empty(), "{last}: {left:?} are left");
+        assert!(descendants().is_empty());
+        assert_eq!(host(), before);
+        assert_eq!(open_descriptors(), descriptors);
+    }
+}
+
+#[test]
+fn a_killed_sandbox_process_is_noticed_and_takes_everything_with_it() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut sandbox = Sandbox::start(&SandboxConfig::default()).unwrap_or_else(|error| panic!("{error}"));
+    let processes = descendants();
+    let commander = *processes.iter().min().unwrap();
+    assert!(Command::new("kill").args(["-9", &commander.to_string()]).status().unwrap().success());
+    sandbox.push(Op::new(libc::SYS_getpid, &[])).unwrap();
+    let end = sandbox.run();
+    assert!(matches!(end, BatchEnd::Lost(_) | BatchEnd::Completed), "{end:?}");
+    let error = sandbox.respawn().unwrap_err();
+    assert!(error.to_string().contains("start a new sandbox"), "{error}");
+    drop(sandbox);
+    for _ in 0..100 {
+        if !processes.iter().any(|pid| runs(*pid)) {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    panic!("processes are left: {:?}", processes.into_iter().filter(|pid| runs(*pid)).collect::<Vec<_>>());
+}
+
+#[test]
+fn sandboxes_work_side_by_side() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let threads: Vec<_> = (0..3)
+        .map(|_| {
+            std::thread::spawn(|| {
+                let mut sandbox = Sandbox::start(&SandboxConfig::default()).unwrap_or_else(|error| panic!("{error}"));
+                for _ in 0..5 {
+                    sandbox.clear();
+                    let id = sandbox.push(Op::new(libc::SYS_getuid, &[])).unwrap();
+                    assert_eq!(sandbox.run(), BatchEnd::Completed);
+                    assert_eq!(sandbox.result(id).ret, 0);
+                    sandbox.respawn().unwrap();
+                }
+                sandbox
+            })
+        })
+        .collect();
+    // A sandbox outlives the thread that started it.
+    for mut sandbox in threads.into_iter().map(|thread| thread.join().unwrap()) {
+        assert_eq!(sandbox.run(), BatchEnd::Completed);
+    }
+    assert!(descendants().is_empty());
+}
+
+/// Not a test of its own: run by the next one where user namespaces are forbidden.
+#[test]
+#[ignore = "started by the test of the missing user namespaces"]
+fn prints_why_there_is_no_sandbox() {
+    let error = Sandbox::start(&SandboxConfig::default()).map(drop).unwrap_err();
+    fs::write("/dev/stderr", format!("REASON {error}\n")).unwrap();
+}
+
+#[test]
+fn missing_user_namespaces_are_explained() {
+    let script = "echo 0 > /proc/sys/user/max_user_namespaces && \
+                  exec \"$0\" --ignored --exact prints_why_there_is_no_sandbox --nocapture";
+    let program = std::env::current_exe().unwrap();
+    let Ok(output) = Command::new("unshare").args(["-Ur", "sh", "-c", script]).arg(program).output() else {
+        // Without util-linux the unit test of the message has to do.
+        return;
+    };
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("REASON cannot create a user namespace: No space left on device"), "{text}");
+    assert!(text.contains("user.max_user_namespaces"), "{text}");
+}
+
+#[test]
+fn an_executor_that_cannot_be_set_up_says_why() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let config = SandboxConfig { nofile_soft: 4096, nofile_hard: 128, ..SandboxConfig::default() };
+    let error = Sandbox::start(&config).map(drop).unwrap_err();
+    assert!(error.to_string().contains("limits"), "{error}");
+}
