@@ -1,0 +1,344 @@
+//! A whole run: workers, what they share, and what comes out of it.
+
+use crate::confirm::{Confirmed, Key, Trial, confirm};
+use crate::coverage::{Coverage, Executable, executable};
+use crate::examine::Suspicion;
+use crate::generate::{Generator, Wishes};
+use crate::lower::Mode;
+use crate::plant::Plant;
+use crate::program::Program;
+use crate::setup::footprint_of;
+use crate::worker::{BATCH, Room, Setting, WorkerError};
+use abispec::target::{Call, Resolved};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// What a run is asked to do.
+#[derive(Clone)]
+pub struct Options {
+    /// Longest time.
+    pub time: Option<Duration>,
+    /// Most calls, over all workers.
+    pub calls: Option<u64>,
+    /// Where the programs come from: the same seed gives the same programs.
+    pub seed: u64,
+    /// Workers side by side.
+    pub workers: usize,
+    /// Planted violations, for tests of the oracle.
+    pub plants: Vec<Plant>,
+    /// The run ends at the first confirmed divergence.
+    pub stop_at_first: bool,
+    /// Set from outside to end the run.
+    pub stop: Arc<AtomicBool>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let workers = std::thread::available_parallelism().map_or(1, usize::from);
+        let stop = Arc::new(AtomicBool::new(false));
+        Self { time: None, calls: None, seed: 0, workers, plants: Vec::new(), stop_at_first: false, stop }
+    }
+}
+
+/// Numbers that grow while a run goes on.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Calls that were judged.
+    pub calls: AtomicU64,
+    /// Programs that were run.
+    pub programs: AtomicU64,
+    /// Divergences that were confirmed.
+    pub findings: AtomicU64,
+}
+
+/// A suspicion that did not show itself again.
+#[derive(Clone, Debug)]
+pub struct Dismissed {
+    /// How often there was one like it.
+    pub times: u64,
+    /// One program that raised it.
+    pub program: Program,
+    /// What was suspected.
+    pub suspicion: Suspicion,
+}
+
+/// What came out of a run.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Confirmed divergences, one for each key.
+    pub confirmed: Vec<Confirmed>,
+    /// Suspicions that did not show themselves again in a fresh sandbox, with one program each.
+    pub dismissed: BTreeMap<Key, Dismissed>,
+    /// Which clauses were seen.
+    pub coverage: Coverage,
+    /// Which clauses can be seen at all.
+    pub executable: Vec<Executable>,
+    /// Calls that were judged.
+    pub calls: u64,
+    /// Programs that were run.
+    pub programs: u64,
+    /// How long it took.
+    pub elapsed: Duration,
+    /// Why workers ended early.
+    pub errors: Vec<String>,
+}
+
+/// What workers share.
+struct Shared {
+    confirmed: Mutex<BTreeMap<Key, Option<Confirmed>>>,
+    dismissed: Mutex<BTreeMap<Key, Dismissed>>,
+    progress: Arc<Progress>,
+    executable: Vec<Executable>,
+    deadline: Option<Instant>,
+    options: Options,
+}
+
+/// Suspicions with one key that are tried again before the key is given up as unstable.
+const TRIES: u64 = 4;
+/// Programs between two looks at what has not been seen yet.
+const REPLAN: usize = 400;
+
+/// Runs programs for the calls that `wanted` picks until time, calls or `stop` end it.
+///
+/// # Errors
+/// When not even one worker has a sandbox.
+pub fn run(
+    resolved: &Arc<Resolved>,
+    wanted: &(dyn Fn(&Call) -> bool + Sync),
+    options: Options,
+    progress: &Arc<Progress>,
+) -> Result<Outcome, WorkerError> {
+    let begin = Instant::now();
+    let mut setting = Setting::new(resolved.clone());
+    setting.plants = Arc::new(options.plants.clone());
+    // The first sandbox says whether there can be any; its room is thrown away.
+    drop(Room::open(setting.clone())?);
+    let shared = Shared {
+        confirmed: Mutex::new(BTreeMap::new()),
+        dismissed: Mutex::new(BTreeMap::new()),
+        progress: progress.clone(),
+        executable: executable(resolved),
+        deadline: options.time.map(|time| begin + time),
+        options,
+    };
+    let generator = Generator::new(resolved.clone(), wanted);
+    let mut coverage = Coverage::new(resolved);
+    let mut errors = Vec::new();
+    std::thread::scope(|scope| {
+        let handles: Vec<_> = (0..shared.options.workers.max(1))
+            .map(|number| {
+                let (shared, generator, setting) = (&shared, &generator, setting.clone());
+                scope.spawn(move || work(number, setting, generator, shared))
+            })
+            .collect();
+        for handle in handles {
+            match handle.join() {
+                Ok((own, error)) => {
+                    coverage.add(&own);
+                    errors.extend(error.map(|error| error.to_string()));
+                }
+                Err(_) => errors.push("a worker ended unexpectedly".to_owned()),
+            }
+        }
+    });
+    let confirmed = shared.confirmed.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(Outcome {
+        confirmed: confirmed.into_values().flatten().collect(),
+        dismissed: shared.dismissed.into_inner().unwrap_or_else(PoisonError::into_inner),
+        coverage,
+        executable: shared.executable,
+        calls: progress.calls.load(Ordering::Relaxed),
+        programs: progress.programs.load(Ordering::Relaxed),
+        elapsed: begin.elapsed(),
+        errors,
+    })
+}
+
+/// The random source of a worker.
+pub fn random(seed: u64, worker: usize) -> TestRng {
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    // A xorshift state of zeros stays zero, and neighbouring seeds should not look alike.
+    let mixed = (worker as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ seed.rotate_left(32) ^ 0x5851_f42d_4c95_7f2d;
+    bytes[8..].copy_from_slice(&mixed.to_le_bytes());
+    TestRng::from_seed(RngAlgorithm::XorShift, &bytes)
+}
+
+fn work(number: usize, setting: Setting, generator: &Generator, shared: &Shared) -> (Coverage, Option<WorkerError>) {
+    let mut coverage = Coverage::new(&setting.resolved);
+    let error = Working::start(number, setting, generator, shared)
+        .and_then(|mut working| working.go(&mut coverage))
+        .err();
+    (coverage, error)
+}
+
+struct Working<'a> {
+    generator: &'a Generator,
+    shared: &'a Shared,
+    runner: TestRunner,
+    /// One room where executors have capabilities, one where they have none.
+    rooms: [Room; 2],
+    /// Where suspicions are tried again, made when first needed.
+    trials: [Option<Room>; 2],
+    wishes: Wishes,
+    planned: usize,
+    solitary: Vec<Program>,
+}
+
+impl<'a> Working<'a> {
+    fn start(number: usize, setting: Setting, generator: &'a Generator, shared: &'a Shared) -> Result<Self, WorkerError> {
+        let without = Setting { capabilities: false, ..setting.clone() };
+        let rng = random(shared.options.seed, number);
+        let config = Config { failure_persistence: None, ..Config::default() };
+        Ok(Self {
+            generator,
+            shared,
+            runner: TestRunner::new_with_rng(config, rng),
+            rooms: [Room::open(setting)?, Room::open(without)?],
+            trials: [None, None],
+            wishes: generator.even(),
+            planned: REPLAN,
+            solitary: Vec::new(),
+        })
+    }
+
+    fn over(&self) -> bool {
+        let options = &self.shared.options;
+        options.stop.load(Ordering::Relaxed)
+            || self.shared.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+            || options.calls.is_some_and(|most| self.shared.progress.calls.load(Ordering::Relaxed) >= most)
+            || options.stop_at_first && self.shared.progress.findings.load(Ordering::Relaxed) > 0
+    }
+
+    fn go(&mut self, coverage: &mut Coverage) -> Result<(), WorkerError> {
+        let mut turn = 0;
+        while !self.over() {
+            if self.planned >= REPLAN {
+                self.planned = 0;
+                self.wishes = self.plan(coverage);
+            }
+            let persona = turn % 2;
+            turn += 1;
+            let batch = self.gather();
+            self.batch(persona, &batch, coverage)?;
+            for program in std::mem::take(&mut self.solitary) {
+                if self.over() {
+                    break;
+                }
+                self.batch(persona, std::slice::from_ref(&program), coverage)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Programs that leave files and limits alone share a batch; the others run one by one.
+    fn gather(&mut self) -> Vec<Program> {
+        let mut batch = Vec::with_capacity(BATCH);
+        let footprints = self.rooms[0].setting().footprints.clone();
+        // Where every program is solitary, a batch must end too.
+        for _ in 0..2 * BATCH {
+            if batch.len() == BATCH || self.solitary.len() >= 12 {
+                break;
+            }
+            let program = self.generator.program(self.runner.rng(), &self.wishes);
+            self.planned += 1;
+            let footprint = footprint_of(&program, &footprints);
+            if footprint.solitary() { self.solitary.push(program) } else { batch.push(program) }
+        }
+        batch
+    }
+
+    fn batch(&mut self, persona: usize, programs: &[Program], coverage: &mut Coverage) -> Result<(), WorkerError> {
+        if programs.is_empty() {
+            return Ok(());
+        }
+        let ran = self.rooms[persona].run(programs, Mode::Quick, coverage)?;
+        let progress = &self.shared.progress;
+        let mut suspicious = Vec::new();
+        for (program, ran) in programs.iter().zip(ran) {
+            let Some(examined) = ran.examined else { continue };
+            progress.calls.fetch_add(examined.judged as u64, Ordering::Relaxed);
+            progress.programs.fetch_add(1, Ordering::Relaxed);
+            if let Some(suspicion) = examined.suspicion {
+                suspicious.push((program, suspicion));
+            }
+        }
+        for (program, suspicion) in suspicious {
+            let key = Key::of(&self.rooms[persona].setting().resolved, program, &suspicion);
+            self.suspect(persona, program, suspicion, &key)?;
+        }
+        Ok(())
+    }
+
+    fn suspect(&mut self, persona: usize, program: &Program, suspicion: Suspicion, key: &Key) -> Result<(), WorkerError> {
+        let lock = |key: &Key| self.shared.confirmed.lock().unwrap_or_else(PoisonError::into_inner).contains_key(key);
+        if lock(key) {
+            return Ok(());
+        }
+        {
+            let mut dismissed = self.shared.dismissed.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(like) = dismissed.get_mut(key)
+                && like.times >= TRIES
+            {
+                like.times += 1;
+                return Ok(());
+            }
+        }
+        let setting = self.rooms[persona].setting().clone();
+        let trial = match &mut self.trials[persona] {
+            Some(trial) => trial,
+            empty => empty.insert(Room::open(setting)?),
+        };
+        let found = confirm(trial, program, &|key| {
+            self.shared.confirmed.lock().unwrap_or_else(PoisonError::into_inner).contains_key(key)
+        })?;
+        match found {
+            Trial::Known => {}
+            Trial::Confirmed(found) => {
+                let mut confirmed = self.shared.confirmed.lock().unwrap_or_else(PoisonError::into_inner);
+                // What the quick look called by another name is not tried again either.
+                if found.key != *key {
+                    confirmed.entry(key.clone()).or_insert(None);
+                }
+                if confirmed.insert(found.key.clone(), Some(*found)).flatten().is_none() {
+                    self.shared.progress.findings.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            Trial::Unstable => {
+                let mut dismissed = self.shared.dismissed.lock().unwrap_or_else(PoisonError::into_inner);
+                let like = || Dismissed { times: 0, program: program.clone(), suspicion };
+                dismissed.entry(key.clone()).or_insert_with(like).times += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// More wishes for calls with clauses that have not been seen.
+    fn plan(&self, coverage: &Coverage) -> Wishes {
+        let resolved = self.generator.resolved();
+        let focus: BTreeSet<usize> = self.generator.focus().iter().copied().collect();
+        let unseen = |clause: abispec::target::ClauseId| {
+            let index = clause.0 as usize;
+            u32::from(self.shared.executable[index] == Executable::Yes && coverage.count(clause) == 0)
+        };
+        let wish = |variant: &abispec::target::Variant| {
+            let rules = variant.rules.iter().map(|rule| unseen(rule.clause)).sum::<u32>();
+            let others = variant.ensures.iter().map(|ensure| unseen(ensure.clause)).sum::<u32>()
+                + variant.effects.iter().map(|effect| unseen(effect.clause)).sum::<u32>();
+            2 + 3 * (rules + others).min(8)
+        };
+        let of_call = |(index, call): (usize, &Call)| {
+            if !focus.contains(&index) {
+                return vec![0; call.variants.len()];
+            }
+            let many = u32::try_from(call.variants.len()).unwrap_or(1);
+            // A call with many commands is worth more than one, but not so much that the others starve.
+            let scale = |wish: u32| if many > 1 { (wish * 4).div_ceil(many.min(12)) } else { wish * 4 };
+            call.variants.iter().map(|variant| scale(wish(variant))).collect()
+        };
+        Wishes(resolved.calls.iter().enumerate().map(of_call).collect())
+    }
+}

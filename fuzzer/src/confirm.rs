@@ -1,0 +1,136 @@
+//! From a suspicion to a finding: the same again in a fresh sandbox, three times, then as simple as it can be.
+
+use crate::coverage::Coverage;
+use crate::examine::Suspicion;
+use crate::generate::ProgramTree;
+use crate::lower::Mode;
+use crate::oracle::Verdict;
+use crate::program::Program;
+use crate::worker::{Room, WorkerError};
+use abispec::target::{ClauseId, Resolved};
+use proptest::strategy::ValueTree;
+use std::time::{Duration, Instant};
+
+/// What makes two divergences the same.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    /// Id of the finding.
+    pub id: &'static str,
+    /// The system call.
+    pub syscall: String,
+    /// The contradicted clause.
+    pub clause: Option<ClauseId>,
+    /// For errnos, which one; empty otherwise.
+    pub answer: String,
+}
+
+impl Key {
+    /// The key of a suspicion against a program.
+    pub fn of(resolved: &Resolved, program: &Program, suspicion: &Suspicion) -> Self {
+        let verdict = &suspicion.verdict;
+        let call = program.calls.get(suspicion.call).and_then(|call| resolved.calls.get(call.call));
+        // The errno is part of what went wrong; returned values and positions differ with every program.
+        let answer = if verdict.id.ends_with("-errno") { verdict.actual.clone() } else { String::new() };
+        Self { id: verdict.id, syscall: call.map_or_else(String::new, |call| call.name.clone()), clause: verdict.clause, answer }
+    }
+}
+
+/// A divergence that was seen again each time it was tried.
+#[derive(Clone, Debug)]
+pub struct Confirmed {
+    /// What makes it the same as others.
+    pub key: Key,
+    /// The shortest and plainest program that shows it.
+    pub program: Program,
+    /// Index of the call in that program.
+    pub call: usize,
+    /// What is wrong.
+    pub verdict: Verdict,
+    /// How each call of the program answered.
+    pub answers: Vec<Option<crate::oracle::Answer>>,
+    /// Whether the executor had the capabilities of its user namespace.
+    pub capabilities: bool,
+}
+
+/// What trying a suspicion again gave.
+#[derive(Clone, Debug)]
+pub enum Trial {
+    /// It is a divergence.
+    Confirmed(Box<Confirmed>),
+    /// It turned out to be one that is known already.
+    Known,
+    /// It did not show itself every time.
+    Unstable,
+}
+
+/// How often a divergence must show itself.
+const TIMES: usize = 3;
+/// Longest time for making one program simpler.
+const SHRINKING: Duration = Duration::from_secs(8);
+
+/// Runs a program alone in a fresh sandbox, watching every call.
+///
+/// # Errors
+/// When the sandbox is lost for good.
+pub fn once(room: &mut Room, program: &Program) -> Result<Option<(Suspicion, Vec<Option<crate::oracle::Answer>>)>, WorkerError> {
+    room.renew()?;
+    let resolved = room.setting().resolved.clone();
+    let mut scratch = Coverage::new(&resolved);
+    let ran = room.run(std::slice::from_ref(program), Mode::Careful, &mut scratch)?;
+    let examined = ran.into_iter().next().and_then(|ran| ran.examined);
+    Ok(examined.and_then(|examined| {
+        let answers = examined.answers;
+        examined.suspicion.map(|suspicion| (suspicion, answers))
+    }))
+}
+
+/// Tries a suspicion again, and makes the program simpler as long as it stays.
+///
+/// # Errors
+/// When the sandbox is lost for good.
+pub fn confirm(room: &mut Room, program: &Program, known: &dyn Fn(&Key) -> bool) -> Result<Trial, WorkerError> {
+    let resolved = room.setting().resolved.clone();
+    let Some((first, mut answers)) = once(room, program)? else { return Ok(Trial::Unstable) };
+    let key = Key::of(&resolved, program, &first);
+    if known(&key) {
+        return Ok(Trial::Known);
+    }
+    for _ in 1..TIMES {
+        match once(room, program)? {
+            Some((again, _)) if Key::of(&resolved, program, &again) == key => {}
+            _ => return Ok(Trial::Unstable),
+        }
+    }
+    // Nothing that comes after the call can matter.
+    let mut start = program.clone();
+    start.calls.truncate(first.call + 1);
+    let mut tree = ProgramTree::new(start);
+    let mut best = (program.clone(), first);
+    let begin = Instant::now();
+    let mut current = tree.current();
+    loop {
+        let kept = match once(room, &current)? {
+            Some((suspicion, seen)) if Key::of(&resolved, &current, &suspicion) == key => {
+                best = (current.clone(), suspicion);
+                answers = seen;
+                true
+            }
+            _ => false,
+        };
+        if begin.elapsed() > SHRINKING {
+            break;
+        }
+        if !kept && !tree.complicate() {
+            break;
+        }
+        if !tree.simplify() {
+            break;
+        }
+        current = tree.current();
+    }
+    let (program, suspicion) = best;
+    let capabilities = room.setting().capabilities;
+    let call = suspicion.call;
+    let verdict = suspicion.verdict;
+    Ok(Trial::Confirmed(Box::new(Confirmed { key, call, verdict, program, answers, capabilities })))
+}

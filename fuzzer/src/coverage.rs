@@ -1,0 +1,179 @@
+//! Spec coverage: which clauses have been seen to hold on a real kernel.
+
+use abispec::expr::{BinaryOp, Expr, Function};
+use abispec::target::{ClauseId, ClauseKind, Resolved};
+use crate::world;
+
+/// How often each clause was seen, by [`ClauseId`].
+#[derive(Clone, Debug)]
+pub struct Coverage {
+    seen: Vec<u64>,
+    /// Successes, by call and variant.
+    pub successes: Vec<Vec<u64>>,
+}
+
+impl Coverage {
+    /// Nothing seen yet.
+    pub fn new(resolved: &Resolved) -> Self {
+        let successes = resolved.calls.iter().map(|call| vec![0; call.variants.len()]).collect();
+        Self { seen: vec![0; resolved.clauses.len()], successes }
+    }
+
+    /// Counts a clause.
+    pub fn mark(&mut self, clause: ClauseId) {
+        if let Some(count) = self.seen.get_mut(clause.0 as usize) {
+            *count += 1;
+        }
+    }
+
+    /// How often a clause was seen.
+    pub fn count(&self, clause: ClauseId) -> u64 {
+        self.seen.get(clause.0 as usize).copied().unwrap_or(0)
+    }
+
+    /// Adds what another worker saw.
+    pub fn add(&mut self, other: &Self) {
+        for (mine, theirs) in self.seen.iter_mut().zip(&other.seen) {
+            *mine += theirs;
+        }
+        for (mine, theirs) in self.successes.iter_mut().flatten().zip(other.successes.iter().flatten()) {
+            *mine += theirs;
+        }
+    }
+}
+
+/// Whether a clause can be exercised in the sandbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Executable {
+    /// Its condition can come true, or false, here.
+    Yes,
+    /// It cannot, for this reason.
+    No(String),
+}
+
+/// Judges every clause, by [`ClauseId`].
+pub fn executable(resolved: &Resolved) -> Vec<Executable> {
+    let mut verdicts = vec![Executable::Yes; resolved.clauses.len()];
+    for variant in resolved.calls.iter().flat_map(|call| &call.variants) {
+        for rule in &variant.rules {
+            let verdict = if rule.duty { reachable(&rule.condition) } else { permission(rule) };
+            verdicts[rule.clause.0 as usize] = verdict;
+        }
+        for ensure in &variant.ensures {
+            verdicts[ensure.clause.0 as usize] = reachable(&ensure.condition);
+        }
+        for effect in &variant.effects {
+            let when = effect.effect.when.as_ref().map_or(Executable::Yes, |when| reachable(&when.value));
+            verdicts[effect.clause.0 as usize] = when;
+        }
+    }
+    verdicts
+}
+
+/// A permission can be seen only where the sandbox can bring the error about.
+fn permission(rule: &abispec::target::Rule) -> Executable {
+    use abispec::model::Origin;
+    let no = |why: &str| Executable::No(why.to_owned());
+    if rule.condition == Expr::Bool(true) {
+        return no("permitted always: no condition to exercise");
+    }
+    match rule.origin {
+        Origin::Memory => no("needs memory pressure"),
+        Origin::Lsm => no("needs a security module"),
+        Origin::Config => no("depends on how the kernel was built"),
+        Origin::Arch => no("depends on the port"),
+        Origin::Args | Origin::State | Origin::Filesystem | Origin::Limits | Origin::Signal => reachable(&rule.condition),
+    }
+}
+
+/// Whether all conjuncts of a condition can be true in the sandbox.
+fn reachable(condition: &Expr) -> Executable {
+    let mut conjuncts = Vec::new();
+    flatten(condition, &mut conjuncts);
+    for conjunct in conjuncts {
+        if let Some(why) = impossible(conjunct) {
+            return Executable::No(why);
+        }
+    }
+    Executable::Yes
+}
+
+fn flatten<'a>(expr: &'a Expr, into: &mut Vec<&'a Expr>) {
+    match expr {
+        Expr::Binary(BinaryOp::And, a, b) => {
+            flatten(a, into);
+            flatten(b, into);
+        }
+        other => into.push(other),
+    }
+}
+
+/// Why a conjunct cannot come true in the sandbox; `None` where it can.
+fn impossible(expr: &Expr) -> Option<String> {
+    match expr {
+        Expr::Bool(false) => Some("never true on this target".to_owned()),
+        Expr::Unknown(reason) => Some(reason.clone()),
+        Expr::Binary(BinaryOp::Or, a, b) => impossible(a).and_then(|why| impossible(b).map(|_| why)),
+        Expr::Binary(BinaryOp::And, a, b) => impossible(a).or_else(|| impossible(b)),
+        Expr::Call(Function::Capable, _) => {
+            Some("needs a capability in the initial user namespace; the sandbox has its own".to_owned())
+        }
+        Expr::Unary(_, _) | Expr::Call(..) | Expr::Binary(..) | Expr::In(..) | Expr::Old(_) => unsupported(expr),
+        _ => None,
+    }
+}
+
+/// The first function in an expression that the model never answers.
+fn unsupported(expr: &Expr) -> Option<String> {
+    let mut found = None;
+    expr.walk(&mut |expr| match expr {
+        Expr::Call(function, _) if found.is_none() => {
+            if let Err(why) = world::supported(*function) {
+                found = Some(format!("{}(): {why}", function.name()));
+            }
+        }
+        Expr::Unknown(reason) if found.is_none() => found = Some(reason.clone()),
+        _ => {}
+    });
+    found
+}
+
+/// Sums for a report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Clauses in all.
+    pub clauses: usize,
+    /// Those that can be exercised here.
+    pub executable: usize,
+    /// Those that were.
+    pub seen: usize,
+}
+
+/// Sums over the clauses that `wanted` picks.
+pub fn totals(
+    resolved: &Resolved,
+    executable: &[Executable],
+    coverage: &Coverage,
+    wanted: impl Fn(&abispec::target::Clause) -> bool,
+) -> Totals {
+    let mut totals = Totals::default();
+    for (index, clause) in resolved.clauses.iter().enumerate().filter(|(_, clause)| wanted(clause)) {
+        totals.clauses += 1;
+        if executable[index] == Executable::Yes {
+            totals.executable += 1;
+            totals.seen += usize::from(coverage.count(id(index)) > 0);
+        }
+        debug_assert!(!clause.syscall.is_empty(), "every clause belongs to a call");
+    }
+    totals
+}
+
+/// The id of a clause by its index.
+pub fn id(index: usize) -> ClauseId {
+    ClauseId(u32::try_from(index).unwrap_or(u32::MAX))
+}
+
+/// Whether a clause is an error rule.
+pub fn is_rule(kind: ClauseKind) -> bool {
+    matches!(kind, ClauseKind::When | ClauseKind::May)
+}

@@ -1,0 +1,198 @@
+//! Memory for pointer parameters: structs field by field, buffers, texts, and where they lie.
+
+use super::dice::Dice;
+use super::mine::{Mined, Spot};
+use super::values::{Intent, UNMAPPED, number};
+use crate::lower::POISON;
+use crate::program::{Block, Placement};
+use abispec::target::{Resolved, ResolvedField};
+use abispec::types::{Direction, Type};
+
+/// Bytes that one buffer has at most, so that a program fits into its cell.
+const LARGEST: u64 = 2048;
+/// Elements that one array has at most.
+const MOST_ELEMENTS: u64 = 40;
+
+/// Where values come from while memory is filled.
+pub(super) struct Filling<'a> {
+    pub(super) resolved: &'a Resolved,
+    pub(super) mined: &'a Mined,
+    /// The pointer parameter.
+    pub(super) param: u8,
+    /// Descriptors that the program probably has.
+    pub(super) descriptors: &'a [u64],
+}
+
+impl Filling<'_> {
+    /// A block for what a pointer leads to. `count` is the value of the parameter that counts it.
+    pub(super) fn pointee(&self, dice: &mut Dice<'_>, to: &Type, direction: Direction, count: u64, intent: Intent) -> Block {
+        let mut block = Block::new(Vec::new());
+        match to {
+            Type::Array { of, .. } => {
+                for _ in 0..count.min(MOST_ELEMENTS) {
+                    self.append(dice, of, direction, &mut block, intent);
+                }
+            }
+            Type::Extensible { name, .. } => {
+                self.append(dice, &Type::Struct(name.clone()), direction, &mut block, intent);
+                let known = block.bytes.len();
+                block.bytes.resize(usize::try_from(count.min(4200)).unwrap_or(0), 0);
+                if block.bytes.len() > known && intent == Intent::Odd {
+                    let at = known + dice.below(block.bytes.len() - known);
+                    block.bytes[at] = 1;
+                }
+            }
+            other => self.append(dice, other, direction, &mut block, intent),
+        }
+        block
+    }
+
+    /// A block of plain bytes.
+    pub(super) fn buffer(&self, dice: &mut Dice<'_>, direction: Direction, count: u64) -> Block {
+        let bytes = usize::try_from(count.min(LARGEST)).unwrap_or(0);
+        if !direction.reads() {
+            return Block::new(vec![POISON; bytes]);
+        }
+        let mut content = vec![0; bytes];
+        if dice.chance(70) {
+            // Small numbers mean something where bytes are read as a counter.
+            for chunk in content.chunks_mut(8) {
+                let value = dice.below(4) as u64;
+                chunk.copy_from_slice(&value.to_le_bytes()[..chunk.len()]);
+            }
+        } else {
+            for chunk in content.chunks_mut(8) {
+                let value = if dice.chance(50) { u64::MAX } else { dice.bits() };
+                chunk.copy_from_slice(&value.to_le_bytes()[..chunk.len()]);
+            }
+        }
+        Block::new(content)
+    }
+
+    fn append(&self, dice: &mut Dice<'_>, ty: &Type, direction: Direction, block: &mut Block, intent: Intent) {
+        let at = block.bytes.len();
+        if let Type::Struct(name) | Type::Union(name) = ty
+            && let Some(found) = self.resolved.structs.get(name)
+        {
+            let size = found.size as usize;
+            let blank = if direction.reads() { 0 } else { POISON };
+            block.bytes.resize(at + size, blank);
+            if direction.reads() {
+                // Of several fields one is odd at most: two mistakes hide each other.
+                let odd = (intent == Intent::Odd).then(|| dice.below(found.fields.len().max(1)));
+                let mut pointed = None;
+                for (index, field) in found.fields.iter().enumerate() {
+                    let intent = if odd == Some(index) { Intent::Odd } else { Intent::Valid };
+                    pointed = self.field(dice, field, at, block, intent, odd.is_some(), pointed);
+                }
+            }
+            return;
+        }
+        if let Type::Array { of, count: abispec::types::Count::Number(n) } = ty {
+            for _ in 0..(*n).min(MOST_ELEMENTS) {
+                self.append(dice, of, direction, block, intent);
+            }
+            return;
+        }
+        let size = abispec_size(self.resolved, ty);
+        if direction.reads() {
+            let value = self.scalar(dice, ty, u32::try_from(at).unwrap_or(0), intent);
+            block.bytes.extend_from_slice(&value.to_le_bytes()[..size.min(8)]);
+        } else {
+            block.bytes.resize(at + size, POISON);
+        }
+    }
+
+    fn scalar(&self, dice: &mut Dice<'_>, ty: &Type, offset: u32, intent: Intent) -> u64 {
+        match ty {
+            Type::Resource(name) if name.starts_with("fd") && !(intent == Intent::Odd && dice.chance(50)) => {
+                dice.pick(self.descriptors).copied().unwrap_or(0)
+            }
+            Type::Resource(_) => dice.of([0, 1, 2, u64::MAX, 0x7fff_ffff]),
+            other => number(dice, self.resolved, other, self.mined, Spot::Behind(self.param, offset), intent),
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one step of filling a struct, used once")]
+    /// Fills one field; a pointer says how many bytes it leads to, for the length that follows it.
+    fn field(
+        &self,
+        dice: &mut Dice<'_>,
+        field: &ResolvedField,
+        start: usize,
+        block: &mut Block,
+        intent: Intent,
+        wild: bool,
+        pointed: Option<u64>,
+    ) -> Option<u64> {
+        let offset = start + field.offset as usize;
+        let size = field.shape.size as usize;
+        let Some(slot) = block.bytes.get_mut(offset..offset + size) else { return None };
+        match &field.shape.ty {
+            Type::Ptr { direction, .. } | Type::Buffer { direction, .. } => {
+                // Where the length behind it may be anything, there must be nothing to be overrun.
+                if intent == Intent::Odd || wild {
+                    slot.copy_from_slice(&dice.of([0, UNMAPPED]).to_le_bytes()[..size]);
+                    return Some(1 + dice.below(16) as u64);
+                }
+                let bytes = dice.below(40) as u64;
+                let inner = self.buffer(dice, *direction, bytes);
+                block.links.push((u32::try_from(offset).unwrap_or(0), inner));
+                Some(bytes)
+            }
+            Type::Struct(_) | Type::Union(_) | Type::Array { .. } => {
+                let mut inner = Block::new(Vec::new());
+                self.append(dice, &field.shape.ty, Direction::In, &mut inner, intent);
+                let bytes = inner.bytes.len().min(size);
+                slot[..bytes].copy_from_slice(&inner.bytes[..bytes]);
+                None
+            }
+            other => {
+                let value = match pointed {
+                    Some(bytes) if intent == Intent::Valid => bytes,
+                    _ => self.scalar(dice, other, u32::try_from(offset).unwrap_or(0), intent),
+                };
+                let bytes = size.min(8);
+                slot[..bytes].copy_from_slice(&value.to_le_bytes()[..bytes]);
+                None
+            }
+        }
+    }
+}
+
+/// Bytes of a scalar type in memory.
+fn abispec_size(resolved: &Resolved, ty: &Type) -> usize {
+    let word = resolved.target.arch.data_model().word();
+    let bytes = match ty {
+        Type::Int { int, .. } => int.bytes(word),
+        Type::Flags { width, .. } | Type::Enum { width, .. } => width.map_or(4, |int| int.bytes(word)),
+        Type::Resource(_) | Type::Bool | Type::Const(_) | Type::Mode | Type::Signal => 4,
+        Type::Offset => 8,
+        _ => word,
+    };
+    bytes as usize
+}
+
+/// Chooses where a block lies; only one block of a program can end at the inaccessible page.
+pub(super) fn place(dice: &mut Dice<'_>, block: &mut Block, edge_free: &mut bool, direction: Direction, intent: Intent) {
+    let length = u32::try_from(block.bytes.len()).unwrap_or(u32::MAX);
+    match intent {
+        Intent::Valid => {
+            if *edge_free && block.links.is_empty() && dice.chance(20) {
+                block.placement = Placement::Edge(length);
+                *edge_free = false;
+            } else if !direction.writes() && dice.chance(10) {
+                block.placement = Placement::ReadOnly;
+            }
+        }
+        Intent::Odd => {
+            if *edge_free && length > 0 && block.links.is_empty() && dice.chance(60) {
+                let cut = if dice.chance(50) { length - 1 } else { u32::try_from(dice.below(length as usize)).unwrap_or(0) };
+                block.placement = Placement::Edge(cut);
+                *edge_free = false;
+            } else if direction.writes() {
+                block.placement = Placement::ReadOnly;
+            }
+        }
+    }
+}

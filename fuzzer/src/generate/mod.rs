@@ -1,0 +1,432 @@
+//! Programs from the types of a specification.
+
+mod dice;
+mod memory;
+mod mine;
+mod paths;
+mod producers;
+mod strategy;
+mod values;
+
+pub use strategy::{CallStrategy, ProgramStrategy, ProgramTree};
+
+use crate::exec::layout::WORK_DIRECTORY;
+use crate::program::{Argument, Block, Invocation, Placement, Program};
+use crate::world::fixture::{self, Build};
+use abispec::target::{Call, Resolved, ResolvedParam, Variant};
+use abispec::types::{Count, IntType, Type};
+use dice::Dice;
+use memory::{Filling, place};
+use mine::{Mined, Spot, mine};
+use producers::{Names, Object, Producers, objects};
+use proptest::test_runner::TestRng;
+use std::sync::Arc;
+use values::{AT_FDCWD, Intent, bad_pointer, number};
+
+/// Calls that a program has at most.
+pub const LONGEST: usize = 12;
+
+/// Makes programs for the calls of a specification.
+pub struct Generator {
+    resolved: Arc<Resolved>,
+    /// Mined values by call and variant.
+    mined: Vec<Vec<Mined>>,
+    /// Indices of the calls under test.
+    focus: Vec<usize>,
+    names: Names,
+}
+
+/// How often each call and variant is wanted: higher is more often. Indexed as the calls and their variants are.
+#[derive(Clone, Debug)]
+pub struct Wishes(pub Vec<Vec<u32>>);
+
+impl Generator {
+    /// A generator for the calls that `wanted` picks; others are still used to make descriptors.
+    pub fn new(resolved: Arc<Resolved>, wanted: &dyn Fn(&Call) -> bool) -> Self {
+        let mined = resolved
+            .calls
+            .iter()
+            .map(|call| call.variants.iter().map(|variant| mine(call, variant)).collect())
+            .collect();
+        let focus = (0..resolved.calls.len()).filter(|index| wanted(&resolved.calls[*index])).collect();
+        Self { mined, focus, names: names(), resolved }
+    }
+
+    /// The specification it works from.
+    pub fn resolved(&self) -> &Arc<Resolved> {
+        &self.resolved
+    }
+
+    /// Indices of the calls under test.
+    pub fn focus(&self) -> &[usize] {
+        &self.focus
+    }
+
+    /// Even wishes for all calls under test.
+    pub fn even(&self) -> Wishes {
+        Wishes(self.resolved.calls.iter().map(|call| vec![1; call.variants.len()]).collect())
+    }
+
+    /// Makes a program that ends in a call under test, chosen by the wishes.
+    pub fn program(&self, rng: &mut TestRng, wishes: &Wishes) -> Program {
+        let mut dice = Dice(rng);
+        let mut making = Making { generator: self, program: Program::default(), edge_free: true };
+        let Some(call) = self.choose(&mut dice, wishes) else { return making.program };
+        making.call(&mut dice, call, Some(&wishes.0[call]), false);
+        // State changes between calls on the same objects are where contracts break.
+        if dice.chance(35) {
+            let more = 1 + dice.below(3);
+            for _ in 0..more {
+                if making.program.calls.len() >= LONGEST {
+                    break;
+                }
+                let next = if dice.chance(50) { Some(call) } else { self.choose(&mut dice, wishes) };
+                if let Some(next) = next {
+                    making.call(&mut dice, next, Some(&wishes.0[next]), true);
+                }
+            }
+        }
+        making.program.calls.truncate(LONGEST);
+        making.program
+    }
+
+    /// Makes one call with fresh arguments and what it needs before it.
+    pub fn single(&self, rng: &mut TestRng, call: usize) -> Program {
+        let mut making = Making { generator: self, program: Program::default(), edge_free: true };
+        making.call(&mut Dice(rng), call, None, false);
+        making.program
+    }
+
+    fn choose(&self, dice: &mut Dice<'_>, wishes: &Wishes) -> Option<usize> {
+        let weight = |call: &usize| wishes.0[*call].iter().map(|wish| *wish as usize).sum::<usize>();
+        let total: usize = self.focus.iter().map(weight).sum();
+        let mut ticket = dice.below(total);
+        for call in &self.focus {
+            let own = weight(call);
+            if ticket < own {
+                return Some(*call);
+            }
+            ticket -= own;
+        }
+        self.focus.first().copied()
+    }
+}
+
+/// The names of the fixture by what they are, relative to the working directory.
+fn names() -> Names {
+    let mut names = Names { files: Vec::new(), directories: vec![".".to_owned()], fifos: Vec::new(), any: Vec::new() };
+    let prefix = format!("{WORK_DIRECTORY}/");
+    for build in fixture::setup_calls() {
+        let (path, list) = match &build {
+            Build::File { path, .. } => (path, Some(&mut names.files)),
+            Build::Dir { path, .. } => (path, Some(&mut names.directories)),
+            Build::Fifo { path, .. } => (path, Some(&mut names.fifos)),
+            Build::Symlink { path, .. } | Build::HardLink { path, .. } => (path, None),
+            Build::Chmod { .. } | Build::Remove { .. } | Build::RemoveDir { .. } => continue,
+        };
+        let path = String::from_utf8_lossy(path);
+        let path = path.strip_prefix(&prefix).unwrap_or(&path).to_owned();
+        if let Some(list) = list {
+            list.push(path.clone());
+        }
+        // Of a long chain of links its ends and its middle say it all.
+        let link = path.strip_prefix("c/").and_then(|number| number.parse::<u32>().ok());
+        if link.is_none_or(|number| matches!(number, 1 | 2 | 3 | 20 | 41)) {
+            names.any.push(path);
+        }
+    }
+    names
+}
+
+struct Making<'a> {
+    generator: &'a Generator,
+    program: Program,
+    edge_free: bool,
+}
+
+impl Making<'_> {
+    /// Appends a call; `reuse` prefers descriptors that the program already has.
+    fn call(&mut self, dice: &mut Dice<'_>, index: usize, wishes: Option<&Vec<u32>>, reuse: bool) {
+        let resolved = self.generator.resolved.clone();
+        let call = &resolved.calls[index];
+        let variant_index = choose_variant(dice, call, wishes);
+        let variant = &call.variants[variant_index];
+        let mined = &self.generator.mined[index][variant_index];
+        // One odd argument at a time mostly: with several, each hides the others' rules.
+        let count = variant.params.len();
+        let odd = match dice.below(10) {
+            0..5 => u8::MAX,
+            5..9 => u8::try_from(dice.below(count)).unwrap_or(0),
+            _ => 0x80,
+        };
+        let intent = |dice: &mut Dice<'_>, position: usize| match odd {
+            u8::MAX => Intent::Valid,
+            0x80 => {
+                if dice.chance(50) {
+                    Intent::Odd
+                } else {
+                    Intent::Valid
+                }
+            }
+            one => {
+                if usize::from(one) == position {
+                    Intent::Odd
+                } else {
+                    Intent::Valid
+                }
+            }
+        };
+        let intents: Vec<Intent> = (0..count).map(|position| intent(dice, position)).collect();
+        let mut args: Vec<Option<Argument>> = vec![None; count];
+        // Descriptors first: what they are made with comes before the call.
+        for (position, param) in variant.params.iter().enumerate() {
+            if let Type::Resource(name) = &param.ty {
+                args[position] = Some(self.resource(dice, name, intents[position], reuse));
+            }
+        }
+        for (position, param) in variant.params.iter().enumerate() {
+            if args[position].is_some() || param.ty.pointer().is_some() {
+                continue;
+            }
+            let selected = (call.select.map(usize::from) == Some(position)).then_some(variant.selector).flatten();
+            let value = match selected {
+                Some(value) if intents[position] == Intent::Valid => value as u64,
+                _ => {
+                    let spot = Spot::Param(u8::try_from(position).unwrap_or(0));
+                    number(dice, &resolved, &param.ty, mined, spot, intents[position])
+                }
+            };
+            args[position] = Some(Argument::Number(value));
+        }
+        let descriptors: Vec<u64> = (0..10).collect();
+        for (position, param) in variant.params.iter().enumerate() {
+            if param.ty.pointer().is_none() {
+                continue;
+            }
+            let filling = Filling {
+                resolved: &resolved,
+                mined,
+                param: u8::try_from(position).unwrap_or(0),
+                descriptors: &descriptors,
+            };
+            let pointer = self.pointer(dice, param, &filling, intents[position], &mut args);
+            args[position] = Some(pointer);
+        }
+        let mut args: Vec<Argument> = args.into_iter().map(|arg| arg.unwrap_or(Argument::Number(0))).collect();
+        lengths(dice, variant, &intents, &mut args);
+        self.contain(variant, &mut args);
+        for (param, arg) in variant.params.iter().zip(&mut args) {
+            upper_half(dice, param.int, arg);
+        }
+        self.program.calls.push(Invocation { call: index, args });
+    }
+
+    fn resource(&mut self, dice: &mut Dice<'_>, name: &str, intent: Intent, reuse: bool) -> Argument {
+        if !name.starts_with("fd") {
+            return Argument::Number(dice.of([0, 0, 0, 1, 2, u64::MAX, 0x7fff_ffff, 12345]));
+        }
+        let directory = name == "fd[directory]" || name == "fd[dir]";
+        if intent == Intent::Odd && dice.chance(60) {
+            let odd = [u64::MAX, 77, 63, 64, 1000, 0x7fff_ffff, 0x8000_0000, 0xffff_ff9c, 5, 6];
+            return Argument::Number(dice.of(odd));
+        }
+        if dice.chance(if reuse { 80 } else { 10 })
+            && let Some(found) = self.existing(dice)
+        {
+            return found;
+        }
+        if directory && dice.chance(50) {
+            return Argument::Number(AT_FDCWD);
+        }
+        if dice.chance(4) {
+            return Argument::Number(dice.below(4) as u64);
+        }
+        let list = if intent == Intent::Odd { objects("fd") } else { objects(name) };
+        let object = dice.pick(list).copied().unwrap_or(Object::Regular);
+        let producers = Producers { resolved: &self.generator.resolved, names: &self.generator.names };
+        producers.make(dice, object, &mut self.program).unwrap_or(Argument::Number(0))
+    }
+
+    /// A descriptor that an earlier call of the program gave or took.
+    fn existing(&self, dice: &mut Dice<'_>) -> Option<Argument> {
+        let resolved = &self.generator.resolved;
+        let mut found = Vec::new();
+        for (index, call) in self.program.calls.iter().enumerate() {
+            let spec = &resolved.calls[call.call];
+            if matches!(&spec.variants[0].returns, Type::Resource(name) if name.starts_with("fd")) {
+                found.push(Argument::ret(index));
+            }
+            found.extend(call.args.iter().filter(|arg| matches!(arg, Argument::Result { .. })).cloned());
+        }
+        dice.pick(&found).cloned()
+    }
+
+    fn pointer(
+        &mut self,
+        dice: &mut Dice<'_>,
+        param: &ResolvedParam,
+        filling: &Filling<'_>,
+        intent: Intent,
+        args: &mut [Option<Argument>],
+    ) -> Argument {
+        let Some((direction, nullable)) = param.ty.pointer() else { return Argument::Number(0) };
+        if nullable && dice.chance(30) {
+            return Argument::Number(0);
+        }
+        if intent == Intent::Odd && dice.chance(35) {
+            return Argument::Number(bad_pointer(dice));
+        }
+        // Half of the odd ones are odd in what they hold, the others in where they lie.
+        let inside = if intent == Intent::Odd && dice.chance(60) { Intent::Odd } else { Intent::Valid };
+        let counted = |count: Count, dice: &mut Dice<'_>| match count {
+            Count::Number(number) => number,
+            Count::Param(index) => match args.get(usize::from(index)) {
+                Some(Some(Argument::Number(value))) => *value,
+                _ => dice.below(64) as u64,
+            },
+        };
+        let mut block = match &param.ty {
+            Type::Path { .. } => {
+                let create = param.path.as_ref().is_some_and(|keys| keys.must_exist != abispec::expr::Expr::Bool(true));
+                Block::text(&paths::path(dice, &self.generator.names.any, create, inside))
+            }
+            Type::Text { .. } => text(dice, inside),
+            Type::Buffer { count, .. } => {
+                let count = counted(*count, dice);
+                filling.buffer(dice, direction, count)
+            }
+            Type::Ptr { to, .. } => match &**to {
+                Type::Array { count, .. } => {
+                    let count = counted(*count, dice);
+                    filling.pointee(dice, to, direction, count, inside)
+                }
+                Type::Extensible { name, size } => {
+                    let count = extensible_size(dice, &self.generator.resolved, name, inside);
+                    if let Some(slot) = args.get_mut(usize::from(*size)) {
+                        *slot = Some(Argument::Number(count));
+                    }
+                    filling.pointee(dice, to, direction, count, inside)
+                }
+                other => filling.pointee(dice, other, direction, 1, inside),
+            },
+            _ => Block::new(Vec::new()),
+        };
+        let placing = if intent == Intent::Odd && inside == Intent::Valid { Intent::Odd } else { Intent::Valid };
+        place(dice, &mut block, &mut self.edge_free, direction, placing);
+        Argument::Block(block)
+    }
+}
+
+impl Making<'_> {
+    /// Lets no block claim more than it has, unless what lies behind it is inaccessible.
+    fn contain(&mut self, variant: &Variant, args: &mut [Argument]) {
+        for position in 0..args.len() {
+            let count = match &variant.params[position].ty {
+                Type::Buffer { count: Count::Param(count), .. } => (usize::from(*count), 1),
+                Type::Ptr { to, .. } => match &**to {
+                    Type::Array { of, count: Count::Param(count) } => (usize::from(*count), self.element(of)),
+                    Type::Extensible { size, .. } => (usize::from(*size), 1),
+                    _ => continue,
+                },
+                _ => continue,
+            };
+            let claimed = match args.get(count.0) {
+                Some(Argument::Number(value)) => value.saturating_mul(count.1),
+                _ => u64::MAX,
+            };
+            let Argument::Block(block) = &mut args[position] else { continue };
+            let length = block.bytes.len() as u64;
+            if matches!(block.placement, Placement::Edge(_)) || claimed <= length {
+                continue;
+            }
+            if self.edge_free && block.links.is_empty() {
+                self.edge_free = false;
+                block.placement = Placement::Edge(u32::try_from(length).unwrap_or(0));
+            } else if let Some(slot) = args.get_mut(count.0) {
+                *slot = Argument::Number(length / count.1.max(1));
+            }
+        }
+    }
+
+    fn element(&self, of: &Type) -> u64 {
+        match of {
+            Type::Struct(name) | Type::Union(name) => {
+                self.generator.resolved.structs.get(name).map_or(1, |found| u64::from(found.size))
+            }
+            Type::Int { int, .. } => u64::from(int.bytes(8)),
+            Type::Resource(_) => 4,
+            _ => 8,
+        }
+    }
+}
+
+fn choose_variant(dice: &mut Dice<'_>, call: &Call, wishes: Option<&Vec<u32>>) -> usize {
+    if call.variants.len() == 1 {
+        return 0;
+    }
+    let Some(wishes) = wishes else { return dice.below(call.variants.len()) };
+    let mut ticket = dice.below(wishes.iter().map(|wish| *wish as usize).sum());
+    for (index, wish) in wishes.iter().enumerate() {
+        if ticket < *wish as usize {
+            return index;
+        }
+        ticket -= *wish as usize;
+    }
+    0
+}
+
+fn extensible_size(dice: &mut Dice<'_>, resolved: &Resolved, name: &str, intent: Intent) -> u64 {
+    let Some(found) = resolved.structs.get(name) else { return 0 };
+    let version = dice.pick(&found.versions).copied().unwrap_or(found.size);
+    match intent {
+        Intent::Valid => u64::from(version),
+        Intent::Odd => match dice.below(8) {
+            0 => 0,
+            1 => u64::from(version) - 1,
+            2 => u64::from(found.size) + 8,
+            3 => u64::from(found.size) + 1,
+            4 => 4096,
+            5 => 4097,
+            6 => u64::MAX,
+            _ => u64::from(version),
+        },
+    }
+}
+
+fn text(dice: &mut Dice<'_>, intent: Intent) -> Block {
+    match (intent, dice.below(4)) {
+        (Intent::Odd, 0) => Block::text(b""),
+        (Intent::Odd, 1) => Block::text(&[b'x'; 249]),
+        (Intent::Odd, 2) => Block::text(&[b'x'; 250]),
+        (Intent::Odd, _) => Block::text(&[b'x'; 4096]),
+        (Intent::Valid, _) => Block::text(b"name"),
+    }
+}
+
+/// Gives parameters that measure another one their value.
+fn lengths(dice: &mut Dice<'_>, variant: &Variant, intents: &[Intent], args: &mut [Argument]) {
+    for (position, param) in variant.params.iter().enumerate() {
+        let (Type::Len(of) | Type::Bytesize(of)) = &param.ty else { continue };
+        let Some(Argument::Block(block)) = args.get(usize::from(*of)) else { continue };
+        if intents[position] == Intent::Odd && dice.chance(80) {
+            continue;
+        }
+        let bytes = block.bytes.len() as u64;
+        args[position] = Argument::Number(bytes);
+    }
+}
+
+/// What the kernel must not look at: the upper half behind a 32-bit parameter.
+fn upper_half(dice: &mut Dice<'_>, int: IntType, arg: &mut Argument) {
+    let narrow = int.bytes(8) <= 4;
+    if !narrow || !dice.chance(12) {
+        return;
+    }
+    let garbage = dice.bits();
+    match arg {
+        Argument::Number(value) => *value = *value & 0xffff_ffff | garbage << 32,
+        Argument::Result { high, .. } => *high = Some((garbage >> 32) as u32),
+        Argument::Block(_) => {}
+    }
+}
+

@@ -1,0 +1,165 @@
+//! Calls that give a program its descriptors: one recipe per sort of object.
+
+use super::dice::Dice;
+use super::values::AT_FDCWD;
+use crate::program::{Argument, Block, Invocation, Output, Program};
+use abispec::target::Resolved;
+
+/// What a recipe can make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Object {
+    Regular,
+    Memfd,
+    Directory,
+    OnlyPath,
+    Pipe,
+    Socket,
+    SocketPair,
+    Eventfd,
+    Timerfd,
+    Epoll,
+    Fifo,
+    Device,
+}
+
+const ALL: [Object; 12] = [
+    Object::Regular,
+    Object::Memfd,
+    Object::Directory,
+    Object::OnlyPath,
+    Object::Pipe,
+    Object::Socket,
+    Object::SocketPair,
+    Object::Eventfd,
+    Object::Timerfd,
+    Object::Epoll,
+    Object::Fifo,
+    Object::Device,
+];
+
+/// The objects that a resource may be.
+pub(super) fn objects(resource: &str) -> &'static [Object] {
+    match resource {
+        "fd[pipe]" => &[Object::Pipe],
+        "fd[socket]" => &[Object::Socket, Object::SocketPair],
+        "fd[eventfd]" => &[Object::Eventfd],
+        "fd[timerfd]" => &[Object::Timerfd],
+        "fd[epoll]" => &[Object::Epoll],
+        "fd[directory]" | "fd[dir]" => &[Object::Directory],
+        _ => &ALL,
+    }
+}
+
+/// Files of the fixture by what they are; the names are those of the fixture's table.
+pub(super) struct Names {
+    pub(super) files: Vec<String>,
+    pub(super) directories: Vec<String>,
+    pub(super) fifos: Vec<String>,
+    pub(super) any: Vec<String>,
+}
+
+/// Makes descriptors with the calls of a resolved specification.
+pub(super) struct Producers<'a> {
+    pub(super) resolved: &'a Resolved,
+    pub(super) names: &'a Names,
+}
+
+impl Producers<'_> {
+    fn constant(&self, name: &str) -> u64 {
+        self.resolved.constants.get(name).and_then(|value| u64::try_from(*value).ok()).unwrap_or(0)
+    }
+
+    fn push(&self, program: &mut Program, name: &str, args: Vec<Argument>) -> Option<usize> {
+        let call = self.resolved.calls.iter().position(|call| call.name == name)?;
+        if self.resolved.calls[call].variants[0].params.len() != args.len() {
+            return None;
+        }
+        program.calls.push(Invocation { call, args });
+        Some(program.calls.len() - 1)
+    }
+
+    fn open(&self, program: &mut Program, path: &str, flags: u64) -> Option<Argument> {
+        let path = Argument::Block(Block::text(path.as_bytes()));
+        let args = vec![Argument::Number(AT_FDCWD), path, Argument::Number(flags), Argument::Number(0)];
+        self.push(program, "openat", args).map(Argument::ret)
+    }
+
+    /// Appends a call that makes an object and gives the argument that refers to it.
+    pub(super) fn make(&self, dice: &mut Dice<'_>, object: Object, program: &mut Program) -> Option<Argument> {
+        let nonblock = if dice.chance(70) { self.constant("O_NONBLOCK") } else { 0 };
+        let number = Argument::Number;
+        match object {
+            Object::Regular => {
+                let path = dice.pick(&self.names.files)?.clone();
+                let flags = match dice.below(6) {
+                    0 => self.constant("O_RDWR"),
+                    1 => self.constant("O_WRONLY"),
+                    2 => self.constant("O_RDWR") | self.constant("O_APPEND"),
+                    _ => 0,
+                };
+                self.open(program, &path, flags)
+            }
+            Object::Memfd => {
+                let sealing = if dice.chance(60) { self.constant("MFD_ALLOW_SEALING") } else { 0 };
+                let made = self.push(program, "memfd_create", vec![Argument::Block(Block::text(b"m")), number(sealing)])?;
+                if dice.chance(70) {
+                    let length = dice.of([1, 10, 4096, 5000]);
+                    let _ = self.push(program, "ftruncate", vec![Argument::ret(made), number(length)]);
+                }
+                Some(Argument::ret(made))
+            }
+            Object::Directory => {
+                let path = dice.pick(&self.names.directories)?.clone();
+                self.open(program, &path, self.constant("O_DIRECTORY"))
+            }
+            Object::OnlyPath => {
+                let path = dice.pick(&self.names.any)?.clone();
+                let nofollow = if dice.chance(40) { self.constant("O_NOFOLLOW") } else { 0 };
+                self.open(program, &path, self.constant("O_PATH") | nofollow)
+            }
+            Object::Pipe => {
+                let ends = Argument::Block(Block::new(vec![crate::lower::POISON; 8]));
+                let made = self.push(program, "pipe2", vec![ends, number(nonblock)])?;
+                let end = |offset| Argument::Result { of: made, output: Output::Written { param: 0, offset }, high: None };
+                match dice.below(6) {
+                    0 => self.push(program, "close", vec![end(0)]).map(|_| end(4)),
+                    1 => self.push(program, "close", vec![end(4)]).map(|_| end(0)),
+                    2 => {
+                        let bytes = dice.of([1_usize, 16, 1024]);
+                        let data = Argument::Block(Block::new(vec![7; bytes]));
+                        let _ = self.push(program, "write", vec![end(4), data, number(bytes as u64)]);
+                        Some(end(0))
+                    }
+                    other => Some(end(if other < 5 { 0 } else { 4 })),
+                }
+            }
+            Object::Socket => {
+                let kind = dice.of([1, 2]) | nonblock;
+                self.push(program, "socket", vec![number(1), number(kind), number(0)]).map(Argument::ret)
+            }
+            Object::SocketPair => {
+                let ends = Argument::Block(Block::new(vec![crate::lower::POISON; 8]));
+                let kind = dice.of([1, 2]) | nonblock;
+                let made = self.push(program, "socketpair", vec![number(1), number(kind), number(0), ends])?;
+                let offset = dice.of([0, 4]);
+                Some(Argument::Result { of: made, output: Output::Written { param: 3, offset }, high: None })
+            }
+            Object::Eventfd => {
+                let start = dice.of([0, 1, 5, 0xffff_ffff]);
+                let flags = nonblock | dice.of([0, 1]);
+                self.push(program, "eventfd2", vec![number(start), number(flags)]).map(Argument::ret)
+            }
+            Object::Timerfd => {
+                let clock = dice.of([0, 1, 7]);
+                self.push(program, "timerfd_create", vec![number(clock), number(nonblock)]).map(Argument::ret)
+            }
+            Object::Epoll => self.push(program, "epoll_create1", vec![number(0)]).map(Argument::ret),
+            Object::Fifo => {
+                let path = dice.pick(&self.names.fifos)?.clone();
+                let flags = dice.of([self.constant("O_RDWR"), self.constant("O_NONBLOCK")]);
+                self.open(program, &path, flags | nonblock)
+            }
+            Object::Device => self.open(program, "/dev/null", self.constant("O_RDWR")),
+        }
+    }
+}

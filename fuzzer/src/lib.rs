@@ -1,0 +1,18 @@
+//! The fuzzer: real system calls held against the specification.
+
+pub mod campaign;
+pub mod confirm;
+pub mod coverage;
+pub mod examine;
+pub mod exec;
+pub mod generate;
+pub mod hazard;
+pub mod lower;
+pub mod oracle;
+pub mod plant;
+pub mod program;
+pub mod reproduce;
+pub mod setup;
+pub mod shrink;
+pub mod worker;
+pub mod world;

@@ -1,0 +1,357 @@
+//! Programs become operations and memory: where every block lies, and which questions are asked around the calls.
+
+use crate::exec::layout::{CELL_GUARD, CELL_RO, CELL_RO_SIZE, CELL_RW, CELL_RW_SIZE, cell};
+use crate::exec::{Arg, Guard, Op, OpIndex, PushError, Sandbox};
+use crate::hazard::{self, Hazard};
+use crate::plant::Plant;
+use crate::program::{Argument, Block, Output, Placement, Program};
+use crate::setup::{self, Footprint};
+use abispec::expr::Expr;
+use abispec::model::Effect;
+use abispec::target::{Resolved, Variant};
+
+/// Fills memory that nobody has written; neither zero nor a plausible descriptor or length.
+pub const POISON: u8 = 0xa5;
+
+/// Bytes of poison on either side of a block.
+const RED_ZONE: usize = 64;
+
+/// How much is asked of the kernel beside the calls themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Nothing but the calls: for measuring.
+    Bare,
+    /// After each success what its effects touched, and all descriptors at the end.
+    Quick,
+    /// All descriptors after every call: says which call changed what.
+    Careful,
+}
+
+/// A program in a batch.
+#[derive(Debug)]
+pub struct Lowered {
+    /// The cell that holds its memory.
+    pub cell: u64,
+    /// Its calls.
+    pub calls: Vec<LoweredCall>,
+    /// Descriptors at the end of the program, by number.
+    pub end: Vec<Probe>,
+    /// What the writable pages held before.
+    pub image: Image,
+}
+
+/// A call in a batch.
+#[derive(Debug)]
+pub struct LoweredCall {
+    /// The operation.
+    pub op: OpIndex,
+    /// Blocks of its arguments: parameter, address, bytes present, and whether it hangs below another block.
+    pub blocks: Vec<Placed>,
+    /// Where each argument's block begins; 0 for arguments that are none.
+    pub addresses: [u64; 6],
+    /// Questions about the descriptors that its effects touch.
+    pub probes: Vec<Probe>,
+    /// In careful mode, all descriptors after the call.
+    pub after: Vec<Probe>,
+}
+
+/// A block with its address.
+#[derive(Clone, Copy, Debug)]
+pub struct Placed {
+    /// The parameter it belongs to.
+    pub param: u8,
+    /// Where it begins.
+    pub address: u64,
+    /// Bytes that exist.
+    pub present: usize,
+    /// Whether another block points to it.
+    pub linked: bool,
+}
+
+/// Questions about one descriptor.
+#[derive(Clone, Copy, Debug)]
+pub struct Probe {
+    /// The descriptor, as it was found.
+    pub subject: Subject,
+    /// `fcntl(fd, F_GETFD)`.
+    pub cloexec: OpIndex,
+    /// `fcntl(fd, F_GETFL)`.
+    pub status: OpIndex,
+    /// `lseek(fd, 0, SEEK_CUR)`.
+    pub offset: OpIndex,
+}
+
+/// Which descriptor a probe is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// This number.
+    Number(i32),
+    /// What the call returned.
+    Ret,
+    /// An argument of the call.
+    Param(u8),
+    /// A 32-bit integer in memory.
+    At(u64),
+}
+
+/// What a program's memory held before it ran.
+#[derive(Clone, Debug)]
+pub struct Image {
+    /// The writable pages, from [`CELL_RW`].
+    pub writable: Vec<u8>,
+    /// Bytes used from the beginning, red zones included.
+    pub low: usize,
+    /// Bytes used up to the end.
+    pub high: usize,
+    /// The read-only page, as far as it is used.
+    pub read_only: Vec<u8>,
+}
+
+/// Why a program cannot be lowered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LowerError {
+    /// Its memory does not fit into a cell.
+    TooMuchMemory,
+    /// The batch is full.
+    BatchFull,
+    /// It is not run for the harm it would do.
+    Hazard(Hazard),
+}
+
+impl From<PushError> for LowerError {
+    fn from(_: PushError) -> Self {
+        Self::BatchFull
+    }
+}
+
+struct Placing {
+    base: u64,
+    image: Image,
+}
+
+impl Placing {
+    fn put(&mut self, block: &Block, param: u8, linked: bool, placed: &mut Vec<Placed>) -> Result<u64, LowerError> {
+        // What a block points to needs its address first.
+        let mut bytes = block.bytes.clone();
+        for (offset, inner) in &block.links {
+            let address = self.put(inner, param, true, placed)?;
+            let at = *offset as usize;
+            if let Some(slot) = bytes.get_mut(at..at + 8) {
+                slot.copy_from_slice(&address.to_le_bytes());
+            }
+        }
+        let present = block.present();
+        let address = match block.placement {
+            Placement::Middle => {
+                let start = (self.image.low + 7) & !7;
+                let end = start + present;
+                if end + RED_ZONE + self.image.high > CELL_RW_SIZE as usize {
+                    return Err(LowerError::TooMuchMemory);
+                }
+                self.image.writable[self.image.low..end + RED_ZONE].fill(POISON);
+                self.image.writable[start..end].copy_from_slice(&bytes[..present]);
+                self.image.low = end + RED_ZONE;
+                self.base + CELL_RW + start as u64
+            }
+            Placement::Edge(_) => {
+                let used = present + RED_ZONE;
+                if self.image.low + used > CELL_RW_SIZE as usize {
+                    return Err(LowerError::TooMuchMemory);
+                }
+                let whole = CELL_RW_SIZE as usize;
+                self.image.writable[whole - used..whole - present].fill(POISON);
+                self.image.writable[whole - present..].copy_from_slice(&bytes[..present]);
+                self.image.high = self.image.high.max(used);
+                self.base + CELL_GUARD - present as u64
+            }
+            Placement::ReadOnly => {
+                let start = (self.image.read_only.len() + 7) & !7;
+                if start + present > CELL_RO_SIZE as usize {
+                    return Err(LowerError::TooMuchMemory);
+                }
+                self.image.read_only.resize(start, POISON);
+                self.image.read_only.extend_from_slice(&bytes[..present]);
+                self.base + CELL_RO + start as u64
+            }
+        };
+        placed.push(Placed { param, address, present, linked });
+        Ok(address)
+    }
+}
+
+/// Appends a program to the sandbox's batch.
+///
+/// # Errors
+/// When its memory does not fit or the batch is full.
+pub fn lower(
+    program: &Program,
+    resolved: &Resolved,
+    footprints: &[Footprint],
+    index: u64,
+    sandbox: &mut Sandbox,
+    mode: Mode,
+    plants: &[Plant],
+) -> Result<Lowered, LowerError> {
+    if let Some(hazard) = hazard::find(program, resolved) {
+        return Err(LowerError::Hazard(hazard));
+    }
+    let base = cell(index);
+    let writable = vec![POISON; CELL_RW_SIZE as usize];
+    let mut placing = Placing { base, image: Image { writable, low: RED_ZONE, high: 0, read_only: Vec::new() } };
+    let mut calls = Vec::with_capacity(program.calls.len());
+    // Memory first: nothing is pushed for a program that does not fit.
+    let mut memory = Vec::with_capacity(program.calls.len());
+    for call in &program.calls {
+        let mut addresses = [0; 6];
+        let mut blocks = Vec::new();
+        for (param, arg) in call.args.iter().enumerate() {
+            if let Argument::Block(block) = arg {
+                addresses[param] = placing.put(block, u8::try_from(param).unwrap_or(0), false, &mut blocks)?;
+            }
+        }
+        memory.push((addresses, blocks));
+    }
+    let mut ops: Vec<OpIndex> = Vec::with_capacity(program.calls.len());
+    for (position, (call, (addresses, blocks))) in program.calls.iter().zip(memory).enumerate() {
+        let spec = &resolved.calls[call.call];
+        let mut args = [Arg::imm(0); 6];
+        for (slot, arg) in args.iter_mut().zip(&call.args) {
+            *slot = match arg {
+                Argument::Number(value) => Arg::imm(*value),
+                Argument::Block(_) => Arg::imm(0),
+                Argument::Result { of, output, high } => {
+                    let value = match output {
+                        Output::Ret => Arg::result(ops[*of]),
+                        Output::Written { param, offset } => written(&calls, *of, *param, *offset),
+                    };
+                    high.map_or(value, |high| value.with_high(high))
+                }
+            };
+        }
+        for (slot, address) in args.iter_mut().zip(addresses) {
+            if address != 0 {
+                *slot = Arg::imm(address);
+            }
+        }
+        let op = crate::plant::push(plants, spec, position, Op { nr: spec.nr, guard: Guard::Always, args }, sandbox)?;
+        ops.push(op);
+        let mut lowered = LoweredCall { op, blocks, addresses, probes: Vec::new(), after: Vec::new() };
+        if mode != Mode::Bare {
+            let variant = spec.variant(selector(spec.select, call));
+            for subject in subjects(variant, &addresses) {
+                let arg = match subject {
+                    Subject::Ret => Arg::result(op),
+                    Subject::Param(index) => args[usize::from(index)],
+                    Subject::At(address) => Arg::mem32(address),
+                    Subject::Number(number) => Arg::imm(i64::from(number).cast_unsigned()),
+                };
+                lowered.probes.push(probe(sandbox, subject, arg, Some(op))?);
+            }
+        }
+        if mode == Mode::Careful {
+            lowered.after = table(sandbox, CAREFUL_NUMBERS)?;
+        }
+        calls.push(lowered);
+    }
+    let end = match mode {
+        Mode::Bare | Mode::Careful => Vec::new(),
+        Mode::Quick => table(sandbox, 4 + 2 * i32::try_from(program.calls.len()).unwrap_or(0))?,
+    };
+    let returned = setup::returned_mappings(program, resolved, &ops);
+    setup::after(setup::footprint_of(program, footprints), &returned, sandbox)?;
+    let image = placing.image;
+    write_memory(sandbox, base, &image);
+    Ok(Lowered { cell: base, calls, end, image })
+}
+
+/// How many descriptor numbers a careful look covers.
+const CAREFUL_NUMBERS: i32 = 64;
+
+/// The selecting argument of a call, where it is a plain number.
+pub fn selector(select: Option<u8>, call: &crate::program::Invocation) -> Option<i128> {
+    match call.args.get(usize::from(select?))? {
+        Argument::Number(value) => Some(i128::from(*value & 0xffff_ffff)),
+        Argument::Result { .. } | Argument::Block(_) => None,
+    }
+}
+
+fn written(calls: &[LoweredCall], of: usize, param: u8, offset: u32) -> Arg {
+    let address = calls.get(of).map_or(0, |call| call.addresses[usize::from(param)]);
+    let inside = calls.get(of).is_some_and(|call| {
+        call.blocks.iter().any(|b| b.address == address && b.present >= offset as usize + 4)
+    });
+    if address == 0 || !inside { Arg::imm(u64::MAX) } else { Arg::mem32(address + u64::from(offset)) }
+}
+
+/// The descriptors that a variant's effects touch.
+fn subjects(variant: &Variant, addresses: &[u64; 6]) -> Vec<Subject> {
+    let mut found = Vec::new();
+    for rule in &variant.effects {
+        let fd = match &rule.effect.effect {
+            Effect::Opens { fd, .. } | Effect::SetsStatus { fd, .. } | Effect::SetsOffset { fd, .. } => Some(fd),
+            Effect::SetsCloexec { fd, .. } | Effect::Closes { fd, .. } => fd.as_ref(),
+            Effect::Duplicates { to, .. } => Some(to),
+            _ => None,
+        };
+        let subject = match fd {
+            Some(Expr::Ret) => Some(Subject::Ret),
+            Some(Expr::Param(index)) => Some(Subject::Param(*index)),
+            Some(Expr::Load { address, .. }) => at(address, addresses).map(Subject::At),
+            _ => None,
+        };
+        if let Some(subject) = subject
+            && !found.contains(&subject)
+        {
+            found.push(subject);
+        }
+    }
+    found
+}
+
+/// The address of an element of a block, where it is plain to see.
+fn at(address: &Expr, addresses: &[u64; 6]) -> Option<u64> {
+    match address {
+        Expr::Param(index) => Some(addresses[usize::from(*index)]).filter(|address| *address != 0),
+        Expr::Binary(abispec::expr::BinaryOp::Add, base, offset) => match (&**base, &**offset) {
+            (base, Expr::Int(offset)) => at(base, addresses)?.checked_add(u64::try_from(*offset).ok()?),
+            _ => None,
+        },
+        _ => None,
+    }
+    .filter(|address| crate::exec::layout::arena_offset(*address, 4).is_some())
+}
+
+fn probe(sandbox: &mut Sandbox, subject: Subject, fd: Arg, after: Option<OpIndex>) -> Result<Probe, PushError> {
+    let guard = after.map_or(Guard::Always, Guard::IfOk);
+    let cloexec = sandbox.push(Op::new(libc::SYS_fcntl, &[fd, Arg::imm(libc::F_GETFD as u64)]).guarded(guard))?;
+    let open = Guard::IfOk(cloexec);
+    let status = sandbox.push(Op::new(libc::SYS_fcntl, &[fd, Arg::imm(libc::F_GETFL as u64)]).guarded(open))?;
+    let current = [fd, Arg::imm(0), Arg::imm(libc::SEEK_CUR as u64)];
+    let offset = sandbox.push(Op::new(libc::SYS_lseek, &current).guarded(open))?;
+    Ok(Probe { subject, cloexec, status, offset })
+}
+
+fn table(sandbox: &mut Sandbox, numbers: i32) -> Result<Vec<Probe>, PushError> {
+    (0..numbers.min(CAREFUL_NUMBERS))
+        .map(|number| {
+            let fd = Arg::imm(u64::from(number.cast_unsigned()));
+            probe(sandbox, Subject::Number(number), fd, None)
+        })
+        .collect()
+}
+
+fn write_memory(sandbox: &mut Sandbox, base: u64, image: &Image) {
+    let whole = CELL_RW_SIZE as usize;
+    let arena = sandbox.arena_mut();
+    if let Some(low) = arena.slice_mut(base + CELL_RW, image.low) {
+        low.copy_from_slice(&image.writable[..image.low]);
+    }
+    if image.high > 0
+        && let Some(high) = arena.slice_mut(base + CELL_GUARD - image.high as u64, image.high)
+    {
+        high.copy_from_slice(&image.writable[whole - image.high..]);
+    }
+    if let Some(read_only) = arena.slice_mut(base + CELL_RO, image.read_only.len()) {
+        read_only.copy_from_slice(&image.read_only);
+    }
+}

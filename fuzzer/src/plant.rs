@@ -1,0 +1,141 @@
+//! Planted violations: what a kernel with a bug would do, so that tests can see each oracle rule find it.
+//!
+//! A plant changes what the kernel is asked or what it is seen to answer; the oracle knows nothing of it.
+
+use crate::exec::{Arg, Guard, Op, OpIndex, PushError, Sandbox, Source};
+use abispec::target::Call;
+
+/// A deviation of one system call.
+#[derive(Clone, Debug)]
+pub struct Plant {
+    /// The call that deviates.
+    pub syscall: String,
+    /// Only where all of these hold for the arguments.
+    pub when: Vec<When>,
+    /// What happens instead.
+    pub deviation: Deviation,
+}
+
+/// A condition on an argument.
+#[derive(Clone, Copy, Debug)]
+pub struct When {
+    /// Position of the parameter.
+    pub param: u8,
+    /// Bits that are looked at.
+    pub mask: u64,
+    /// What they must be.
+    pub value: u64,
+}
+
+/// What a broken kernel does.
+#[derive(Clone, Debug)]
+pub enum Deviation {
+    /// It answers this although the call was not made.
+    Answer(i64),
+    /// It answers this after a success.
+    AnswerAfterSuccess(i64),
+    /// It answers this after a failure.
+    AnswerAfterFailure(i64),
+    /// It answers one more or less after a success.
+    Shift(i64),
+    /// It sees other bits in an argument: `(argument & keep) | set`.
+    Argument {
+        /// Position of the parameter.
+        param: u8,
+        /// Bits that are kept.
+        keep: u64,
+        /// Bits that are set.
+        set: u64,
+    },
+    /// After a success it also does this.
+    AlsoOnSuccess(i64, Vec<Part>),
+    /// After a failure it also does this.
+    AlsoOnFailure(i64, Vec<Part>),
+}
+
+/// An argument of what a broken kernel does besides.
+#[derive(Clone, Copy, Debug)]
+pub enum Part {
+    /// A number.
+    Number(u64),
+    /// An argument of the call, with something added.
+    Param(u8, i64),
+    /// The sum of two arguments of the call, with something added.
+    Sum(u8, u8, i64),
+    /// What the call returned, with something added.
+    Ret(i64),
+}
+
+impl Plant {
+    fn applies(&self, call: &Call, args: &[Option<u64>; 6]) -> bool {
+        self.syscall == call.name
+            && self.when.iter().all(|when| {
+                args.get(usize::from(when.param)).copied().flatten().is_some_and(|arg| arg & when.mask == when.value)
+            })
+    }
+
+    /// What is seen instead of `ret`.
+    pub fn seen(plants: &[Self], call: &Call, args: &[u64; 6], ret: i64) -> i64 {
+        let known = args.map(Some);
+        let success = !(-4095..0).contains(&ret);
+        plants.iter().filter(|plant| plant.applies(call, &known)).fold(ret, |ret, plant| match plant.deviation {
+            Deviation::Answer(other) => other,
+            Deviation::AnswerAfterSuccess(other) if success => other,
+            Deviation::AnswerAfterFailure(other) if !success => other,
+            Deviation::Shift(by) if success => ret + by,
+            _ => ret,
+        })
+    }
+}
+
+/// Pushes the operation of a call, deviating as planted.
+pub(crate) fn push(
+    plants: &[Plant],
+    call: &Call,
+    _position: usize,
+    mut op: Op,
+    sandbox: &mut Sandbox,
+) -> Result<OpIndex, PushError> {
+    if plants.is_empty() {
+        return sandbox.push(op);
+    }
+    let known = op.args.map(|arg| match arg.source {
+        Source::Imm(value) => Some(arg.high.map_or(value, |high| value & 0xffff_ffff | u64::from(high) << 32)),
+        _ => None,
+    });
+    let active: Vec<&Plant> = plants.iter().filter(|plant| plant.applies(call, &known)).collect();
+    for plant in &active {
+        match plant.deviation {
+            Deviation::Answer(_) => op.nr = u32::try_from(libc::SYS_getpid).unwrap_or(op.nr),
+            Deviation::Argument { param, keep, set } => {
+                let slot = &mut op.args[usize::from(param)];
+                if let Source::Imm(value) = slot.source {
+                    slot.source = Source::Imm(value & keep | set);
+                }
+            }
+            _ => {}
+        }
+    }
+    let index = sandbox.push(op)?;
+    for plant in active {
+        let (guard, nr, parts) = match &plant.deviation {
+            Deviation::AlsoOnSuccess(nr, parts) => (Guard::IfOk(index), *nr, parts),
+            Deviation::AlsoOnFailure(nr, parts) => (Guard::IfErr(index), *nr, parts),
+            _ => continue,
+        };
+        let mut args = [Arg::imm(0); 6];
+        for (slot, part) in args.iter_mut().zip(parts) {
+            *slot = match part {
+                Part::Number(value) => Arg::imm(*value),
+                Part::Param(param, add) => op.args[usize::from(*param)].plus(*add),
+                Part::Sum(a, b, add) => {
+                    let of = |param: u8| known[usize::from(param)].unwrap_or(0);
+                    Arg::imm(of(*a).wrapping_add(of(*b)).wrapping_add_signed(*add))
+                }
+                Part::Ret(add) => Arg::result(index).plus(*add),
+            };
+        }
+        sandbox.push(Op { nr: u32::try_from(nr).unwrap_or(u32::MAX), guard, args })?;
+    }
+    Ok(index)
+}

@@ -1,0 +1,7 @@
+//! A divergence as files: YAML that is replayed, and a C program that needs nothing but a libc.
+
+mod c;
+mod yaml;
+
+pub use c::write as write_c;
+pub use yaml::{Replay, ReplayError, read, write as write_yaml};

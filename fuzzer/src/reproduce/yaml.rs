@@ -1,0 +1,303 @@
+//! Replay files.
+//!
+//! ```yaml
+//! format: 1
+//! finding: missing-error
+//! syscall: dup
+//! capabilities: true
+//! calls:
+//!   - call: openat
+//!     args: [{number: -100}, {memory: {text: "f"}}, {number: 0}, {number: 0}]
+//!   - call: dup
+//!     args: [{result: {of: 0}}]
+//! ```
+
+use crate::confirm::Confirmed;
+use crate::program::{Argument, Block, Invocation, Output, Placement, Program};
+use abispec::suggest::nearest;
+use abispec::target::Resolved;
+use serde::Deserialize;
+use serde_yaml::Spanned;
+use std::fmt::Write;
+
+/// A replay file.
+#[derive(Debug)]
+pub struct Replay {
+    /// The program.
+    pub program: Program,
+    /// Whether executors have the capabilities of their user namespace.
+    pub capabilities: bool,
+    /// Id of the finding that it showed.
+    pub finding: Option<String>,
+}
+
+/// Why a replay file cannot be used.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ReplayError {
+    /// Line, from 1.
+    pub line: u32,
+    /// Column, from 1.
+    pub column: u32,
+    /// What is wrong.
+    pub message: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawFile {
+    format: Spanned<u32>,
+    #[serde(default)]
+    finding: Option<String>,
+    #[serde(default, rename = "syscall")]
+    _syscall: Option<String>,
+    #[serde(default, rename = "place")]
+    _place: Option<String>,
+    #[serde(default, rename = "expected")]
+    _expected: Option<String>,
+    #[serde(default, rename = "actual")]
+    _actual: Option<String>,
+    #[serde(default, rename = "kernel")]
+    _kernel: Option<String>,
+    #[serde(default = "yes")]
+    capabilities: bool,
+    calls: Spanned<Vec<RawCall>>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawCall {
+    call: Spanned<String>,
+    args: Spanned<Vec<Spanned<RawArg>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum RawArg {
+    Number(i128),
+    Result(RawResult),
+    Memory(RawMemory),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawResult {
+    of: usize,
+    #[serde(default)]
+    param: Option<u8>,
+    #[serde(default)]
+    offset: Option<u32>,
+    #[serde(default)]
+    high: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawMemory {
+    #[serde(default)]
+    text: Option<String>,
+    #[serde(default)]
+    hex: Option<String>,
+    #[serde(default)]
+    edge: Option<u32>,
+    #[serde(default)]
+    read_only: bool,
+    #[serde(default)]
+    links: Vec<RawLink>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawLink {
+    at: u32,
+    to: RawMemory,
+}
+
+/// The format that is written and read.
+const FORMAT: u32 = 1;
+/// Memory of one argument, beyond which a file cannot be meant.
+const MOST_BYTES: usize = 12 << 10;
+
+/// Reads a replay file.
+///
+/// # Errors
+/// The first mistake, with its place.
+pub fn read(text: &str, resolved: &Resolved) -> Result<Replay, ReplayError> {
+    let raw: RawFile = serde_yaml::from_str(text).map_err(|error| {
+        let (line, column) = error.location().map_or((1, 1), |at| (narrow(at.line()), narrow(at.column())));
+        let message = error.to_string();
+        let message = message.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        ReplayError { line, column, message }
+    })?;
+    if raw.format.value != FORMAT {
+        return Err(at(&raw.format, format!("this program reads format {FORMAT}, the file has {}", raw.format.value)));
+    }
+    if raw.calls.value.is_empty() {
+        return Err(at(&raw.calls, "a program has at least one call"));
+    }
+    let mut program = Program::default();
+    for (index, call) in raw.calls.value.iter().enumerate() {
+        let name = &call.call.value;
+        let Some(position) = resolved.calls.iter().position(|known| known.name == *name) else {
+            let help = nearest(name, resolved.calls.iter().map(|call| call.name.as_str()));
+            let help = help.map_or_else(String::new, |found| format!("; did you mean `{found}`?"));
+            return Err(at(&call.call, format!("the specification has no system call `{name}` for this kernel{help}")));
+        };
+        let wanted = resolved.calls[position].variants[0].params.len();
+        if call.args.value.len() != wanted {
+            let message = format!("{name} takes {wanted} argument(s), here are {}", call.args.value.len());
+            return Err(at(&call.args, message));
+        }
+        let args = call.args.value.iter().map(|arg| argument(arg, index)).collect::<Result<_, _>>()?;
+        program.calls.push(Invocation { call: position, args });
+    }
+    if !crate::hazard::fits(&program) {
+        return Err(at(&raw.calls, "only one block of a program can end at the inaccessible page (`edge`)"));
+    }
+    Ok(Replay { program, capabilities: raw.capabilities, finding: raw.finding })
+}
+
+fn narrow(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX).max(1)
+}
+
+fn at<T>(spanned: &Spanned<T>, message: impl Into<String>) -> ReplayError {
+    let place = &spanned.referenced;
+    ReplayError { line: narrow(place.line()), column: narrow(place.column()), message: message.into() }
+}
+
+fn argument(raw: &Spanned<RawArg>, index: usize) -> Result<Argument, ReplayError> {
+    match &raw.value {
+        RawArg::Number(value) => match (u64::try_from(*value), i64::try_from(*value)) {
+            (Ok(value), _) => Ok(Argument::Number(value)),
+            (_, Ok(value)) => Ok(Argument::Number(value.cast_unsigned())),
+            _ => Err(at(raw, "a register has 64 bits")),
+        },
+        RawArg::Result(result) => {
+            if result.of >= index {
+                return Err(at(raw, format!("call {} does not come before call {index}", result.of)));
+            }
+            let output = match (result.param, result.offset) {
+                (None, None) => Output::Ret,
+                (Some(param), offset) if param < 6 => Output::Written { param, offset: offset.unwrap_or(0) },
+                (Some(param), _) => return Err(at(raw, format!("there is no parameter {param}"))),
+                (None, Some(_)) => return Err(at(raw, "`offset` needs `param`")),
+            };
+            Ok(Argument::Result { of: result.of, output, high: result.high })
+        }
+        RawArg::Memory(memory) => block(memory).map(Argument::Block).map_err(|message| at(raw, message)),
+    }
+}
+
+fn block(raw: &RawMemory) -> Result<Block, String> {
+    let bytes = match (&raw.text, &raw.hex) {
+        (Some(text), None) => {
+            let mut bytes = text.clone().into_bytes();
+            bytes.push(0);
+            bytes
+        }
+        (None, Some(hex)) => from_hex(hex)?,
+        _ => return Err("memory has `text` or `hex`".to_owned()),
+    };
+    if bytes.len() > MOST_BYTES {
+        return Err(format!("memory of one argument has at most {MOST_BYTES} bytes"));
+    }
+    let placement = match (raw.edge, raw.read_only) {
+        (Some(_), true) => return Err("memory is `edge` or `read_only`, not both".to_owned()),
+        (Some(edge), false) => Placement::Edge(edge),
+        (None, true) => Placement::ReadOnly,
+        (None, false) => Placement::Middle,
+    };
+    let mut links = Vec::new();
+    for link in &raw.links {
+        if link.at as usize + 8 > bytes.len() {
+            return Err(format!("there is no room for a pointer at {}", link.at));
+        }
+        links.push((link.at, block(&link.to)?));
+    }
+    Ok(Block { bytes, placement, links })
+}
+
+fn from_hex(hex: &str) -> Result<Vec<u8>, String> {
+    let digits: Vec<u8> = hex.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    if !digits.len().is_multiple_of(2) {
+        return Err("hexadecimal bytes have two digits each".to_owned());
+    }
+    let digit = |byte: u8| char::from(byte).to_digit(16).ok_or_else(|| format!("`{}` is no hexadecimal digit", char::from(byte)));
+    digits.chunks(2).map(|pair| Ok(u8::try_from(digit(pair[0])? * 16 + digit(pair[1])?).unwrap_or(0))).collect()
+}
+
+/// Writes a divergence as a replay file. `place` is where the specification says otherwise.
+pub fn write(found: &Confirmed, resolved: &Resolved, place: &str, kernel: &str) -> String {
+    let mut out = String::new();
+    let verdict = &found.verdict;
+    let _ = writeln!(out, "# Run again with: abispec replay FILE");
+    let _ = writeln!(out, "format: {FORMAT}\nfinding: {}\nsyscall: {}", verdict.id, found.key.syscall);
+    let _ = writeln!(out, "place: {}\nkernel: {}", quoted(place), quoted(kernel));
+    let _ = writeln!(out, "expected: {}\nactual: {}", quoted(&verdict.expected), quoted(&verdict.actual));
+    let _ = writeln!(out, "capabilities: {}\ncalls:", found.capabilities);
+    write_calls(&found.program, resolved, &mut out);
+    out
+}
+
+/// Writes the calls of a program.
+fn write_calls(program: &Program, resolved: &Resolved, out: &mut String) {
+    for call in &program.calls {
+        let args: Vec<String> = call.args.iter().map(arg_text).collect();
+        let _ = writeln!(out, "  - call: {}\n    args: [{}]", resolved.calls[call.call].name, args.join(", "));
+    }
+}
+
+fn arg_text(arg: &Argument) -> String {
+    match arg {
+        Argument::Number(value) => {
+            let signed = value.cast_signed();
+            if (-4096..10).contains(&signed) { format!("{{number: {signed}}}") } else { format!("{{number: {value:#x}}}") }
+        }
+        Argument::Result { of, output, high } => {
+            let mut text = format!("{{result: {{of: {of}");
+            if let Output::Written { param, offset } = output {
+                let _ = write!(text, ", param: {param}, offset: {offset}");
+            }
+            if let Some(high) = high {
+                let _ = write!(text, ", high: {high:#x}");
+            }
+            text + "}}"
+        }
+        Argument::Block(block) => format!("{{memory: {}}}", block_text(block)),
+    }
+}
+
+fn block_text(block: &Block) -> String {
+    let end = block.bytes.iter().position(|byte| *byte == 0);
+    let plain = end.is_some_and(|end| {
+        end + 1 == block.bytes.len()
+            && block.bytes[..end].iter().all(|byte| (0x20..0x7f).contains(byte) && !matches!(byte, b'"' | b'\\'))
+    });
+    let mut text = if plain {
+        format!("{{text: \"{}\"", String::from_utf8_lossy(&block.bytes[..block.bytes.len() - 1]))
+    } else {
+        let hex: String = block.bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("{{hex: \"{hex}\"")
+    };
+    match block.placement {
+        Placement::Middle => {}
+        Placement::Edge(edge) => {
+            let _ = write!(text, ", edge: {edge}");
+        }
+        Placement::ReadOnly => text.push_str(", read_only: true"),
+    }
+    if !block.links.is_empty() {
+        let links: Vec<String> =
+            block.links.iter().map(|(at, to)| format!("{{at: {at}, to: {}}}", block_text(to))).collect();
+        let _ = write!(text, ", links: [{}]", links.join(", "));
+    }
+    text + "}"
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', " "))
+}

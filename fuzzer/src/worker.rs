@@ -1,0 +1,261 @@
+//! One worker: makes programs, runs them in its sandbox, examines what came back.
+
+use crate::coverage::Coverage;
+use crate::exec::layout::CELLS;
+use crate::exec::{BatchEnd, Sandbox, SandboxConfig, SandboxError};
+use crate::examine::{Context, Examined, Suspicion, examine};
+use crate::lower::{Lowered, Mode, lower};
+use crate::oracle::Verdict;
+use crate::plant::Plant;
+use crate::program::Program;
+use crate::setup::{self, BuildError, Footprint, footprint};
+use crate::exec::layout::{PLAYGROUND_BASE, PLAYGROUND_MARGIN_PAGES, PLAYGROUND_PAGES};
+use crate::world::{Identity, Numbers, World, fixture, repair};
+use abispec::target::Resolved;
+use std::fmt;
+use std::sync::Arc;
+
+/// What a worker works with.
+#[derive(Clone)]
+pub struct Setting {
+    /// The specification.
+    pub resolved: Arc<Resolved>,
+    /// The target's numbers.
+    pub numbers: Arc<Numbers>,
+    /// What each call may leave changed.
+    pub footprints: Arc<Vec<Footprint>>,
+    /// Whether executors keep the capabilities of their user namespace.
+    pub capabilities: bool,
+    /// Planted violations.
+    pub plants: Arc<Vec<Plant>>,
+}
+
+impl Setting {
+    /// A setting for a resolved specification.
+    pub fn new(resolved: Arc<Resolved>) -> Self {
+        let numbers = Arc::new(Numbers::of(&resolved));
+        let footprints = Arc::new(resolved.calls.iter().map(footprint).collect());
+        Self { resolved, numbers, footprints, capabilities: true, plants: Arc::new(Vec::new()) }
+    }
+}
+
+/// Why a worker cannot work.
+#[derive(Debug)]
+pub enum WorkerError {
+    /// There is no sandbox.
+    Sandbox(SandboxError),
+    /// The sandbox has no files.
+    Build(BuildError),
+    /// The sandbox process itself is gone.
+    Lost,
+}
+
+impl fmt::Display for WorkerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sandbox(error) => write!(f, "{error}"),
+            Self::Build(error) => write!(f, "{error}"),
+            Self::Lost => f.write_str("the sandbox process is gone"),
+        }
+    }
+}
+
+impl std::error::Error for WorkerError {}
+
+impl From<SandboxError> for WorkerError {
+    fn from(error: SandboxError) -> Self {
+        Self::Sandbox(error)
+    }
+}
+
+impl From<BuildError> for WorkerError {
+    fn from(error: BuildError) -> Self {
+        Self::Build(error)
+    }
+}
+
+/// Programs of a batch: one cell each, the last cell is the worker's own.
+pub const BATCH: usize = CELLS as usize - 1;
+
+/// A sandbox with its files, and the model of its first state.
+pub struct Room {
+    /// The sandbox.
+    pub sandbox: Sandbox,
+    setting: Setting,
+    fresh: World,
+    /// The state that the next program finds.
+    current: World,
+}
+
+/// A program that ran.
+pub struct Ran {
+    /// What examining it gave; `None` where an earlier program of the batch spoilt its state.
+    pub examined: Option<Examined>,
+}
+
+impl Room {
+    /// Starts a sandbox and makes its files.
+    ///
+    /// # Errors
+    /// When the sandbox or its files cannot be made.
+    pub fn open(setting: Setting) -> Result<Self, WorkerError> {
+        let config = SandboxConfig { drop_capabilities: !setting.capabilities, ..SandboxConfig::default() };
+        let mut sandbox = Sandbox::start(&config)?;
+        setup::build(&mut sandbox, &fixture::setup_calls())?;
+        let fresh = World::fixture(&identity(&setting, &config, &mut sandbox), &setting.numbers, &[playground()]);
+        let current = fresh.clone();
+        Ok(Self { sandbox, setting, fresh, current })
+    }
+
+    /// The setting.
+    pub fn setting(&self) -> &Setting {
+        &self.setting
+    }
+
+    /// Gives the sandbox a fresh executor and fresh files.
+    ///
+    /// # Errors
+    /// When they cannot be made.
+    pub fn renew(&mut self) -> Result<(), WorkerError> {
+        self.sandbox.respawn()?;
+        setup::build(&mut self.sandbox, &fixture::setup_calls())?;
+        self.current = self.fresh.clone();
+        Ok(())
+    }
+
+    /// Runs programs as one batch and examines them in order.
+    ///
+    /// # Errors
+    /// When the sandbox is lost for good.
+    pub fn run(&mut self, programs: &[Program], mode: Mode, coverage: &mut Coverage) -> Result<Vec<Ran>, WorkerError> {
+        self.sandbox.clear();
+        let setting = self.setting.clone();
+        let mut lowered: Vec<Option<Lowered>> = Vec::with_capacity(programs.len());
+        for (index, program) in programs.iter().enumerate() {
+            let found =
+                lower(program, &setting.resolved, &setting.footprints, index as u64, &mut self.sandbox, mode, &setting.plants);
+            lowered.push(found.ok());
+        }
+        let end = self.sandbox.run();
+        let context = Context { resolved: &setting.resolved, numbers: &setting.numbers, plants: &setting.plants };
+        let mut ran = Vec::with_capacity(programs.len());
+        let mut spoilt = false;
+        // Programs that ran after the state was spoilt leave changes that nobody followed.
+        let mut followed = true;
+        for (program, lowered) in programs.iter().zip(&lowered) {
+            let Some(lowered) = lowered.as_ref().filter(|_| !spoilt) else {
+                followed &= lowered.is_none();
+                ran.push(Ran { examined: None });
+                continue;
+            };
+            if mode == Mode::Bare {
+                ran.push(Ran { examined: None });
+                continue;
+            }
+            let mut examined = examine(context, program, lowered, &self.sandbox, &self.current, coverage);
+            if let Some(suspicion) = lost(&end, lowered)
+                && !may_sleep(&setting.resolved, program, suspicion.call, suspicion.verdict.id)
+            {
+                examined.suspicion = examined.suspicion.or(Some(suspicion));
+            }
+            let next = examined.world.clone();
+            let stained = examined.suspicion.is_some() || examined.cut_short;
+            ran.push(Ran { examined: Some(examined) });
+            // What a program changed for good is the end of its batch: the others would meet its leavings.
+            if stained || !fresh_after_reset(&next, &self.fresh) || !next.tree.is_unchanged() {
+                self.current = next;
+                spoilt = true;
+            }
+        }
+        match end {
+            BatchEnd::Completed if !spoilt => {}
+            BatchEnd::Completed if followed => self.restore()?,
+            BatchEnd::Completed => self.renew()?,
+            BatchEnd::Died { .. } | BatchEnd::Stuck { .. } => self.renew()?,
+            BatchEnd::Lost(_) => self.renew().map_err(|_| WorkerError::Lost)?,
+        }
+        Ok(ran)
+    }
+
+    /// Brings a spoilt sandbox back to its first state, the cheap way where the model knows how.
+    fn restore(&mut self) -> Result<(), WorkerError> {
+        let same = fresh_after_reset(&self.current, &self.fresh);
+        let steps = if same { repair(&self.current, &self.fresh) } else { None };
+        if let Some(steps) = steps
+            && setup::build(&mut self.sandbox, &steps).is_ok()
+        {
+            self.current = self.fresh.clone();
+            return Ok(());
+        }
+        self.renew()
+    }
+}
+
+/// Addresses where nothing is mapped when a program begins.
+fn playground() -> (u64, u64) {
+    let margin = PLAYGROUND_MARGIN_PAGES * 4096;
+    (PLAYGROUND_BASE - margin, PLAYGROUND_BASE + PLAYGROUND_PAGES * 4096 + margin)
+}
+
+/// Whether what the calls after a program cannot put back is as it was: the first descriptors, limits and priority.
+fn fresh_after_reset(now: &World, fresh: &World) -> bool {
+    let process = |world: &World| (world.process.limits, world.process.nice);
+    let descriptors = Arc::ptr_eq(&now.descriptors, &fresh.descriptors)
+        || (0..3).all(|fd| {
+            now.descriptors.get(fd).is_some()
+                && now.descriptors.get(fd) == fresh.descriptors.get(fd)
+                && now.descriptors.description(fd) == fresh.descriptors.description(fd)
+        });
+    descriptors && (Arc::ptr_eq(&now.process, &fresh.process) || process(now) == process(fresh))
+}
+
+/// The suspicion against a call in which the executor was lost.
+fn lost(end: &BatchEnd, lowered: &Lowered) -> Option<Suspicion> {
+    let (op, id, actual) = match end {
+        BatchEnd::Died { ending, op } => (op.as_ref()?, "executor-died", format!("the calling process ended: {ending:?}")),
+        BatchEnd::Stuck { op } => (op.as_ref()?, "call-hangs", "the call did not come back and ignored a signal".to_owned()),
+        BatchEnd::Completed | BatchEnd::Lost(_) => return None,
+    };
+    let call = lowered.calls.iter().position(|call| call.op == *op)?;
+    let expected = "the call returns".to_owned();
+    Some(Suspicion { call, verdict: Verdict { id, clause: None, expected, actual } })
+}
+
+/// Whether a call that did not come back is one that may sleep: with every signal blocked it cannot be woken.
+fn may_sleep(resolved: &Resolved, program: &Program, call: usize, id: &str) -> bool {
+    id == "call-hangs"
+        && program.calls.get(call).is_some_and(|call| {
+            let spec = &resolved.calls[call.call];
+            spec.variants[crate::examine::variant_index(spec, call)].blocks.is_some()
+        })
+}
+
+/// What is known of the executor before the first program.
+fn identity(setting: &Setting, config: &SandboxConfig, sandbox: &mut Sandbox) -> Identity {
+    let mut identity = Identity { root_read_only: Some(true), nice: nice(), ..Identity::default() };
+    if !setting.capabilities {
+        identity.capabilities = 0;
+    }
+    let mut limit = |name: &str, soft: u64, hard: u64| {
+        let index = setting.resolved.constants.get(name).and_then(|value| usize::try_from(*value).ok());
+        if let Some(slot) = index.and_then(|index| identity.limits.get_mut(index)) {
+            *slot = (Some(soft), Some(hard));
+        }
+    };
+    limit("RLIMIT_NOFILE", config.nofile_soft, config.nofile_hard);
+    limit("RLIMIT_FSIZE", config.file_size, config.file_size);
+    limit("RLIMIT_AS", config.address_space, config.address_space);
+    limit("RLIMIT_MEMLOCK", config.locked_memory, config.locked_memory);
+    limit("RLIMIT_CORE", 0, 0);
+    limit("RLIMIT_NICE", 0, 0);
+    limit("RLIMIT_RTPRIO", 0, 0);
+    identity.cpu_bytes = setup::cpu_bytes(sandbox);
+    identity
+}
+
+/// The nice value of this process, which executors inherit.
+fn nice() -> Option<i8> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // The command's name may hold spaces; it ends at the last parenthesis. Nice is the 19th field, the 17th after it.
+    stat.rsplit(')').next()?.split_whitespace().nth(16)?.parse().ok()
+}

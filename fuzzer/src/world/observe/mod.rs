@@ -1,0 +1,183 @@
+//! One call as conditions see it: its arguments, the world and the memory before and after it.
+//!
+//! What the model does not follow, and whatever depends on it, is unknown. Paths are read from memory as it was before the
+//! call and start where they started then, also where the world after the call is looked at.
+
+mod descriptors;
+mod files;
+mod memory;
+mod paths;
+
+pub(super) use files::word;
+
+use super::World;
+use super::memory::Memory;
+use super::numbers::Numbers;
+use super::walk::Walked;
+use abispec::expr::{Function, Moment, Observer, OperandValue, Subject};
+use abispec::target::Variant;
+use abispec::types::{IntType, Type};
+use std::cell::Cell;
+use std::fmt;
+
+/// Answers that the kernel itself gave after the call, through other calls.
+pub trait Looks {
+    /// What was seen, if anybody looked: the outer `None` is "nobody did".
+    fn look(&self, function: Function, operands: &[OperandValue]) -> Option<Option<i128>>;
+}
+
+/// The world and the memory at one moment.
+#[derive(Clone, Copy)]
+pub struct Scene<'a> {
+    /// The state.
+    pub world: &'a World,
+    /// The bytes.
+    pub memory: &'a dyn Memory,
+}
+
+/// Walks that a view remembers.
+const REMEMBERED: usize = 4;
+
+type Memo = Option<(u8, Moment, Option<Walked>)>;
+
+/// A call to be judged.
+pub struct View<'a> {
+    numbers: &'a Numbers,
+    variant: &'a Variant,
+    registers: [u64; 6],
+    result: Option<i64>,
+    before: Scene<'a>,
+    after: Scene<'a>,
+    looks: Option<&'a dyn Looks>,
+    walks: [Cell<Memo>; REMEMBERED],
+}
+
+impl fmt::Debug for View<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("View").field("registers", &self.registers).field("result", &self.result).finish_non_exhaustive()
+    }
+}
+
+impl<'a> View<'a> {
+    /// A call that has not returned: both moments are the one before it.
+    pub fn new(numbers: &'a Numbers, variant: &'a Variant, registers: [u64; 6], before: Scene<'a>) -> Self {
+        Self {
+            numbers,
+            variant,
+            registers,
+            result: None,
+            before,
+            after: before,
+            looks: None,
+            walks: [const { Cell::new(None) }; REMEMBERED],
+        }
+    }
+
+    /// The same call when it has returned.
+    #[must_use]
+    pub fn returned(self, result: i64, after: Scene<'a>) -> Self {
+        let walks = [const { Cell::new(None) }; REMEMBERED];
+        Self { result: Some(result), after, walks, ..self }
+    }
+
+    /// The same call, with answers of the kernel for the state after it.
+    #[must_use]
+    pub fn looking(self, looks: &'a dyn Looks) -> Self {
+        Self { looks: Some(looks), ..self }
+    }
+
+    /// What the call promises.
+    pub fn variant(&self) -> &'a Variant {
+        self.variant
+    }
+
+    /// The target's numbers.
+    pub fn numbers(&self) -> &'a Numbers {
+        self.numbers
+    }
+
+    pub(super) fn scene(&self, moment: Moment) -> &Scene<'a> {
+        match moment {
+            Moment::Before => &self.before,
+            Moment::After => &self.after,
+        }
+    }
+
+    fn process(&self, function: Function, operands: &[OperandValue], moment: Moment) -> Option<i128> {
+        let world = self.scene(moment).world;
+        let process = &world.process;
+        let identity = &process.identity;
+        let value = |index: usize| operands.get(index).and_then(|operand| operand.value());
+        let truth = |answer: Option<bool>| answer.map(i128::from);
+        match function {
+            Function::Capable => truth(process.capable()),
+            Function::NsCapable => Some(i128::from(process.ns_capable(value(0)?))),
+            Function::Rlimit => process.limit(value(0)?).0.map(i128::from),
+            Function::RlimitMax => process.limit(value(0)?).1.map(i128::from),
+            Function::Pid | Function::Tid => identity.pid.map(i128::from),
+            Function::Uid | Function::Euid => Some(i128::from(identity.uid)),
+            Function::Gid => Some(i128::from(identity.gid)),
+            Function::Umask => process.umask.map(i128::from),
+            Function::Process => truth(process.exists(value(0)?)),
+            Function::Nice => process.nice.map(i128::from),
+            Function::CwdLength => {
+                let length = world.tree.path_length(process.cwd?)?;
+                world.tree.is_known().then(|| i128::from(length))
+            }
+            Function::CwdDeleted => {
+                let cwd = world.tree.get(process.cwd?)?;
+                world.tree.is_known().then(|| i128::from(cwd.removed))
+            }
+            Function::Sigmask => process.sigmask.map(i128::from),
+            Function::Cpus => identity.cpu_bytes.map(i128::from),
+            _ => None,
+        }
+    }
+}
+
+/// A register as the kernel converts it to the parameter's C type.
+fn convert(register: u64, int: IntType, word: u32) -> i128 {
+    let bits = int.bytes(word) * 8;
+    let value = if bits >= 64 { register } else { register & ((1 << bits) - 1) };
+    let negative = int.signed() && bits > 0 && value >> (bits - 1) & 1 != 0;
+    i128::from(value) - if negative { 1_i128 << bits } else { 0 }
+}
+
+impl Observer for View<'_> {
+    fn argument(&self, index: u8) -> Option<i128> {
+        let param = self.variant.params.get(usize::from(index))?;
+        let register = *self.registers.get(usize::from(index))?;
+        // Of a descriptor only 32 bits count, also where the C type has more.
+        let wide_fd = param.int.bytes(8) == 8 && matches!(&param.ty, Type::Resource(name) if name.starts_with("fd"));
+        let int = if wide_fd { IntType::Fixed { bits: 32, signed: true } } else { param.int };
+        Some(convert(register, int, self.numbers.word))
+    }
+
+    fn result(&self) -> Option<i128> {
+        self.result.map(i128::from)
+    }
+
+    fn load(&self, address: i128, size: u8, signed: bool, moment: Moment) -> Option<i128> {
+        self.load_at(address, size, signed, moment)
+    }
+
+    fn call(&self, function: Function, operands: &[OperandValue], moment: Moment) -> Option<i128> {
+        if moment == Moment::After
+            && let Some(answer) = self.looks.and_then(|looks| looks.look(function, operands))
+        {
+            return answer;
+        }
+        match function.subject() {
+            Subject::Descriptors => self.descriptors(function, operands, moment),
+            Subject::Files => self.files(function, operands, moment),
+            Subject::Memory => self.memory(function, operands, moment),
+            Subject::Mappings => self.mappings(function, operands, moment),
+            Subject::Process => self.process(function, operands, moment),
+            // The evaluator computes these itself.
+            Subject::Numbers => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
