@@ -11,6 +11,7 @@ use crate::setup::footprint_of;
 use crate::worker::{BATCH, Room, Setting, WorkerError};
 use abispec::target::{Call, Resolved};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,6 +32,10 @@ pub struct Options {
     pub plants: Vec<Plant>,
     /// The run ends at the first confirmed divergence.
     pub stop_at_first: bool,
+    /// Programs of divergences are made simpler.
+    pub shrink: bool,
+    /// Told of every divergence at once, so that none is lost.
+    pub report: Option<Arc<dyn Fn(&Confirmed) + Send + Sync>>,
     /// Set from outside to end the run.
     pub stop: Arc<AtomicBool>,
 }
@@ -39,7 +44,7 @@ impl Default for Options {
     fn default() -> Self {
         let workers = std::thread::available_parallelism().map_or(1, usize::from);
         let stop = Arc::new(AtomicBool::new(false));
-        Self { time: None, calls: None, seed: 0, workers, plants: Vec::new(), stop_at_first: false, stop }
+        Self { time: None, calls: None, seed: 0, workers, plants: Vec::new(), stop_at_first: false, shrink: true, report: None, stop }
     }
 }
 
@@ -292,7 +297,7 @@ impl<'a> Working<'a> {
             Some(trial) => trial,
             empty => empty.insert(Room::open(setting)?),
         };
-        let found = confirm(trial, program, &|key| {
+        let found = confirm(trial, program, self.shared.options.shrink, &|key| {
             self.shared.confirmed.lock().unwrap_or_else(PoisonError::into_inner).contains_key(key)
         })?;
         match found {
@@ -303,7 +308,11 @@ impl<'a> Working<'a> {
                 if found.key != *key {
                     confirmed.entry(key.clone()).or_insert(None);
                 }
-                if confirmed.insert(found.key.clone(), Some(*found)).flatten().is_none() {
+                if let Entry::Vacant(free) = confirmed.entry(found.key.clone()) {
+                    if let Some(report) = &self.shared.options.report {
+                        report(&found);
+                    }
+                    free.insert(Some(*found));
                     self.shared.progress.findings.fetch_add(1, Ordering::Relaxed);
                 }
             }

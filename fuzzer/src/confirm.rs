@@ -4,7 +4,7 @@ use crate::coverage::Coverage;
 use crate::examine::Suspicion;
 use crate::generate::ProgramTree;
 use crate::lower::Mode;
-use crate::oracle::Verdict;
+use crate::oracle::{Answer, Verdict};
 use crate::program::Program;
 use crate::worker::{Room, WorkerError};
 use abispec::target::{ClauseId, Resolved};
@@ -47,7 +47,7 @@ pub struct Confirmed {
     /// What is wrong.
     pub verdict: Verdict,
     /// How each call of the program answered.
-    pub answers: Vec<Option<crate::oracle::Answer>>,
+    pub answers: Answers,
     /// Whether the executor had the capabilities of its user namespace.
     pub capabilities: bool,
 }
@@ -68,27 +68,32 @@ const TIMES: usize = 3;
 /// Longest time for making one program simpler.
 const SHRINKING: Duration = Duration::from_secs(8);
 
+/// How the calls of a program answered, as far as they were made.
+pub type Answers = Vec<Option<Answer>>;
+
 /// Runs a program alone in a fresh sandbox, watching every call.
 ///
 /// # Errors
 /// When the sandbox is lost for good.
-pub fn once(room: &mut Room, program: &Program) -> Result<Option<(Suspicion, Vec<Option<crate::oracle::Answer>>)>, WorkerError> {
+pub fn watch(room: &mut Room, program: &Program) -> Result<(Answers, Option<Suspicion>), WorkerError> {
     room.renew()?;
     let resolved = room.setting().resolved.clone();
     let mut scratch = Coverage::new(&resolved);
     let ran = room.run(std::slice::from_ref(program), Mode::Careful, &mut scratch)?;
     let examined = ran.into_iter().next().and_then(|ran| ran.examined);
-    Ok(examined.and_then(|examined| {
-        let answers = examined.answers;
-        examined.suspicion.map(|suspicion| (suspicion, answers))
-    }))
+    Ok(examined.map_or_else(|| (Vec::new(), None), |examined| (examined.answers, examined.suspicion)))
 }
 
-/// Tries a suspicion again, and makes the program simpler as long as it stays.
+fn once(room: &mut Room, program: &Program) -> Result<Option<(Suspicion, Answers)>, WorkerError> {
+    let (answers, suspicion) = watch(room, program)?;
+    Ok(suspicion.map(|suspicion| (suspicion, answers)))
+}
+
+/// Tries a suspicion again, and with `shrink` makes the program simpler as long as it stays.
 ///
 /// # Errors
 /// When the sandbox is lost for good.
-pub fn confirm(room: &mut Room, program: &Program, known: &dyn Fn(&Key) -> bool) -> Result<Trial, WorkerError> {
+pub fn confirm(room: &mut Room, program: &Program, shrink: bool, known: &dyn Fn(&Key) -> bool) -> Result<Trial, WorkerError> {
     let resolved = room.setting().resolved.clone();
     let Some((first, mut answers)) = once(room, program)? else { return Ok(Trial::Unstable) };
     let key = Key::of(&resolved, program, &first);
@@ -117,7 +122,7 @@ pub fn confirm(room: &mut Room, program: &Program, known: &dyn Fn(&Key) -> bool)
             }
             _ => false,
         };
-        if begin.elapsed() > SHRINKING {
+        if !shrink || begin.elapsed() > SHRINKING {
             break;
         }
         if !kept && !tree.complicate() {

@@ -59,12 +59,14 @@ pub fn examine(
     start: &World,
     coverage: &mut Coverage,
 ) -> Examined {
-    let before_memory = CellMemory { base: lowered.cell, writable: &lowered.image.writable, read_only: &lowered.image.read_only };
+    let image = &lowered.image;
+    let before_memory =
+        CellMemory { base: lowered.cell, low: &image.low, high: &image.high, read_only: &image.read_only };
     let arena = sandbox.arena();
     let whole = CELL_RW_SIZE as usize;
     let writable = arena.slice(lowered.cell + CELL_RW, whole).unwrap_or_default();
-    let read_only = arena.slice(lowered.cell + CELL_RO, lowered.image.read_only.len()).unwrap_or_default();
-    let after_memory = CellMemory { base: lowered.cell, writable, read_only };
+    let read_only = arena.slice(lowered.cell + CELL_RO, image.read_only.len()).unwrap_or_default();
+    let after_memory = CellMemory { base: lowered.cell, low: writable, high: &[], read_only };
     let mut examined =
         Examined { suspicion: None, judged: 0, answers: Vec::new(), world: start.clone(), cut_short: false };
     let mut seen = Vec::new();
@@ -98,8 +100,17 @@ pub fn examine(
             let view = View::new(context.numbers, variant, registers, before);
             match answer {
                 Answer::Error(number) => {
-                    let verdict =
+                    let mut verdict =
                         judge_error(variant, &view, number, context.resolved.target.arch, &mut seen);
+                    if result.state == OpState::Interrupted && number == libc::EINTR.cast_unsigned() {
+                        // Only a sleeper is interrupted: where EINTR is wrong, so was the sleep.
+                        verdict = verdict.map(|verdict| Verdict {
+                            id: "unexpected-block",
+                            expected: "the call does not sleep".to_owned(),
+                            actual: "it slept until a signal came".to_owned(),
+                            ..verdict
+                        });
+                    }
                     let view = view.returned(ret, Scene { world: &examined.world, memory: &after_memory });
                     apply_failure(&view, &mut next);
                     if let Some(errno) = Errno::from_number(number, context.resolved.target.arch) {
@@ -299,23 +310,59 @@ fn effects(
                 .effects
                 .iter()
                 .filter(|rule| active.contains(&rule.clause))
-                .find(|rule| touches(&rule.effect.effect, probe.subject, &what))
+                .find(|rule| touches(&rule.effect.effect, probe.subject, &low.addresses, &what))
                 .or_else(|| variant.effects.iter().find(|rule| active.contains(&rule.clause)))
                 .map(|rule| rule.clause);
             let expected = format!("{what} of descriptor {fd} is {expected}");
             return Some(Verdict { id: "broken-effect", clause, expected, actual: format!("it is {actual}") });
         }
     }
+    if let Some((param, expected, actual)) = misnamed(&view, low, sandbox) {
+        let clause = variant
+            .effects
+            .iter()
+            .find(|rule| active.contains(&rule.clause) && names(&rule.effect.effect, param))
+            .or_else(|| variant.effects.iter().find(|rule| names(&rule.effect.effect, param)))
+            .map(|rule| rule.clause);
+        let word = |there: bool| if there { "names a file" } else { "names nothing" };
+        let expected = format!("argument {} {}", param + 1, word(expected));
+        return Some(Verdict { id: "broken-effect", clause, expected, actual: format!("it {}", word(actual)) });
+    }
     seen.extend(active);
     None
 }
 
-fn touches(effect: &Effect, subject: Subject, what: &str) -> bool {
+/// Whether an effect makes or takes away the name in a parameter.
+fn names(effect: &Effect, param: u8) -> bool {
+    match effect {
+        Effect::Creates { path, .. } | Effect::Removes { path } => *path == param,
+        Effect::Links { to, .. } => *to == param,
+        Effect::Renames { from, to, .. } => *from == param || *to == param,
+        _ => false,
+    }
+}
+
+/// The first name that is there for the kernel and not for the model, or the other way round.
+fn misnamed(view: &View<'_>, low: &LoweredCall, sandbox: &Sandbox) -> Option<(u8, bool, bool)> {
+    low.names.iter().find_map(|probe| {
+        let result = sandbox.result(probe.op);
+        let there = match (result.state, result.errno()) {
+            (OpState::Done, None) => true,
+            (OpState::Done, Some(libc::ENOENT)) => false,
+            _ => return None,
+        };
+        let operand = OperandValue::Param { index: probe.param, value: None };
+        let expected = view.call(Function::Exists, &[operand], Moment::After)? != 0;
+        (expected != there).then_some((probe.param, expected, there))
+    })
+}
+
+fn touches(effect: &Effect, subject: Subject, addresses: &[u64; 6], what: &str) -> bool {
     use abispec::expr::Expr;
     let same = |fd: &Expr| match (fd, subject) {
         (Expr::Ret, Subject::Ret) => true,
         (Expr::Param(a), Subject::Param(b)) => *a == b,
-        (Expr::Load { .. }, Subject::At(_)) => true,
+        (Expr::Load { address, .. }, Subject::At(found)) => crate::lower::at(address, addresses) == Some(found),
         _ => false,
     };
     match effect {
@@ -420,15 +467,13 @@ fn ignored(variant: &Variant, registers: &[u64; 6], seen: &mut Vec<ClauseId>) {
 fn stray_write(lowered: &Lowered, after: &CellMemory<'_>, owned: &[(u64, u64)]) -> Option<Suspicion> {
     let whole = CELL_RW_SIZE as usize;
     let image = &lowered.image;
-    let low = (0..image.low, CELL_RW);
-    let high = (whole - image.high..whole, CELL_RW);
-    for (range, start) in [low, high] {
-        let (was, is) = (image.writable.get(range.clone())?, after.writable.get(range.clone())?);
+    for (was, start) in [(&image.low, 0), (&image.high, whole - image.high.len())] {
+        let is = after.low.get(start..start + was.len())?;
         if was == is {
             continue;
         }
-        for (offset, (old, new)) in range.zip(was.iter().zip(is)).filter(|(_, (old, new))| old != new) {
-            let address = lowered.cell + start + offset as u64;
+        for (offset, (old, new)) in was.iter().zip(is).enumerate().filter(|(_, (old, new))| old != new) {
+            let address = lowered.cell + CELL_RW + (start + offset) as u64;
             if owned.iter().any(|(begin, end)| (*begin..*end).contains(&address)) {
                 continue;
             }
@@ -491,8 +536,10 @@ impl Looks for KernelLooks<'_> {
 pub struct CellMemory<'a> {
     /// Where the cell begins.
     pub base: u64,
-    /// Its writable pages.
-    pub writable: &'a [u8],
+    /// Its writable pages from their beginning, as far as they are known.
+    pub low: &'a [u8],
+    /// Its writable pages up to their end, as far as they are known.
+    pub high: &'a [u8],
     /// Its read-only page, as far as it is known.
     pub read_only: &'a [u8],
 }
@@ -500,7 +547,12 @@ pub struct CellMemory<'a> {
 impl Memory for CellMemory<'_> {
     fn read(&self, address: u64, bytes: &mut [u8]) -> bool {
         let Some(offset) = address.checked_sub(self.base).filter(|offset| *offset < CELL_SIZE) else { return false };
-        let (start, from) = if offset >= CELL_RO { (CELL_RO, self.read_only) } else { (CELL_RW, self.writable) };
+        let high = CELL_GUARD - self.high.len() as u64;
+        let (start, from) = match offset {
+            CELL_RO.. => (CELL_RO, self.read_only),
+            _ if offset >= high => (high, self.high),
+            _ => (CELL_RW, self.low),
+        };
         let found = offset.checked_sub(start).and_then(|at| {
             let at = usize::try_from(at).ok()?;
             from.get(at..at.checked_add(bytes.len())?)

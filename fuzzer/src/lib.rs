@@ -1,10 +1,13 @@
 //! The fuzzer: real system calls held against the specification.
 
+pub mod bench;
 pub mod campaign;
 pub mod confirm;
 pub mod coverage;
+pub mod environment;
 pub mod examine;
 pub mod exec;
+pub mod findings;
 pub mod generate;
 pub mod hazard;
 pub mod lower;

@@ -51,8 +51,19 @@ pub struct LoweredCall {
     pub addresses: [u64; 6],
     /// Questions about the descriptors that its effects touch.
     pub probes: Vec<Probe>,
+    /// Whether the names that its effects make or take away are there.
+    pub names: Vec<NameProbe>,
     /// In careful mode, all descriptors after the call.
     pub after: Vec<Probe>,
+}
+
+/// A question about the name in a path parameter.
+#[derive(Clone, Copy, Debug)]
+pub struct NameProbe {
+    /// The parameter.
+    pub param: u8,
+    /// `faccessat2(base, path, F_OK)`.
+    pub op: OpIndex,
 }
 
 /// A block with its address.
@@ -94,16 +105,14 @@ pub enum Subject {
     At(u64),
 }
 
-/// What a program's memory held before it ran.
-#[derive(Clone, Debug)]
+/// What a program's memory held before it ran, as far as it is used.
+#[derive(Clone, Debug, Default)]
 pub struct Image {
-    /// The writable pages, from [`CELL_RW`].
-    pub writable: Vec<u8>,
-    /// Bytes used from the beginning, red zones included.
-    pub low: usize,
-    /// Bytes used up to the end.
-    pub high: usize,
-    /// The read-only page, as far as it is used.
+    /// The writable pages from their beginning, red zones included.
+    pub low: Vec<u8>,
+    /// The writable pages up to their end.
+    pub high: Vec<u8>,
+    /// The read-only page.
     pub read_only: Vec<u8>,
 }
 
@@ -143,25 +152,22 @@ impl Placing {
         let present = block.present();
         let address = match block.placement {
             Placement::Middle => {
-                let start = (self.image.low + 7) & !7;
-                let end = start + present;
-                if end + RED_ZONE + self.image.high > CELL_RW_SIZE as usize {
+                let start = (self.image.low.len().max(RED_ZONE) + 7) & !7;
+                let end = start + present + RED_ZONE;
+                if end + self.image.high.len() > CELL_RW_SIZE as usize {
                     return Err(LowerError::TooMuchMemory);
                 }
-                self.image.writable[self.image.low..end + RED_ZONE].fill(POISON);
-                self.image.writable[start..end].copy_from_slice(&bytes[..present]);
-                self.image.low = end + RED_ZONE;
+                self.image.low.resize(start, POISON);
+                self.image.low.extend_from_slice(&bytes[..present]);
+                self.image.low.resize(end, POISON);
                 self.base + CELL_RW + start as u64
             }
             Placement::Edge(_) => {
-                let used = present + RED_ZONE;
-                if self.image.low + used > CELL_RW_SIZE as usize {
+                if self.image.low.len() + present + RED_ZONE > CELL_RW_SIZE as usize {
                     return Err(LowerError::TooMuchMemory);
                 }
-                let whole = CELL_RW_SIZE as usize;
-                self.image.writable[whole - used..whole - present].fill(POISON);
-                self.image.writable[whole - present..].copy_from_slice(&bytes[..present]);
-                self.image.high = self.image.high.max(used);
+                self.image.high.resize(RED_ZONE, POISON);
+                self.image.high.extend_from_slice(&bytes[..present]);
                 self.base + CELL_GUARD - present as u64
             }
             Placement::ReadOnly => {
@@ -196,8 +202,7 @@ pub fn lower(
         return Err(LowerError::Hazard(hazard));
     }
     let base = cell(index);
-    let writable = vec![POISON; CELL_RW_SIZE as usize];
-    let mut placing = Placing { base, image: Image { writable, low: RED_ZONE, high: 0, read_only: Vec::new() } };
+    let mut placing = Placing { base, image: Image::default() };
     let mut calls = Vec::with_capacity(program.calls.len());
     // Memory first: nothing is pushed for a program that does not fit.
     let mut memory = Vec::with_capacity(program.calls.len());
@@ -235,7 +240,7 @@ pub fn lower(
         }
         let op = crate::plant::push(plants, spec, position, Op { nr: spec.nr, guard: Guard::Always, args }, sandbox)?;
         ops.push(op);
-        let mut lowered = LoweredCall { op, blocks, addresses, probes: Vec::new(), after: Vec::new() };
+        let mut lowered = LoweredCall { op, blocks, addresses, probes: Vec::new(), names: Vec::new(), after: Vec::new() };
         if mode != Mode::Bare {
             let variant = spec.variant(selector(spec.select, call));
             for subject in subjects(variant, &addresses) {
@@ -247,15 +252,16 @@ pub fn lower(
                 };
                 lowered.probes.push(probe(sandbox, subject, arg, Some(op))?);
             }
+            lowered.names = names(sandbox, variant, &args, op)?;
         }
         if mode == Mode::Careful {
-            lowered.after = table(sandbox, CAREFUL_NUMBERS)?;
+            lowered.after = table(sandbox, 0..CAREFUL_NUMBERS)?;
         }
         calls.push(lowered);
     }
     let end = match mode {
         Mode::Bare | Mode::Careful => Vec::new(),
-        Mode::Quick => table(sandbox, 4 + 2 * i32::try_from(program.calls.len()).unwrap_or(0))?,
+        Mode::Quick => end_table(sandbox, program, resolved)?,
     };
     let returned = setup::returned_mappings(program, resolved, &ops);
     setup::after(setup::footprint_of(program, footprints), &returned, sandbox)?;
@@ -308,8 +314,39 @@ fn subjects(variant: &Variant, addresses: &[u64; 6]) -> Vec<Subject> {
     found
 }
 
+/// Asks, after a success, for the names that a variant's effects make or take away.
+fn names(sandbox: &mut Sandbox, variant: &Variant, args: &[Arg; 6], op: OpIndex) -> Result<Vec<NameProbe>, PushError> {
+    let mut found: Vec<NameProbe> = Vec::new();
+    for rule in &variant.effects {
+        let (first, second) = match &rule.effect.effect {
+            Effect::Creates { path, .. } | Effect::Removes { path } => (*path, None),
+            Effect::Links { to, .. } => (*to, None),
+            Effect::Renames { from, to, .. } => (*from, Some(*to)),
+            _ => continue,
+        };
+        for param in [Some(first), second].into_iter().flatten() {
+            let keys = variant.params.get(usize::from(param)).and_then(|param| param.path.as_ref());
+            let flags = match keys.map(|keys| &keys.follow) {
+                Some(Expr::Bool(false)) => libc::AT_EACCESS | libc::AT_SYMLINK_NOFOLLOW,
+                Some(Expr::Bool(true)) => libc::AT_EACCESS,
+                // Where it depends on other arguments, the question would depend on them too.
+                _ => continue,
+            };
+            if found.iter().any(|probe| probe.param == param) {
+                continue;
+            }
+            let cwd = Arg::imm(i64::from(libc::AT_FDCWD).cast_unsigned());
+            let base = keys.and_then(|keys| keys.base).map_or(cwd, |base| args[usize::from(base)]);
+            let asked = [base, args[usize::from(param)], Arg::imm(libc::F_OK as u64), Arg::imm(flags as u64)];
+            let op = sandbox.push(Op::new(libc::SYS_faccessat2, &asked).guarded(Guard::IfOk(op)))?;
+            found.push(NameProbe { param, op });
+        }
+    }
+    Ok(found)
+}
+
 /// The address of an element of a block, where it is plain to see.
-fn at(address: &Expr, addresses: &[u64; 6]) -> Option<u64> {
+pub(crate) fn at(address: &Expr, addresses: &[u64; 6]) -> Option<u64> {
     match address {
         Expr::Param(index) => Some(addresses[usize::from(*index)]).filter(|address| *address != 0),
         Expr::Binary(abispec::expr::BinaryOp::Add, base, offset) => match (&**base, &**offset) {
@@ -331,8 +368,27 @@ fn probe(sandbox: &mut Sandbox, subject: Subject, fd: Arg, after: Option<OpIndex
     Ok(Probe { subject, cloexec, status, offset })
 }
 
-fn table(sandbox: &mut Sandbox, numbers: i32) -> Result<Vec<Probe>, PushError> {
-    (0..numbers.min(CAREFUL_NUMBERS))
+/// The descriptors that a program can have opened, and one more that it can not: a leak takes the lowest free number. The
+/// first three are looked at only after calls that could reach them.
+fn end_table(sandbox: &mut Sandbox, program: &Program, resolved: &Resolved) -> Result<Vec<Probe>, PushError> {
+    let mut opens = 0;
+    let mut first = 3;
+    for call in &program.calls {
+        let spec = &resolved.calls[call.call];
+        for rule in &spec.variant(selector(spec.select, call)).effects {
+            match rule.effect.effect {
+                Effect::Opens { .. } => opens += 1,
+                Effect::Duplicates { .. } => (opens, first) = (opens + 1, 0),
+                Effect::Closes { .. } | Effect::SetsCloexec { .. } | Effect::SetsStatus { .. } => first = 0,
+                _ => {}
+            }
+        }
+    }
+    table(sandbox, first..(4 + opens).min(CAREFUL_NUMBERS))
+}
+
+fn table(sandbox: &mut Sandbox, numbers: std::ops::Range<i32>) -> Result<Vec<Probe>, PushError> {
+    numbers
         .map(|number| {
             let fd = Arg::imm(u64::from(number.cast_unsigned()));
             probe(sandbox, Subject::Number(number), fd, None)
@@ -341,17 +397,15 @@ fn table(sandbox: &mut Sandbox, numbers: i32) -> Result<Vec<Probe>, PushError> {
 }
 
 fn write_memory(sandbox: &mut Sandbox, base: u64, image: &Image) {
-    let whole = CELL_RW_SIZE as usize;
     let arena = sandbox.arena_mut();
-    if let Some(low) = arena.slice_mut(base + CELL_RW, image.low) {
-        low.copy_from_slice(&image.writable[..image.low]);
-    }
-    if image.high > 0
-        && let Some(high) = arena.slice_mut(base + CELL_GUARD - image.high as u64, image.high)
-    {
-        high.copy_from_slice(&image.writable[whole - image.high..]);
-    }
-    if let Some(read_only) = arena.slice_mut(base + CELL_RO, image.read_only.len()) {
-        read_only.copy_from_slice(&image.read_only);
+    let parts = [
+        (base + CELL_RW, &image.low),
+        (base + CELL_GUARD - image.high.len() as u64, &image.high),
+        (base + CELL_RO, &image.read_only),
+    ];
+    for (address, bytes) in parts {
+        if let Some(memory) = arena.slice_mut(address, bytes.len()) {
+            memory.copy_from_slice(bytes);
+        }
     }
 }

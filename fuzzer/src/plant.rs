@@ -2,6 +2,7 @@
 //!
 //! A plant changes what the kernel is asked or what it is seen to answer; the oracle knows nothing of it.
 
+use crate::exec::layout::arena_offset;
 use crate::exec::{Arg, Guard, Op, OpIndex, PushError, Sandbox, Source};
 use abispec::target::Call;
 
@@ -36,6 +37,15 @@ pub enum Deviation {
     AnswerAfterSuccess(i64),
     /// It answers this after a failure.
     AnswerAfterFailure(i64),
+    /// It answers this where `truth` would be right.
+    AnswerFor {
+        /// What the call really answers.
+        truth: i64,
+        /// What is seen.
+        seen: i64,
+    },
+    /// It makes another call instead of the one that was asked for.
+    Instead(i64, Vec<Part>),
     /// It answers one more or less after a success.
     Shift(i64),
     /// It sees other bits in an argument: `(argument & keep) | set`.
@@ -64,6 +74,10 @@ pub enum Part {
     Sum(u8, u8, i64),
     /// What the call returned, with something added.
     Ret(i64),
+    /// What the call returned, added to an argument of the call.
+    Past(u8),
+    /// The 32-bit number that lies this many bytes behind the address in an argument, after the call.
+    Stored(u8, u64),
 }
 
 impl Plant {
@@ -82,6 +96,7 @@ impl Plant {
             Deviation::Answer(other) => other,
             Deviation::AnswerAfterSuccess(other) if success => other,
             Deviation::AnswerAfterFailure(other) if !success => other,
+            Deviation::AnswerFor { truth, seen } if ret == truth => seen,
             Deviation::Shift(by) if success => ret + by,
             _ => ret,
         })
@@ -103,6 +118,7 @@ pub(crate) fn push(
         Source::Imm(value) => Some(arg.high.map_or(value, |high| value & 0xffff_ffff | u64::from(high) << 32)),
         _ => None,
     });
+    let asked = op.args;
     let active: Vec<&Plant> = plants.iter().filter(|plant| plant.applies(call, &known)).collect();
     for plant in &active {
         match plant.deviation {
@@ -112,6 +128,10 @@ pub(crate) fn push(
                 if let Source::Imm(value) = slot.source {
                     slot.source = Source::Imm(value & keep | set);
                 }
+            }
+            Deviation::Instead(nr, ref parts) => {
+                let args = others(parts, &asked, &known, None);
+                op = Op { nr: u32::try_from(nr).unwrap_or(u32::MAX), guard: op.guard, args };
             }
             _ => {}
         }
@@ -123,19 +143,30 @@ pub(crate) fn push(
             Deviation::AlsoOnFailure(nr, parts) => (Guard::IfErr(index), *nr, parts),
             _ => continue,
         };
-        let mut args = [Arg::imm(0); 6];
-        for (slot, part) in args.iter_mut().zip(parts) {
-            *slot = match part {
-                Part::Number(value) => Arg::imm(*value),
-                Part::Param(param, add) => op.args[usize::from(*param)].plus(*add),
-                Part::Sum(a, b, add) => {
-                    let of = |param: u8| known[usize::from(param)].unwrap_or(0);
-                    Arg::imm(of(*a).wrapping_add(of(*b)).wrapping_add_signed(*add))
-                }
-                Part::Ret(add) => Arg::result(index).plus(*add),
-            };
-        }
+        let args = others(parts, &asked, &known, Some(index));
         sandbox.push(Op { nr: u32::try_from(nr).unwrap_or(u32::MAX), guard, args })?;
     }
     Ok(index)
+}
+
+/// The arguments of another call: `asked` and `known` are those of the call that deviates, `index` is where it is.
+fn others(parts: &[Part], asked: &[Arg; 6], known: &[Option<u64>; 6], index: Option<OpIndex>) -> [Arg; 6] {
+    let of = |param: u8| known[usize::from(param)].unwrap_or(0);
+    let ret = || index.map_or(Arg::imm(u64::MAX), Arg::result);
+    let mut args = [Arg::imm(0); 6];
+    for (slot, part) in args.iter_mut().zip(parts) {
+        *slot = match part {
+            Part::Number(value) => Arg::imm(*value),
+            Part::Param(param, add) => asked[usize::from(*param)].plus(*add),
+            Part::Sum(a, b, add) => Arg::imm(of(*a).wrapping_add(of(*b)).wrapping_add_signed(*add)),
+            Part::Ret(add) => ret().plus(*add),
+            Part::Past(param) => ret().plus(of(*param).cast_signed()),
+            Part::Stored(param, offset) => {
+                let address = of(*param).wrapping_add(*offset);
+                // An address outside the arena cannot be read; the call that asked for it fails anyway.
+                if arena_offset(address, 4).is_some() { Arg::mem32(address) } else { Arg::imm(u64::MAX) }
+            }
+        };
+    }
+    args
 }

@@ -119,6 +119,7 @@ impl Room {
     pub fn renew(&mut self) -> Result<(), WorkerError> {
         self.sandbox.respawn()?;
         setup::build(&mut self.sandbox, &fixture::setup_calls())?;
+        self.fresh.process_mut().identity.pid = inner_pid(&self.sandbox);
         self.current = self.fresh.clone();
         Ok(())
     }
@@ -175,6 +176,28 @@ impl Room {
             BatchEnd::Lost(_) => self.renew().map_err(|_| WorkerError::Lost)?,
         }
         Ok(ran)
+    }
+
+    /// Executes programs with nothing around them; gives the calls and how long the executor took.
+    ///
+    /// # Errors
+    /// When the sandbox is lost for good.
+    pub fn bare(&mut self, programs: &[Program]) -> Result<(u64, std::time::Duration), WorkerError> {
+        self.sandbox.clear();
+        let setting = self.setting.clone();
+        let mut calls = 0;
+        for (index, program) in programs.iter().enumerate() {
+            let lowered =
+                lower(program, &setting.resolved, &setting.footprints, index as u64, &mut self.sandbox, Mode::Bare, &[]);
+            calls += lowered.map_or(0, |lowered| lowered.calls.len() as u64);
+        }
+        let start = std::time::Instant::now();
+        let end = self.sandbox.run();
+        let took = start.elapsed();
+        if !matches!(end, BatchEnd::Completed) {
+            self.renew()?;
+        }
+        Ok((calls, took))
     }
 
     /// Brings a spoilt sandbox back to its first state, the cheap way where the model knows how.
@@ -236,6 +259,7 @@ fn identity(setting: &Setting, config: &SandboxConfig, sandbox: &mut Sandbox) ->
     if !setting.capabilities {
         identity.capabilities = 0;
     }
+    identity.pid = inner_pid(sandbox);
     let mut limit = |name: &str, soft: u64, hard: u64| {
         let index = setting.resolved.constants.get(name).and_then(|value| usize::try_from(*value).ok());
         if let Some(slot) = index.and_then(|index| identity.limits.get_mut(index)) {
@@ -251,6 +275,12 @@ fn identity(setting: &Setting, config: &SandboxConfig, sandbox: &mut Sandbox) ->
     limit("RLIMIT_RTPRIO", 0, 0);
     identity.cpu_bytes = setup::cpu_bytes(sandbox);
     identity
+}
+
+/// The executor's number in its own pid namespace, as seen from outside.
+fn inner_pid(sandbox: &Sandbox) -> Option<i32> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", sandbox.executor_pid())).ok()?;
+    status.lines().find_map(|line| line.strip_prefix("NSpid:"))?.split_whitespace().last()?.parse().ok()
 }
 
 /// The nice value of this process, which executors inherit.

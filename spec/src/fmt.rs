@@ -9,8 +9,8 @@ use std::path::Path;
 
 /// The order of the keys of a system call.
 const ORDER: [&str; 17] = [
-    "syscall", "summary", "since", "until", "man", "groups", "nr", "entry", "config", "params", "returns", "blocks", "ensures",
-    "effects", "errors", "select", "commands",
+    "syscall", "summary", "since", "until", "man", "groups", "nr", "entry", "config", "params", "returns", "blocks",
+    "ensures", "effects", "errors", "select", "commands",
 ];
 
 /// Keys whose value is a condition, wherever they stand.
@@ -33,7 +33,9 @@ pub fn format(source: &SourceFile) -> Result<String, Box<Finding>> {
     }
     let tidy = SourceFile { path: source.path.clone(), text };
     let mut edits = Vec::new();
-    visit(&yaml::parse(FileId(0), &tidy)?, &Role::root(folder), &mut |yaml, role| edits.extend(edit(&tidy.text, yaml, role)));
+    visit(&yaml::parse(FileId(0), &tidy)?, &Role::root(folder), &mut |yaml, role| {
+        edits.extend(edit(&tidy.text, yaml, role))
+    });
     let result = SourceFile { text: apply(&tidy.text, edits), ..tidy };
     let after = yaml::parse(FileId(0), &result)?;
     if meaning(&before, &Role::root(folder)) != meaning(&after, &Role::root(folder)) {

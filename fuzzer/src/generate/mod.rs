@@ -74,8 +74,8 @@ impl Generator {
         let Some(call) = self.choose(&mut dice, wishes) else { return making.program };
         making.call(&mut dice, call, Some(&wishes.0[call]), false);
         // State changes between calls on the same objects are where contracts break.
-        if dice.chance(35) {
-            let more = 1 + dice.below(3);
+        if dice.chance(60) {
+            let more = 1 + dice.below(5);
             for _ in 0..more {
                 if making.program.calls.len() >= LONGEST {
                     break;

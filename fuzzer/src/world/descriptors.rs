@@ -334,7 +334,9 @@ impl Descriptors {
                 let kinds = (a.kind?, b.kind?);
                 match kinds {
                     (Word::Socket, Word::Socket) => Some(false),
-                    (a, b) if a != b && [a, b].iter().any(|kind| matches!(kind, Word::Socket | Word::Pipe)) => Some(false),
+                    (a, b) if a != b && [a, b].iter().any(|kind| matches!(kind, Word::Socket | Word::Pipe)) => {
+                        Some(false)
+                    }
                     // Event descriptors of all sorts share one inode.
                     _ => None,
                 }

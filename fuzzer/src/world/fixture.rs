@@ -180,7 +180,9 @@ pub fn tree(identity: &Identity) -> Tree {
 
 /// Finds a file by a path without links.
 pub(super) fn find(tree: &Tree, path: &[u8]) -> Option<InodeId> {
-    path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()).try_fold(ROOT, |at, name| tree.get(at)?.entry(name))
+    path.split(|byte| *byte == b'/')
+        .filter(|name| !name.is_empty())
+        .try_fold(ROOT, |at, name| tree.get(at)?.entry(name))
 }
 
 /// Does to a tree what the step does to the real one.

@@ -119,8 +119,11 @@ mod tests {
     const BASE: u64 = 0x10_0000;
 
     fn regions() -> Regions {
-        let region = |page: u64, pages: u64, read, write| {
-            Region { start: BASE + page * 4096, end: BASE + (page + pages) * 4096, read, write }
+        let region = |page: u64, pages: u64, read, write| Region {
+            start: BASE + page * 4096,
+            end: BASE + (page + pages) * 4096,
+            read,
+            write,
         };
         // The last page is a hole: nothing is known of it.
         Regions::new(vec![region(1, 1, true, false), region(0, 1, true, true), region(2, 1, false, false)], 1 << 47)

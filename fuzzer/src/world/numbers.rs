@@ -21,8 +21,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    const ALL: [Self; 6] =
-        [Self::Enoent, Self::Enotdir, Self::Eloop, Self::Eacces, Self::Enametoolong, Self::Ebadf];
+    const ALL: [Self; 6] = [Self::Enoent, Self::Enotdir, Self::Eloop, Self::Eacces, Self::Enametoolong, Self::Ebadf];
 
     /// The errno's name.
     pub const fn name(self) -> &'static str {
@@ -70,9 +69,8 @@ impl Numbers {
     pub fn of(resolved: &Resolved) -> Self {
         let target = &resolved.target;
         let constant = |name: &str, shared: i128| resolved.constants.get(name).copied().unwrap_or(shared);
-        let faults = Fault::ALL.map(|fault| {
-            Errno::from_name(fault.name()).map_or(0, |errno| i128::from(errno.number(target.arch)))
-        });
+        let faults = Fault::ALL
+            .map(|fault| Errno::from_name(fault.name()).map_or(0, |errno| i128::from(errno.number(target.arch))));
         let (o_nonblock, o_append) = (constant("O_NONBLOCK", 0o4000), constant("O_APPEND", 0o2000));
         let (o_direct, o_noatime) = (constant("O_DIRECT", 0o40000), constant("O_NOATIME", 0o1_000_000));
         let fasync = constant("FASYNC", constant("O_ASYNC", 0o20000));

@@ -143,11 +143,7 @@ impl Process {
     /// What capabilities add to permission bits.
     pub fn rights(&self) -> Rights {
         let has = |bit: u32| self.identity.capabilities >> bit & 1 != 0;
-        Rights {
-            override_all: has(CAP_DAC_OVERRIDE),
-            read_search: has(CAP_DAC_READ_SEARCH),
-            as_owner: has(CAP_FOWNER),
-        }
+        Rights { override_all: has(CAP_DAC_OVERRIDE), read_search: has(CAP_DAC_READ_SEARCH), as_owner: has(CAP_FOWNER) }
     }
 
     /// Whether a process or thread of this number exists.

@@ -20,8 +20,13 @@ pub fn repair(from: &World, to: &World) -> Option<Vec<Build>> {
     if from.tree.is_unchanged() {
         return Some(Vec::new());
     }
-    let mut repair =
-        Repair { now: (*from.tree).clone(), wanted: &to.tree, steps: Vec::new(), same: BTreeMap::new(), modes: Vec::new() };
+    let mut repair = Repair {
+        now: (*from.tree).clone(),
+        wanted: &to.tree,
+        steps: Vec::new(),
+        same: BTreeMap::new(),
+        modes: Vec::new(),
+    };
     repair.adopt(WORK, WORK);
     repair.directory(b"/t", WORK, WORK)?;
     // Deepest first: what is in a closed directory comes before closing it.
@@ -59,7 +64,8 @@ impl Repair<'_> {
             // A file of the fixture is kept as itself only, a later one as whatever it came in place of.
             let free = now == *wanted || self.wanted.get(now).is_none();
             let used = |kept: InodeId, by: InodeId| kept == now && by != *wanted;
-            let taken = self.same.iter().any(|(by, (kept, _))| used(*kept, *by)) || kept.iter().any(|(by, kept)| used(*kept, *by));
+            let taken = self.same.iter().any(|(by, (kept, _))| used(*kept, *by))
+                || kept.iter().any(|(by, kept)| used(*kept, *by));
             if alike(file, goal) && free && !taken {
                 kept.push((*wanted, now));
                 if file.is_directory() {
@@ -86,7 +92,8 @@ impl Repair<'_> {
             let entries = present.entries.iter().filter(|(name, id)| !stays(name, *id));
             entries.map(|(name, id)| (name.clone(), *id)).collect()
         };
-        let missing = goal.entries.iter().any(|(name, _)| self.now.get(now).is_none_or(|now| now.entry(name).is_none()));
+        let missing =
+            goal.entries.iter().any(|(name, _)| self.now.get(now).is_none_or(|now| now.entry(name).is_none()));
         if !extra.is_empty() || missing {
             self.open(path, now, goal)?;
         }
@@ -203,7 +210,10 @@ impl Repair<'_> {
 
 /// Whether a file can be kept for another: what cannot be set right is the same.
 fn alike(file: &Inode, goal: &Inode) -> bool {
-    file.kind == goal.kind && file.target == goal.target && file.permissions.is_some() && (goal.size.is_none() || file.size.is_some())
+    file.kind == goal.kind
+        && file.target == goal.target
+        && file.permissions.is_some()
+        && (goal.size.is_none() || file.size.is_some())
 }
 
 fn join(path: &[u8], name: &[u8]) -> Option<Vec<u8>> {

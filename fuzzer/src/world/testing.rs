@@ -49,8 +49,10 @@ impl Bytes {
             let at = |page: u64| BASE + page * PAGE as u64;
             Region { start: at(first), end: at(first + pages), read, write }
         };
-        let regions =
-            Regions::new(vec![region(0, 2, true, true), region(2, 1, true, false), region(3, 1, false, false)], 1 << 47);
+        let regions = Regions::new(
+            vec![region(0, 2, true, true), region(2, 1, true, false), region(3, 1, false, false)],
+            1 << 47,
+        );
         let mut bytes = vec![0; 4 * PAGE];
         for (at, part) in parts {
             let at = *at as usize;
@@ -77,7 +79,13 @@ pub(super) fn variant<'a>(resolved: &'a Resolved, name: &str) -> &'a Variant {
 }
 
 /// The values of a call's ensures in a world, before the call.
-pub(super) fn answers(resolved: &Resolved, name: &str, world: &World, memory: &Bytes, registers: [u64; 6]) -> Vec<Option<i128>> {
+pub(super) fn answers(
+    resolved: &Resolved,
+    name: &str,
+    world: &World,
+    memory: &Bytes,
+    registers: [u64; 6],
+) -> Vec<Option<i128>> {
     let numbers = Numbers::of(resolved);
     let variant = variant(resolved, name);
     let snapshot = memory.snapshot();

@@ -33,24 +33,51 @@ pub(super) fn read(
         let to_border = PIECE - (at % PIECE as u64) as usize;
         let piece = to_border.min(PATH_MAX - done);
         let Some(target) = buffer.get_mut(done..done + piece) else { return Ending::Unknown };
-        if !bytes(at, target) {
-            return if readable(at) == Some(false) { Ending::Unreadable } else { Ending::Unknown };
-        }
-        if let Some(nul) = target.iter().position(|byte| *byte == 0) {
+        // What is known of memory may end within the piece.
+        let known = if bytes(at, target) {
+            piece
+        } else {
+            let mut each = target.chunks_mut(1).zip(at..=u64::MAX);
+            each.position(|(byte, at)| !bytes(at, byte)).unwrap_or(piece)
+        };
+        let text = target.get(..known).unwrap_or_default();
+        if let Some(nul) = text.iter().position(|byte| *byte == 0) {
             return Ending::Nul(done + nul);
+        }
+        if known < piece {
+            return if readable(at + known as u64) == Some(false) { Ending::Unreadable } else { Ending::Unknown };
         }
         done += piece;
     }
     Ending::Overlong
 }
 
+/// What questions about a text want to know of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Form {
+    pub(super) ending: Ending,
+    /// Begins with a slash.
+    pub(super) absolute: bool,
+    /// Ends with a slash after a component.
+    pub(super) trailing_slash: bool,
+    /// The form of the last component.
+    pub(super) last: Option<Word>,
+}
+
+impl Form {
+    pub(super) fn of(ending: Ending, text: &[u8]) -> Self {
+        let absolute = text.first() == Some(&b'/');
+        Self { ending, absolute, trailing_slash: trailing_slash(text), last: last(text) }
+    }
+}
+
 /// Whether the path ends with a slash that follows a component.
-pub(super) fn trailing_slash(path: &[u8]) -> bool {
+fn trailing_slash(path: &[u8]) -> bool {
     path.last() == Some(&b'/') && path.iter().any(|byte| *byte != b'/')
 }
 
 /// The form of the last component; the empty path has none.
-pub(super) fn last(path: &[u8]) -> Option<Word> {
+fn last(path: &[u8]) -> Option<Word> {
     if path.is_empty() {
         return None;
     }

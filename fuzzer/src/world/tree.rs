@@ -107,6 +107,18 @@ impl Inode {
         }
     }
 
+    /// Writing to a file takes its set-id bits away, from some callers and in some groups.
+    pub(super) fn written(&mut self) {
+        if self.has_set_id() {
+            self.permissions = None;
+        }
+    }
+
+    /// Whether it has a set-user-id or set-group-id bit.
+    pub(super) fn has_set_id(&self) -> bool {
+        self.permissions.is_some_and(|permissions| permissions & 0o6000 != 0)
+    }
+
     fn links_changed(&mut self, by: i32) {
         self.links = self.links.and_then(|links| links.checked_add_signed(by));
     }
@@ -161,7 +173,8 @@ impl Tree {
     /// Whether every file is what it was when the tree was made. Files that came since and have no name do not count: those with
     /// names are in directories that changed.
     pub fn is_unchanged(&self) -> bool {
-        let as_it_was = |(id, inode): &(InodeId, Arc<Inode>)| self.base.get(id.0 as usize).is_none_or(|base| *base == **inode);
+        let as_it_was =
+            |(id, inode): &(InodeId, Arc<Inode>)| self.base.get(id.0 as usize).is_none_or(|base| *base == **inode);
         self.known && self.owned && self.changed.iter().all(as_it_was)
     }
 
@@ -196,7 +209,8 @@ impl Tree {
     /// Adds a file with a name; what cannot be makes the tree unknown.
     pub fn create(&mut self, parent: InodeId, name: &[u8], mut inode: Inode) -> Option<InodeId> {
         let directory = inode.is_directory();
-        let free = self.get(parent).filter(|parent| parent.is_directory() && !parent.removed && parent.entry(name).is_none());
+        let free =
+            self.get(parent).filter(|parent| parent.is_directory() && !parent.removed && parent.entry(name).is_none());
         let Some(mount) = free.map(|parent| parent.mount) else {
             self.lose();
             return None;

@@ -6,8 +6,8 @@
 use super::effect_text;
 use crate::expr::{Expr, print};
 use crate::model::{
-    Command, Contract, EffectRule, Ensure, ErrorRule, Field, Member, Param, PerModel, Resource, Set, Spec, Struct, Syscall,
-    Unknown,
+    Command, Contract, EffectRule, Ensure, ErrorRule, Field, Member, Param, PerModel, Resource, Set, Spec, Struct,
+    Syscall, Unknown,
 };
 use crate::place::{At, Place};
 use crate::types::{self, Type};

@@ -64,15 +64,23 @@ fn write_bare(expr: &Expr, params: &[&str], out: &mut String) {
                 UnaryOp::Negate => '-',
                 UnaryOp::Complement => '~',
             });
-            write(inner, params, UNARY, out);
+            match (op, &**inner) {
+                (UnaryOp::Complement, Expr::Int(number)) if *number >= 0 => out.push_str(&pattern_text(*number)),
+                _ => write(inner, params, UNARY, out),
+            }
         }
         Expr::Binary(op, left, right) => {
             let own = op.precedence();
             let comparison = own == 4;
             let right_associative = *op == BinaryOp::Implies;
-            write(left, params, own + u8::from(comparison || right_associative), out);
+            let pattern = matches!(op, BinaryOp::BitOr | BinaryOp::BitXor | BinaryOp::BitAnd);
+            let side = |side: &Expr, outer: u8, out: &mut String| match side {
+                Expr::Int(number) if pattern && *number >= 0 => out.push_str(&pattern_text(*number)),
+                other => write(other, params, outer, out),
+            };
+            side(left, own + u8::from(comparison || right_associative), out);
             let _ = write!(out, " {} ", op.symbol());
-            write(right, params, own + u8::from(!right_associative), out);
+            side(right, own + u8::from(!right_associative), out);
         }
         Expr::In(inner, list) => {
             write(inner, params, 5, out);
@@ -126,6 +134,15 @@ fn write_list(list: &[Expr], params: &[&str], out: &mut String) {
             out.push_str(", ");
         }
         write(item, params, 0, out);
+    }
+}
+
+/// Operands of bit operators: permission bits in octal, as everyone writes them, other patterns in hexadecimal.
+fn pattern_text(number: i128) -> String {
+    match number {
+        0..10 => number.to_string(),
+        0o111 | 0o222 | 0o444 | 0o666 | 0o777 | 0o1777 | 0o6000 | 0o7000 | 0o7777 | 0o170_000 => format!("{number:#o}"),
+        _ => format!("{number:#x}"),
     }
 }
 

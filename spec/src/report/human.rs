@@ -8,7 +8,8 @@ use std::io::{self, Write};
 /// # Errors
 /// When `out` cannot be written to.
 pub fn write(finding: &Finding, colour: bool, out: &mut dyn Write) -> io::Result<()> {
-    let paint = |code: &'static str, text: &str| if colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() };
+    let paint =
+        |code: &'static str, text: &str| if colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() };
     let code = match finding.severity {
         Severity::Error => "1;31",
         Severity::Warning => "1;33",
@@ -22,10 +23,15 @@ pub fn write(finding: &Finding, colour: bool, out: &mut dyn Write) -> io::Result
         writeln!(out, "  {} {place}", paint("1;34", "-->"))?;
         if let Some(text) = &place.text {
             let number = place.line.to_string();
-            let column = (place.column as usize).saturating_sub(1);
+            let (text, column) = window(text, (place.column as usize).saturating_sub(1));
             let lead: String = text.chars().take(column).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
             writeln!(out, "  {} {text}", paint("1;34", &format!("{number} |")))?;
-            writeln!(out, "  {} {lead}{}", paint("1;34", &format!("{:width$} |", "", width = number.len())), paint(code, "^"))?;
+            writeln!(
+                out,
+                "  {} {lead}{}",
+                paint("1;34", &format!("{:width$} |", "", width = number.len())),
+                paint(code, "^")
+            )?;
         }
     }
     if let Some(other) = &finding.other {
@@ -47,4 +53,32 @@ pub fn write(finding: &Finding, colour: bool, out: &mut dyn Write) -> io::Result
         writeln!(out, "  {}: {help}", paint("1;32", "help"))?;
     }
     Ok(())
+}
+
+/// Characters of a line that are shown.
+const SHOWN: usize = 240;
+
+/// The part of a line around a column, and the column within that part.
+fn window(text: &str, column: usize) -> (String, usize) {
+    let length = text.chars().count();
+    if length <= SHOWN {
+        return (text.to_owned(), column);
+    }
+    let start = column.saturating_sub(SHOWN / 2).min(length - SHOWN);
+    let part = text.chars().skip(start).take(SHOWN).collect();
+    (part, column.saturating_sub(start))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_line_is_shown_around_its_column() {
+        assert_eq!(window("short", 3), ("short".to_owned(), 3));
+        let line = "x".repeat(5000) + "!" + &"y".repeat(5000);
+        let (part, column) = window(&line, 5000);
+        assert_eq!((part.chars().count(), part.chars().nth(column)), (SHOWN, Some('!')));
+        assert_eq!(window(&line, 10).1, 10);
+    }
 }

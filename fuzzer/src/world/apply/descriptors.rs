@@ -8,7 +8,7 @@ use crate::world::observe::View;
 use crate::world::observe::word;
 use crate::world::tree::{Inode, InodeId};
 use abispec::expr::{Expr, Moment, Observer, Word};
-use abispec::model::Effect;
+use abispec::model::{Changed, Effect};
 use abispec::types::{Count, Type};
 
 /// The largest value that an event counter can hold.
@@ -23,6 +23,21 @@ pub(super) fn with_pipes_of(view: &View<'_>, world: &mut World, change: impl Fn(
         });
         if let Some(pipe) = pipe.and_then(|pipe| world.descriptors_mut().pipe_mut(pipe)) {
             change(&mut pipe.pages);
+        }
+    }
+}
+
+/// Takes the set-id bits of files that the call may have written to: the kernel does so before it looks at the data.
+pub(super) fn files_written(view: &View<'_>, world: &mut World) {
+    let writes = |effect: &Effect| matches!(effect, Effect::SetsSize { .. } | Effect::Changes { what: Changed::Contents });
+    if !view.variant().effects.iter().any(|rule| writes(&rule.effect.effect)) {
+        return;
+    }
+    for fd in fd_arguments(view) {
+        let inode = world.descriptors.description(fd).and_then(|description| description.inode);
+        let set_id = |id| world.tree.get(id).is_some_and(Inode::has_set_id);
+        if let Some(inode) = inode.filter(|id| set_id(*id)).and_then(|id| world.tree_mut().get_mut(id)) {
+            inode.written();
         }
     }
 }
@@ -157,7 +172,13 @@ impl Applying<'_, '_, '_> {
         }
     }
 
-    pub(super) fn sets_cloexec(&mut self, fd: Option<&Expr>, first: Option<&Expr>, last: Option<&Expr>, to: Option<bool>) {
+    pub(super) fn sets_cloexec(
+        &mut self,
+        fd: Option<&Expr>,
+        first: Option<&Expr>,
+        last: Option<&Expr>,
+        to: Option<bool>,
+    ) {
         let Some((first, last)) = self.range(fd, first, last) else {
             return self.world.descriptors_mut().lose();
         };
@@ -237,7 +258,8 @@ impl Applying<'_, '_, '_> {
             }
             Channel::Counter(value) => {
                 let old = if fresh { Some(0) } else { *value };
-                let new = old.zip(by).and_then(|(old, by)| if into { old.checked_add(by) } else { old.checked_sub(by) });
+                let new =
+                    old.zip(by).and_then(|(old, by)| if into { old.checked_add(by) } else { old.checked_sub(by) });
                 *value = new.filter(|new| *new <= COUNTER_MAX);
             }
             Channel::Socket { available, .. } if !into => {
@@ -246,7 +268,9 @@ impl Applying<'_, '_, '_> {
             }
             Channel::Socket { peer: Peer::Open(other), .. } => {
                 let other = *other;
-                if let Some(Description { channel: Channel::Socket { available, .. }, .. }) = descriptors.by_id_mut(other) {
+                if let Some(Description { channel: Channel::Socket { available, .. }, .. }) =
+                    descriptors.by_id_mut(other)
+                {
                     // Two messages are read one by one, two parts of a stream at once.
                     *available = by.filter(|by| *available == Some(0) && *by > 0);
                 }
@@ -285,7 +309,8 @@ impl Applying<'_, '_, '_> {
                 Some(Channel::None | Channel::Pipe(_)) | None => {}
             }
             if let Some(Peer::Open(other)) = peer
-                && let Some(Description { channel: Channel::Socket { available, .. }, .. }) = descriptors.by_id_mut(other)
+                && let Some(Description { channel: Channel::Socket { available, .. }, .. }) =
+                    descriptors.by_id_mut(other)
             {
                 *available = None;
             }

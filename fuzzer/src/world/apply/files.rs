@@ -40,7 +40,9 @@ impl Applying<'_, '_, '_> {
                     self.touched.number(fd);
                 }
                 let description = fd.and_then(|fd| self.world.descriptors.description(fd));
-                if description.is_some_and(|found| found.inode.is_none() && found.kind.is_some_and(|kind| kind != Word::Regular)) {
+                if description
+                    .is_some_and(|found| found.inode.is_none() && found.kind.is_some_and(|kind| kind != Word::Regular))
+                {
                     // Not a file that the tree could have.
                     return;
                 }

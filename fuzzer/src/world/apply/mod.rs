@@ -67,6 +67,7 @@ pub fn apply(view: &View<'_>, effects: &[ResolvedEffect], world: &mut World) -> 
             Truth::False => {}
         }
     }
+    descriptors::files_written(view, applying.world);
     applying.touched
 }
 
@@ -86,6 +87,7 @@ pub fn apply_failure(view: &View<'_>, world: &mut World) {
     if view.result() == Some(-view.numbers().efault) {
         descriptors::with_pipes_of(view, world, |pages| pages.blur());
     }
+    descriptors::files_written(view, world);
 }
 
 impl<'v, 'a, 'w> Applying<'v, 'a, 'w> {
@@ -131,7 +133,10 @@ impl<'v, 'a, 'w> Applying<'v, 'a, 'w> {
             Effect::Drains { fd, by } => self.drains(fd, known(self.value(by))),
             Effect::SetsSize { file, to } => {
                 let to = known(self.value(to)).and_then(|to| u64::try_from(to).ok());
-                self.with_file(file, |inode| inode.size = to);
+                self.with_file(file, |inode| {
+                    inode.size = to;
+                    inode.written();
+                });
             }
             Effect::SetsSeals { fd, to } => {
                 let to = known(self.value(to)).and_then(|to| u32::try_from(to).ok());
@@ -171,7 +176,9 @@ impl<'v, 'a, 'w> Applying<'v, 'a, 'w> {
                 let mapping = self.mapping(prot.as_ref(), flags.as_ref(), fd.as_ref());
                 self.remaps(addr, len, certain, |mappings, addr, len| mappings.map(addr, len, mapping));
             }
-            Effect::Unmaps { addr, len } => self.remaps(addr, len, certain, |mappings, addr, len| mappings.unmap(addr, len)),
+            Effect::Unmaps { addr, len } => {
+                self.remaps(addr, len, certain, |mappings, addr, len| mappings.unmap(addr, len))
+            }
             Effect::Protects { addr, len, prot } => {
                 let (prot, numbers) = (self.value(prot), self.view.numbers());
                 self.remaps(addr, len, certain, |mappings, addr, len| mappings.protect(addr, len, numbers, prot));

@@ -32,7 +32,7 @@ impl View<'_> {
             Function::Room => self.room(table, described()?).map(i128::from),
             Function::PeerClosed => truth(table.peer_closed(value(0)?)),
             Function::Seals => {
-                let inode = world.tree.get(described()?.inode?)?;
+                let inode = world.tree.get(described()?.inode?).filter(|_| world.tree.is_known())?;
                 // Files of a mount cannot be sealed, and say so.
                 let sealed = inode.kind == Some(Word::Regular) && inode.mount == Some(Mount::Work);
                 if sealed { Some(self.numbers.f_seal_seal) } else { inode.seals.map(i128::from) }

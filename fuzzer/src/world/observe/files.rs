@@ -3,7 +3,7 @@
 use super::View;
 use super::paths::File;
 use crate::world::permission::may;
-use crate::world::text::{self, Ending, PATH_MAX};
+use crate::world::text::Ending;
 use crate::world::tree::{Inode, InodeId, Mount};
 use abispec::expr::{Function, Moment, OperandValue, Word};
 
@@ -17,7 +17,9 @@ impl View<'_> {
         match function {
             Function::Walk => self.walk_errno(first, moment),
             Function::Exists => Some(i128::from(self.walked(self.path_index(first)?, moment)?.exists())),
-            Function::Empty | Function::Absolute | Function::TrailingSlash | Function::Last => self.form(function, first),
+            Function::Empty | Function::Absolute | Function::TrailingSlash | Function::Last => {
+                self.text_form(function, first)
+            }
             Function::LastIsSymlink => Some(i128::from(arrived()?.last_is_symlink)),
             Function::ViaSymlink => Some(i128::from(arrived()?.via_symlink)),
             Function::Leaves => Some(i128::from(arrived()?.leaves)),
@@ -57,19 +59,18 @@ impl View<'_> {
         }
     }
 
-    fn form(&self, function: Function, operand: OperandValue) -> Option<i128> {
-        let mut buffer = [0; PATH_MAX];
-        let (ending, path) = self.text(operand.value()?, &mut buffer);
-        let whole = match ending {
+    fn text_form(&self, function: Function, operand: OperandValue) -> Option<i128> {
+        let form = self.form(operand.value()?);
+        let whole = match form.ending {
             Ending::Nul(_) => true,
             Ending::Overlong => false,
             Ending::Unreadable | Ending::Unknown => return None,
         };
         match function {
-            Function::Empty => Some(i128::from(path.is_empty())),
-            Function::Absolute => Some(i128::from(path.first() == Some(&b'/'))),
-            Function::TrailingSlash if whole => Some(i128::from(text::trailing_slash(path))),
-            Function::Last if whole => text::last(path).map(Word::number),
+            Function::Empty => Some(i128::from(form.ending == Ending::Nul(0))),
+            Function::Absolute => Some(i128::from(form.absolute)),
+            Function::TrailingSlash if whole => Some(i128::from(form.trailing_slash)),
+            Function::Last if whole => form.last.map(Word::number),
             _ => None,
         }
     }

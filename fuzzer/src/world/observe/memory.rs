@@ -16,17 +16,17 @@ impl View<'_> {
         let truth = |answer: Option<bool>| answer.map(i128::from);
         match function {
             Function::Mapped => truth(self.mapped(value(0)?, value(1)?, word(value(2)?)?, moment)),
-            Function::Unreadable => match self.text(value(0)?, &mut [0; PATH_MAX]).0 {
+            Function::Unreadable => match self.form(value(0)?).ending {
                 Ending::Unreadable => Some(1),
                 Ending::Nul(_) | Ending::Overlong => Some(0),
                 Ending::Unknown => None,
             },
-            Function::Overlong => match self.text(value(0)?, &mut [0; PATH_MAX]).0 {
+            Function::Overlong => match self.form(value(0)?).ending {
                 Ending::Overlong => Some(1),
                 Ending::Nul(_) | Ending::Unreadable => Some(0),
                 Ending::Unknown => None,
             },
-            Function::Length => match self.text(value(0)?, &mut [0; PATH_MAX]).0 {
+            Function::Length => match self.form(value(0)?).ending {
                 Ending::Nul(len) => Some(len as i128),
                 Ending::Overlong => Some(PATH_MAX as i128),
                 Ending::Unreadable | Ending::Unknown => None,
@@ -35,16 +35,18 @@ impl View<'_> {
             Function::UserRange => truth(self.user_range(value(0)?, value(1)?)),
             Function::Zeroed => truth(self.zeroed(value(0)?, value(1)?, value(2)?, moment)),
             Function::IovTotal => self.segments(value(0)?, value(1)?, moment, |_, len| Some(len)).try_fold(0, add),
-            Function::IovLongest => self.segments(value(0)?, value(1)?, moment, |_, len| Some(len)).try_fold(0, longest),
+            Function::IovLongest => {
+                self.segments(value(0)?, value(1)?, moment, |_, len| Some(len)).try_fold(0, longest)
+            }
             Function::IovMapped => {
                 let access = word(value(2)?)?;
                 every(self.segments(value(0)?, value(1)?, moment, |base, len| {
                     self.mapped(base, len, access, moment).map(i128::from)
                 }))
             }
-            Function::IovUserRange => every(self.segments(value(0)?, value(1)?, moment, |base, len| {
-                self.user_range(base, len).map(i128::from)
-            })),
+            Function::IovUserRange => every(
+                self.segments(value(0)?, value(1)?, moment, |base, len| self.user_range(base, len).map(i128::from)),
+            ),
             _ => None,
         }
     }

@@ -13,6 +13,7 @@ pub(super) use files::word;
 use super::World;
 use super::memory::Memory;
 use super::numbers::Numbers;
+use super::text::Form;
 use super::walk::Walked;
 use abispec::expr::{Function, Moment, Observer, OperandValue, Subject};
 use abispec::target::Variant;
@@ -39,37 +40,49 @@ pub struct Scene<'a> {
 const REMEMBERED: usize = 4;
 
 type Memo = Option<(u8, Moment, Option<Walked>)>;
+type FormMemo = Option<(i128, Form)>;
 
 /// A call to be judged.
 pub struct View<'a> {
     numbers: &'a Numbers,
     variant: &'a Variant,
-    registers: [u64; 6],
+    /// Converted to the types of the parameters.
+    arguments: [i128; 6],
     result: Option<i64>,
     before: Scene<'a>,
     after: Scene<'a>,
     looks: Option<&'a dyn Looks>,
     walks: [Cell<Memo>; REMEMBERED],
+    forms: [Cell<FormMemo>; 2],
 }
 
 impl fmt::Debug for View<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("View").field("registers", &self.registers).field("result", &self.result).finish_non_exhaustive()
+        f.debug_struct("View").field("arguments", &self.arguments).field("result", &self.result).finish_non_exhaustive()
     }
 }
 
 impl<'a> View<'a> {
     /// A call that has not returned: both moments are the one before it.
     pub fn new(numbers: &'a Numbers, variant: &'a Variant, registers: [u64; 6], before: Scene<'a>) -> Self {
+        let mut arguments = [0; 6];
+        for ((argument, register), param) in arguments.iter_mut().zip(registers).zip(&variant.params) {
+            // Of a descriptor only 32 bits count, also where the C type has more.
+            let wide_fd =
+                param.int.bytes(8) == 8 && matches!(&param.ty, Type::Resource(name) if name.starts_with("fd"));
+            let int = if wide_fd { IntType::Fixed { bits: 32, signed: true } } else { param.int };
+            *argument = convert(register, int, numbers.word);
+        }
         Self {
             numbers,
             variant,
-            registers,
+            arguments,
             result: None,
             before,
             after: before,
             looks: None,
             walks: [const { Cell::new(None) }; REMEMBERED],
+            forms: [const { Cell::new(None) }; 2],
         }
     }
 
@@ -145,12 +158,8 @@ fn convert(register: u64, int: IntType, word: u32) -> i128 {
 
 impl Observer for View<'_> {
     fn argument(&self, index: u8) -> Option<i128> {
-        let param = self.variant.params.get(usize::from(index))?;
-        let register = *self.registers.get(usize::from(index))?;
-        // Of a descriptor only 32 bits count, also where the C type has more.
-        let wide_fd = param.int.bytes(8) == 8 && matches!(&param.ty, Type::Resource(name) if name.starts_with("fd"));
-        let int = if wide_fd { IntType::Fixed { bits: 32, signed: true } } else { param.int };
-        Some(convert(register, int, self.numbers.word))
+        let index = usize::from(index);
+        if index < self.variant.params.len() { self.arguments.get(index).copied() } else { None }
     }
 
     fn result(&self) -> Option<i128> {

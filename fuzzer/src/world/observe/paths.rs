@@ -2,12 +2,13 @@
 
 use super::{REMEMBERED, View};
 use crate::world::numbers::Fault;
-use crate::world::text::{self, Ending, PATH_MAX};
+use crate::world::text::{self, Ending, Form, PATH_MAX};
 use crate::world::tree::{Inode, InodeId, Tree};
 use crate::world::walk::{Base, Route, Walked, place, walk};
 use abispec::expr::{Expr, Moment, Observer, OperandValue, Truth, Word, truth};
 use abispec::model::Effect;
 use abispec::target::PathKeys;
+use std::cell::Cell;
 
 /// The descriptor that stands for the working directory.
 const AT_FDCWD: i128 = -100;
@@ -33,6 +34,21 @@ impl View<'_> {
             Ending::Overlong => (ending, buffer.as_slice()),
             Ending::Unreadable | Ending::Unknown => (ending, &[]),
         }
+    }
+
+    /// What a text of the caller looks like.
+    pub(super) fn form(&self, address: i128) -> Form {
+        let free = self.forms.iter().find(|slot| slot.get().is_none_or(|(of, _)| of == address));
+        if let Some((_, form)) = free.and_then(Cell::get) {
+            return form;
+        }
+        let mut buffer = [0; PATH_MAX];
+        let (ending, text) = self.text(address, &mut buffer);
+        let form = Form::of(ending, text);
+        if let Some(slot) = free {
+            slot.set(Some((address, form)));
+        }
+        form
     }
 
     /// A text of the caller, if it ends where the kernel would still read it.
@@ -127,8 +143,7 @@ impl View<'_> {
         if let Some(walked) = self.walked(index, moment) {
             return Some(walked.fault.map_or(0, |fault| self.numbers.fault(fault)));
         }
-        let mut buffer = [0; PATH_MAX];
-        match self.text(self.argument(index)?, &mut buffer).0 {
+        match self.form(self.argument(index)?).ending {
             Ending::Overlong => Some(self.numbers.fault(Fault::Enametoolong)),
             Ending::Nul(_) | Ending::Unreadable | Ending::Unknown => None,
         }
@@ -176,7 +191,9 @@ impl View<'_> {
 
     pub(super) fn inode(&self, operand: OperandValue, moment: Moment) -> Option<&Inode> {
         let id = self.inode_id(operand, moment)?;
-        self.scene(moment).world.tree.get(id)
+        let tree = &self.scene(moment).world.tree;
+        // What happened to a lost tree may have happened to any file, open ones too.
+        if tree.is_known() { tree.get(id) } else { None }
     }
 
     /// What a file operand refers to.

@@ -21,7 +21,8 @@ const NO: Option<i128> = Some(0);
 
 #[test]
 fn questions_about_a_path() {
-    let questions = ["walk(path) == -7777", "exists(path)", "size(path) == -7777", "links(path) == -7777", "may(path, write)"];
+    let questions =
+        ["walk(path) == -7777", "exists(path)", "size(path) == -7777", "links(path) == -7777", "may(path, write)"];
     let table: &[(&str, u64, [Option<i128>; 5])] = &[
         ("big", ALL, [NO, YES, Some(5000), Some(1), YES]),
         ("two_too", ALL, [NO, YES, Some(100), Some(2), YES]),
@@ -43,7 +44,8 @@ fn questions_about_a_path() {
 
 #[test]
 fn questions_about_the_directory_of_a_name() {
-    let questions = ["may_parent(path, write)", "sticky(path)", "read_only_fs(path)", "same_mount(path, dfd)", "empty(path)"];
+    let questions =
+        ["may_parent(path, write)", "sticky(path)", "read_only_fs(path)", "same_mount(path, dfd)", "empty(path)"];
     let table: &[(&str, [Option<i128>; 5])] = &[
         ("nowrite/new", [NO, NO, NO, None, NO]),
         ("sticky/f", [YES, NO, NO, None, NO]),
@@ -57,7 +59,8 @@ fn questions_about_the_directory_of_a_name() {
 
 #[test]
 fn questions_about_the_text() {
-    let questions = ["last(path) == dotdot", "trailing_slash(path)", "absolute(path)", "length(path) == -7777", "leaves(path)"];
+    let questions =
+        ["last(path) == dotdot", "trailing_slash(path)", "absolute(path)", "length(path) == -7777", "leaves(path)"];
     let table: &[(&str, [Option<i128>; 5])] = &[
         ("d/..", [YES, NO, NO, Some(4), NO]),
         ("d/../", [YES, YES, NO, Some(5), NO]),
@@ -87,7 +90,8 @@ fn keys_of_a_path_are_conditions() {
         ("../../f", ", scoped: \"true\"", number(Word::Regular)),
     ];
     for (path, keys, expected) in table {
-        let question = questions.map(|question| question.replace("kind(path) == -7777", "kind(path) in [regular, symlink]"));
+        let question =
+            questions.map(|question| question.replace("kind(path) == -7777", "kind(path) in [regular, symlink]"));
         let all: Vec<&str> = question.iter().map(String::as_str).chain(["kind(path) == symlink"]).collect();
         let link = i128::from(*expected == number(Word::Symlink));
         assert_eq!(ask(&all, path, ALL, keys), [YES, Some(link)], "{path}{keys}");

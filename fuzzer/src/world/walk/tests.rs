@@ -6,15 +6,7 @@ const ALL: Rights = Rights { override_all: true, read_search: true, as_owner: tr
 const NONE: Rights = Rights { override_all: false, read_search: false, as_owner: false };
 
 fn route(text: &[u8], base: InodeId) -> Route<'_> {
-    Route {
-        text,
-        base: Base::Inode(base),
-        follow: true,
-        name_only: false,
-        empty: false,
-        scoped: false,
-        rights: ALL,
-    }
+    Route { text, base: Base::Inode(base), follow: true, name_only: false, empty: false, scoped: false, rights: ALL }
 }
 
 fn tree() -> Tree {

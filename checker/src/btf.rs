@@ -1,0 +1,166 @@
+//! The running kernel's type information as a witness: layouts, constants, and the parameters of system calls.
+
+mod parse;
+mod types;
+
+use crate::facts::{
+    Constant, Fact, Facts, Field, Layout, Parameter, Position, Prototype, Source, Unstated, WitnessKind,
+};
+use abispec::arch::Arch;
+use parse::{Btf, Kind, Member, Param};
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Reads type information from a file, `/sys/kernel/btf/vmlinux` for example; see [`read_btf_bytes`].
+///
+/// # Errors
+/// When it cannot be read or is not whole.
+pub fn read_btf(path: &Path, arch: Arch, wanted: &dyn Fn(&str) -> bool) -> Result<Facts, String> {
+    let bytes = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    read_btf_bytes(&path.display().to_string(), &bytes, arch, wanted)
+}
+
+/// Reads type information. A kernel has some ten thousand structs: only those, and only the constants, whose name
+/// `wanted` accepts become facts; system calls always do.
+///
+/// # Errors
+/// When it is not whole.
+pub fn read_btf_bytes(witness: &str, bytes: &[u8], arch: Arch, wanted: &dyn Fn(&str) -> bool) -> Result<Facts, String> {
+    let btf = Btf::parse(bytes).map_err(|reason| format!("{witness}: {reason}"))?;
+    let reader = Reader { btf: &btf, word: arch.data_model().word(), file: Arc::from(witness) };
+    let mut facts = Facts::new(WitnessKind::Btf, witness, arch);
+    for (id, kind) in btf.types() {
+        match kind {
+            Kind::Record { union, size, members } => reader.record(id, *union, *size, members, wanted, &mut facts),
+            Kind::Typedef(of) => {
+                // `typedef struct {..} name` names what has no tag.
+                if let Kind::Record { union, size, members } = btf.get(*of)
+                    && btf.name(*of).is_empty()
+                {
+                    reader.record(id, *union, *size, members, wanted, &mut facts);
+                }
+            }
+            Kind::Enum { size, signed, items } => {
+                for item in items {
+                    let name = btf.text(item.name);
+                    if wanted(name) {
+                        let value =
+                            Constant { value: item.value, bits: size.saturating_mul(8).min(64) as u8, signed: *signed };
+                        reader.add(facts.constants.entry(name.to_owned()).or_default(), value, id);
+                    }
+                }
+            }
+            Kind::Function { prototype } => reader.function(id, *prototype, &mut facts),
+            _ => {}
+        }
+    }
+    Ok(facts)
+}
+
+struct Reader<'a> {
+    btf: &'a Btf<'a>,
+    word: u32,
+    file: Arc<str>,
+}
+
+impl Reader<'_> {
+    fn source(&self, id: u32) -> Source {
+        Source { file: Arc::clone(&self.file), at: Position::Type(id) }
+    }
+
+    fn add<T: PartialEq>(&self, facts: &mut Vec<Fact<T>>, value: T, id: u32) {
+        // Types repeated with the same content say nothing new.
+        if facts.iter().all(|fact| fact.value != value) {
+            facts.push(Fact::new(value, self.source(id)));
+        }
+    }
+
+    fn record(
+        &self,
+        id: u32,
+        union: bool,
+        size: u32,
+        members: &[Member],
+        wanted: &dyn Fn(&str) -> bool,
+        facts: &mut Facts,
+    ) {
+        let name = self.btf.name(id);
+        if name.is_empty() || !wanted(name) {
+            return;
+        }
+        let c_name = match self.btf.get(id) {
+            Kind::Typedef(_) => name.to_owned(),
+            _ if union => format!("union {name}"),
+            _ => format!("struct {name}"),
+        };
+        let mut fields = Vec::new();
+        self.fields(members, 0, 0, &mut fields);
+        let layout = Layout { c_name, union, size: u64::from(size), align: None, fields };
+        self.add(facts.layouts.entry(name.to_owned()).or_default(), layout, id);
+    }
+
+    fn fields(&self, members: &[Member], base: u64, depth: u32, fields: &mut Vec<Field>) {
+        for member in members {
+            let offset_bits = base + u64::from(member.offset);
+            let name = self.btf.text(member.name);
+            if name.is_empty() {
+                if let (Kind::Record { members, .. }, true) = (self.bare(member.ty), depth < 20) {
+                    self.fields(members, offset_bits, depth + 1, fields);
+                }
+                continue;
+            }
+            let size_bits = if member.bits > 0 {
+                u64::from(member.bits)
+            } else {
+                types::size(self.btf, member.ty, self.word).unwrap_or(0).saturating_mul(8)
+            };
+            fields.push(Field {
+                name: name.to_owned(),
+                offset_bits,
+                size_bits,
+                bitfield: member.bits > 0,
+                c_type: types::print(self.btf, member.ty),
+            });
+        }
+    }
+
+    fn bare(&self, id: u32) -> &Kind {
+        let mut kind = self.btf.get(id);
+        for _ in 0..20 {
+            match kind {
+                Kind::Const(of) | Kind::Transparent(of) => kind = self.btf.get(*of),
+                _ => break,
+            }
+        }
+        kind
+    }
+
+    /// `__do_sys_NAME` has the types and names of the kernel's source; `__se_sys_NAME` takes every argument as a
+    /// register and only tells their names.
+    fn function(&self, id: u32, prototype: u32, facts: &mut Facts) {
+        let name = self.btf.name(id);
+        let (call, typed) = match (name.strip_prefix("__do_sys_"), name.strip_prefix("__se_sys_")) {
+            (Some(call), _) => (call, true),
+            (None, Some(call)) => (call, false),
+            (None, None) => return,
+        };
+        let Kind::Prototype { params } = self.btf.get(prototype) else { return };
+        if !typed && facts.prototypes.contains_key(call) {
+            return;
+        }
+        let params =
+            params.iter().filter(|param| !self.is_registers(param)).map(|param| self.parameter(param, typed)).collect();
+        facts.prototypes.insert(call.to_owned(), Fact::new(Prototype { params }, self.source(id)));
+    }
+
+    fn parameter(&self, param: &Param, typed: bool) -> Parameter {
+        let c_type = if typed { Ok(types::print(self.btf, param.ty)) } else { Err(Unstated::RegisterOnly) };
+        Parameter { name: self.btf.text(param.name).to_owned(), c_type }
+    }
+
+    /// A call without parameters is given all registers, which it does not look at.
+    fn is_registers(&self, param: &Param) -> bool {
+        types::print(self.btf, param.ty) == "const struct pt_regs *"
+    }
+}

@@ -1,0 +1,33 @@
+use super::Check;
+use super::bench::{Bench, Comparison};
+use abispec::finding::Severity;
+
+pub(super) const CHECK: Check = Check {
+    id: "argument-count",
+    severity: Severity::Error,
+    explanation: "\
+Compares how many parameters each system call has with the running kernel's list of system calls (tracefs) and with its
+type information.
+
+A parameter too few means that the kernel reads a register which the specification leaves at random; one too many is never
+looked at. Calls that differ between ports differ in this most often.
+
+What to do: add or remove the parameter under `params:`. If the kernel's function has another name than the call, say so
+with `entry:`.",
+    run,
+};
+
+fn run(bench: &mut Bench<'_>) {
+    for (call, fact) in bench.prototypes() {
+        let names: Vec<&str> = fact.value.params.iter().map(|param| param.name.as_str()).collect();
+        bench.compare(Comparison {
+            subject: call.name.value.clone(),
+            at: call.params.first().map_or(call.name.at, |param| param.name.at),
+            source: &fact.source,
+            expected: format!("{} parameters ({})", call.params.len(), call.param_names().join(", ")),
+            actual: format!("{} parameters ({})", names.len(), names.join(", ")),
+            equal: call.params.len() == names.len(),
+            help: "correct `params:`, or name the kernel's function with `entry:`".to_owned(),
+        });
+    }
+}

@@ -1,0 +1,307 @@
+//! Where a check meets one witness: what the specification says for the witness's kernel, and the tally.
+
+use super::{Check, Compared, Report, Silent};
+use crate::facts::{Claim, Fact, Facts, Field as FoundField, Layout, Prototype, Source, WitnessKind};
+use abispec::expr::{BinaryOp, Expr};
+use abispec::finding::{Finding, Severity};
+use abispec::model::{Field, Member, Spec, Struct, Syscall};
+use abispec::place::Place;
+use abispec::resolve;
+use abispec::target::{Resolved, ResolvedStruct, Target};
+use abispec::version::{Release, Span};
+use std::collections::BTreeMap;
+
+/// A witness of a release that it does not name is taken for one that has everything.
+const UNKNOWN: Release = Release::new(u16::MAX, 0);
+
+/// The specification for one witness, and what the running check has found.
+pub(super) struct Bench<'a> {
+    /// The specification, with places.
+    pub(super) spec: &'a Spec,
+    /// The same for the witness's port and release.
+    pub(super) resolved: Resolved,
+    /// The structs as the newest release has them.
+    pub(super) newest: BTreeMap<String, ResolvedStruct>,
+    /// What the witness states.
+    pub(super) facts: &'a Facts,
+    release: Option<Release>,
+    check: &'static str,
+    severity: Severity,
+    findings: Vec<Finding>,
+    compared: usize,
+    silent: BTreeMap<String, Vec<String>>,
+}
+
+fn newest_structs(spec: &Spec, facts: &Facts) -> BTreeMap<String, ResolvedStruct> {
+    // Without the calls, which take most of the time.
+    let (sets, structs, resources) = (spec.sets.clone(), spec.structs.clone(), spec.resources.clone());
+    let types = Spec { sets, structs, resources, ..Spec::default() };
+    resolve(&types, &Target::new(facts.arch, UNKNOWN)).structs
+}
+
+/// One comparison.
+pub(super) struct Comparison<'a> {
+    /// What is compared.
+    pub(super) subject: String,
+    /// Where the specification says so.
+    pub(super) at: Place,
+    /// Where the witness says so.
+    pub(super) source: &'a Source,
+    /// What the specification says.
+    pub(super) expected: String,
+    /// What the witness says.
+    pub(super) actual: String,
+    /// Whether they agree.
+    pub(super) equal: bool,
+    /// What to do if they do not.
+    pub(super) help: String,
+}
+
+impl<'a> Bench<'a> {
+    /// The specification as it is for the witness's kernel.
+    pub(super) fn new(spec: &'a Spec, facts: &'a Facts) -> Self {
+        let release = facts.release.value().copied();
+        let target = Target::new(facts.arch, release.unwrap_or(UNKNOWN));
+        Self {
+            spec,
+            resolved: resolve(spec, &target),
+            newest: newest_structs(spec, facts),
+            facts,
+            release,
+            check: "",
+            severity: Severity::Error,
+            findings: Vec::new(),
+            compared: 0,
+            silent: BTreeMap::new(),
+        }
+    }
+
+    /// Begins a check.
+    pub(super) fn start(&mut self, check: &'static Check) {
+        self.check = check.id;
+        self.severity = check.severity;
+    }
+
+    /// Ends a check and adds what it found to the report.
+    pub(super) fn finish(&mut self, report: &mut Report) {
+        let witness = self.facts.witness.clone();
+        let silent = std::mem::take(&mut self.silent);
+        let findings = std::mem::take(&mut self.findings);
+        let count = std::mem::take(&mut self.compared);
+        let entry = Compared {
+            check: self.check,
+            witness: witness.clone(),
+            count,
+            findings: findings.len(),
+            silent: silent.values().map(Vec::len).sum(),
+        };
+        if entry.count + entry.silent > 0 {
+            report.compared.push(entry);
+        }
+        report.findings.extend(findings);
+        let silent = silent.into_iter().map(|(reason, subjects)| Silent {
+            check: self.check,
+            witness: witness.clone(),
+            reason,
+            subjects,
+        });
+        report.silent.extend(silent);
+    }
+
+    /// Whether the witness is of this kind.
+    pub(super) fn is(&self, kind: WitnessKind) -> bool {
+        self.facts.kind == kind
+    }
+
+    /// Whether the witness's kernel is within a span; unknown where the witness names no release.
+    pub(super) fn has(&self, span: Span) -> Option<bool> {
+        match self.release {
+            Some(release) => Some(span.contains(release)),
+            None if span == Span::default() => Some(true),
+            None => None,
+        }
+    }
+
+    /// Whether the witness names no release.
+    pub(super) fn has_no_release(&self) -> bool {
+        self.release.is_none()
+    }
+
+    /// Whether the witness's kernel is older than the span.
+    pub(super) fn is_too_early_for(&self, span: Span) -> bool {
+        self.release.zip(span.since).is_some_and(|(release, since)| release.base() < since.base())
+    }
+
+    /// Whether the port has no such constant: then its value is 0 there, and other ports state theirs.
+    pub(super) fn is_foreign(&self, member: &Member) -> bool {
+        !member.arch.is_empty() && !member.arch.contains_key(&self.facts.arch) && member.value.value == Expr::Int(0)
+    }
+
+    /// The value of a member on the witness's kernel. An alias over other members has the bits that this release knows;
+    /// `None` where that depends on a release that the witness does not name.
+    pub(super) fn value_of(&self, member: &Member) -> Option<i128> {
+        let stated = member.arch.get(&self.facts.arch).unwrap_or(&member.value);
+        let mut parts = Vec::new();
+        if !member.mask || !list_parts(&stated.value, &mut parts) {
+            return self.resolved.constants.get(&member.name.value).copied();
+        }
+        parts.into_iter().try_fold(0, |bits, part| {
+            match self.spec.constant(part).map(|(_, member)| self.has(member.span)) {
+                Some(None) => None,
+                Some(Some(false)) => Some(bits),
+                Some(Some(true)) | None => Some(bits | self.resolved.constants.get(part).copied().unwrap_or(0)),
+            }
+        })
+    }
+
+    /// How reports name the witness's kernel.
+    pub(super) fn kernel(&self) -> String {
+        self.release.map_or_else(|| "an unknown release".to_owned(), |release| format!("kernel {release}"))
+    }
+
+    /// Notes that something could not be compared.
+    pub(super) fn silent(&mut self, subject: impl Into<String>, reason: impl Into<String>) {
+        self.silent.entry(reason.into()).or_default().push(subject.into());
+    }
+
+    /// Counts a comparison, and reports it if it failed.
+    pub(super) fn compare(&mut self, comparison: Comparison<'_>) {
+        self.compared += 1;
+        if comparison.equal {
+            return;
+        }
+        let message =
+            format!("spec says {}, {} says {}", comparison.expected, self.facts.kind.name(), comparison.actual);
+        let mut finding = Finding::error(self.check, comparison.subject, message)
+            .at(self.spec.place(comparison.at))
+            .other(comparison.source.to_string())
+            .values(comparison.expected, comparison.actual)
+            .help(comparison.help);
+        finding.severity = self.severity;
+        self.findings.push(finding);
+    }
+
+    /// The structs that the witness describes, with what the specification says for its kernel. The others are silent.
+    pub(super) fn structs(&mut self) -> Vec<(&'a Struct, ResolvedStruct, &'a Fact<Layout>)> {
+        let (spec, facts) = (self.spec, self.facts);
+        let mut found = Vec::new();
+        for (name, described) in &spec.structs {
+            let header = described.header.as_ref().map(|header| header.value.as_str());
+            let tag = match facts.kind {
+                WitnessKind::Headers => described.c.as_str(),
+                WitnessKind::Btf => match &described.btf {
+                    Some(tag) => tag.as_str(),
+                    None => continue,
+                },
+                WitnessKind::Tracefs => continue,
+            };
+            if let Some(header) =
+                header.filter(|header| facts.kind == WitnessKind::Headers && !facts.has_header(header))
+            {
+                self.silent(name, missing_header(facts, header));
+                continue;
+            }
+            let Some(resolved) = self.resolved.structs.get(name).cloned() else { continue };
+            match facts.layout(tag, header) {
+                Claim::Says { value, .. } => found.push((described, resolved, value)),
+                Claim::Silent { reason } => self.silent(name, facts.why_silent(tag).map_or(reason, str::to_owned)),
+            }
+        }
+        found
+    }
+
+    /// The fields that both sides have.
+    pub(super) fn fields(&mut self) -> Vec<Pair<'a>> {
+        let mut found = Vec::new();
+        for (described, resolved, fact) in self.structs() {
+            for wanted in resolved.fields {
+                let Some(field) = described.fields.iter().find(|field| field.name.value == wanted.name) else {
+                    continue;
+                };
+                if let Some(seen) = fact.value.field(&wanted.name) {
+                    found.push(Pair {
+                        described,
+                        field,
+                        offset: wanted.offset,
+                        size: wanted.shape.size,
+                        seen,
+                        source: &fact.source,
+                    });
+                }
+            }
+        }
+        found
+    }
+
+    /// The calls whose parameters the witness lists. The others are silent.
+    pub(super) fn prototypes(&mut self) -> Vec<(&'a Syscall, &'a Fact<Prototype>)> {
+        let (spec, facts) = (self.spec, self.facts);
+        let mut found = Vec::new();
+        let reason = match facts.kind {
+            WitnessKind::Headers => return found,
+            WitnessKind::Btf => {
+                "the kernel's compiler merged the call's function into another, so its type information lacks it"
+            }
+            WitnessKind::Tracefs => "the kernel does not trace the call",
+        };
+        for (name, call) in &spec.syscalls {
+            if self.has(call.span) == Some(false) {
+                continue;
+            }
+            let entry = call.entry.as_deref().unwrap_or(name);
+            match facts.prototypes.get(entry) {
+                Some(fact) => found.push((call, fact)),
+                None => self.silent(name, facts.why_silent(entry).unwrap_or(reason)),
+            }
+        }
+        found
+    }
+}
+
+/// The names that an expression puts together with `|`; `false` for any other expression.
+fn list_parts<'e>(expr: &'e Expr, parts: &mut Vec<&'e str>) -> bool {
+    match expr {
+        Expr::Binary(BinaryOp::BitOr, left, right) => list_parts(left, parts) && list_parts(right, parts),
+        Expr::Const(name) => {
+            parts.push(name);
+            true
+        }
+        _ => false,
+    }
+}
+
+/// A field as both sides have it.
+pub(super) struct Pair<'a> {
+    /// The struct.
+    pub(super) described: &'a Struct,
+    /// The field in the specification.
+    pub(super) field: &'a Field,
+    /// Bytes before it.
+    pub(super) offset: u32,
+    /// Bytes it takes; 0 where its type does not say.
+    pub(super) size: u32,
+    /// The field as the witness has it.
+    pub(super) seen: &'a FoundField,
+    /// Where the witness defines the struct.
+    pub(super) source: &'a Source,
+}
+
+impl Pair<'_> {
+    /// How reports name the field.
+    pub(super) fn subject(&self) -> String {
+        format!("{}.{}", self.described.name.value, self.field.name.value)
+    }
+}
+
+/// Why a header was not read.
+pub(super) fn missing_header(facts: &Facts, header: &str) -> String {
+    match facts.why_silent(header) {
+        Some(reason) => reason.to_owned(),
+        None => format!("the header <{header}> is not installed"),
+    }
+}
+
+/// A number of bits as bytes, and bits where it is no whole number.
+pub(super) fn bytes(bits: u64) -> String {
+    if bits.is_multiple_of(8) { (bits / 8).to_string() } else { format!("{} and {} bits", bits / 8, bits % 8) }
+}

@@ -1,0 +1,35 @@
+use super::Check;
+use super::bench::{Bench, Comparison};
+use abispec::finding::Severity;
+
+pub(super) const CHECK: Check = Check {
+    id: "struct-alignment",
+    severity: Severity::Error,
+    explanation: "\
+Compares the alignment of every struct and union with the headers, laid out for the port's data model.
+
+Alignment decides where a struct lies inside another one and in an array. It changes silently when a member's type or a
+`packed` or `aligned` attribute does, and differs between ports: an 8-byte integer is aligned to 4 on i386. The kernel's
+type information does not carry alignments, so that witness is silent.
+
+What to do: correct `align:` for this data model, or restore the attribute in the header.",
+    run,
+};
+
+fn run(bench: &mut Bench<'_>) {
+    for (described, resolved, fact) in bench.structs() {
+        let Some(align) = fact.value.align else {
+            bench.silent(&described.name.value, "type information does not carry alignments");
+            continue;
+        };
+        bench.compare(Comparison {
+            subject: described.name.value.clone(),
+            at: described.align.at,
+            source: &fact.source,
+            expected: format!("alignment {}", resolved.align),
+            actual: format!("{} has alignment {align}", fact.value.c_name),
+            equal: u64::from(resolved.align) == align,
+            help: "correct `align:` for this data model, or restore the attribute in the header".to_owned(),
+        });
+    }
+}

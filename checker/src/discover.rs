@@ -1,0 +1,87 @@
+//! The witnesses that are found on a machine.
+
+use crate::btf::read_btf;
+use crate::facts::{Claim, Facts, Position, Source, WitnessKind};
+use crate::headers::read_headers;
+use crate::tracefs::read_tracefs;
+use abispec::arch::Arch;
+use abispec::model::Spec;
+use abispec::version::Release;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Where witnesses are looked for. `None` leaves one out.
+#[derive(Clone, Debug)]
+pub struct Places {
+    /// The port that the headers are read for; the kernel's own witnesses speak of the port it runs on.
+    pub arch: Arch,
+    /// The folder that holds `linux/`.
+    pub headers: Option<PathBuf>,
+    /// The kernel's type information.
+    pub btf: Option<PathBuf>,
+    /// Where tracefs is mounted.
+    pub tracefs: Option<PathBuf>,
+    /// The file that names the running kernel's release.
+    pub release: PathBuf,
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        Self {
+            arch: Arch::NATIVE,
+            headers: Some(PathBuf::from("/usr/include")),
+            btf: Some(PathBuf::from("/sys/kernel/btf/vmlinux")),
+            tracefs: Some(PathBuf::from("/sys/kernel/tracing")),
+            release: PathBuf::from("/proc/sys/kernel/osrelease"),
+        }
+    }
+}
+
+/// A witness that was looked for.
+#[derive(Clone, Debug)]
+pub struct Witness {
+    /// Its kind.
+    pub kind: WitnessKind,
+    /// Where it was looked for.
+    pub place: PathBuf,
+    /// What it states, or why there is none.
+    pub facts: Result<Facts, String>,
+}
+
+/// Looks for every witness. Of the kernel's many types and calls, those that the specification names are read.
+pub fn witnesses_of_this_machine(places: &Places, spec: &Spec) -> Vec<Witness> {
+    let names = names_of(spec);
+    let wanted = |name: &str| names.contains(name);
+    let release = running_release(&places.release);
+    let kernel = |facts: Result<Facts, String>| facts.map(|facts| Facts { release: release.clone(), ..facts });
+    let mut found = Vec::new();
+    let mut add = |kind, place: &Option<PathBuf>, read: &dyn Fn(&Path) -> Result<Facts, String>| {
+        if let Some(place) = place {
+            found.push(Witness { kind, place: place.clone(), facts: read(place) });
+        }
+    };
+    add(WitnessKind::Headers, &places.headers, &|place| read_headers(place, places.arch));
+    add(WitnessKind::Btf, &places.btf, &|place| kernel(read_btf(place, Arch::NATIVE, &wanted)));
+    add(WitnessKind::Tracefs, &places.tracefs, &|place| kernel(read_tracefs(place, Arch::NATIVE, &wanted)));
+    found
+}
+
+/// Every name that a check may ask the kernel's own witnesses for.
+pub fn names_of(spec: &Spec) -> BTreeSet<&str> {
+    let members = spec.sets.values().flat_map(|set| &set.members).map(|member| member.name.value.as_str());
+    let structs = spec.structs.values().filter_map(|found| found.btf.as_deref());
+    let calls = spec.syscalls.values().map(|call| call.entry.as_deref().unwrap_or(&call.name.value));
+    members.chain(structs).chain(calls).collect()
+}
+
+fn running_release(path: &Path) -> Claim<Release> {
+    let read = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()));
+    match read.and_then(|text| Release::from_uname(text.trim()).map_err(|error| error.to_string())) {
+        Ok(value) => {
+            Claim::Says { value, source: Source { file: Arc::from(path.display().to_string()), at: Position::Whole } }
+        }
+        Err(reason) => Claim::Silent { reason },
+    }
+}

@@ -1,0 +1,16 @@
+//! Compares the specification with everything that states the ABI at rest: installed UAPI headers, the kernel's type
+//! information, and its own list of system calls.
+//!
+//! A *witness* is read into [`facts::Facts`]; a check holds them against the specification. Nothing here calls a
+//! system call that it describes.
+
+pub mod btf;
+pub mod checks;
+mod ctype;
+pub mod discover;
+pub mod facts;
+pub mod headers;
+pub mod tracefs;
+
+pub use checks::{Report, check};
+pub use discover::{Places, Witness, witnesses_of_this_machine};

@@ -1,0 +1,79 @@
+//! Confirmed divergences as findings, with their reproducers.
+
+use crate::confirm::Confirmed;
+use crate::reproduce;
+use abispec::finding::{Finding, SourcePlace};
+use abispec::model::Spec;
+use abispec::target::Resolved;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+/// Turns a divergence into a finding.
+pub fn finding(spec: &Spec, resolved: &Resolved, found: &Confirmed) -> Finding {
+    let verdict = &found.verdict;
+    let name = &found.key.syscall;
+    let place = place(spec, resolved, found);
+    let call = found.program.calls.get(found.call).map_or_else(|| name.clone(), |call| call.line(resolved));
+    let message = format!("the specification permits {}, the kernel answers {}", verdict.expected, verdict.actual);
+    let mut finding = Finding::error(verdict.id, name.clone(), message)
+        .values(verdict.expected.clone(), verdict.actual.clone())
+        .other(call);
+    finding.spec = place;
+    finding.trace = trace(resolved, found);
+    let rule = found.key.clause.map(|clause| resolved.clause(clause));
+    let says = rule.map_or_else(String::new, |rule| format!("the clause is `{}`; ", rule.text));
+    finding.help(format!("{says}`abispec explain {}` says what this means", verdict.id))
+}
+
+/// Where the specification says otherwise: the clause, or else the call.
+fn place(spec: &Spec, resolved: &Resolved, found: &Confirmed) -> Option<SourcePlace> {
+    match found.key.clause {
+        Some(clause) => Some(spec.place(resolved.clause(clause).at)),
+        None => spec.syscalls.get(&found.key.syscall).map(|call| spec.place(call.name.at)),
+    }
+}
+
+fn trace(resolved: &Resolved, found: &Confirmed) -> Vec<String> {
+    let arch = resolved.target.arch;
+    let lines = found.program.lines(resolved).into_iter().enumerate();
+    let mut trace: Vec<String> = lines
+        .map(|(index, line)| match found.answers.get(index).copied().flatten() {
+            Some(answer) => format!("{line}  -> {}", answer.text(arch)),
+            None => line,
+        })
+        .collect();
+    if !found.capabilities {
+        trace.push("(all capabilities dropped)".to_owned());
+    }
+    trace
+}
+
+/// Saves the replay file and the C program of a divergence below `dir`, and names them in the finding.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn save(
+    dir: &Path,
+    resolved: &Resolved,
+    found: &Confirmed,
+    kernel: &str,
+    finding: &mut Finding,
+) -> io::Result<()> {
+    fs::create_dir_all(dir)?;
+    let place = finding.spec.as_ref().map_or_else(String::new, SourcePlace::to_string);
+    let clause = found.key.clause.map_or_else(String::new, |clause| format!("-{}", clause.0));
+    let answer: String = found.key.answer.chars().filter(char::is_ascii_alphanumeric).collect();
+    let dash = if answer.is_empty() { "" } else { "-" };
+    let stem = format!("{}-{}{clause}{dash}{answer}", found.key.syscall, found.key.id);
+    let files = [
+        (format!("{stem}.yaml"), reproduce::write_yaml(found, resolved, &place, kernel)),
+        (format!("{stem}.c"), reproduce::write_c(found, resolved, &place, kernel)),
+    ];
+    for (name, text) in files {
+        let path = dir.join(name);
+        fs::write(&path, text)?;
+        finding.files.push(path.display().to_string());
+    }
+    Ok(())
+}

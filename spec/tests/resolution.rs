@@ -1,0 +1,99 @@
+//! A target has what its release and port have, and nothing else.
+
+use abispec::arch::Arch;
+use abispec::errno::Errno;
+use abispec::finding::SourceFile;
+use abispec::load::load;
+use abispec::model::{Origin, Spec};
+use abispec::target::{ClauseKind, Resolved, Target};
+use abispec::version::Release;
+use abispec::{embedded, resolve};
+
+fn spec(call: &str) -> Spec {
+    let file = |path: &str, text: &str| SourceFile { path: path.to_owned(), text: text.to_owned() };
+    let flags = "f:\n  kind: flags\n  members: {OLD: 1, NEW: {value: 2, since: \"6.0\", arch: {mips: 8}}, GONE: {value: 4, until: \"5.15\"}}\n";
+    let (spec, findings) = load(vec![file("flags/f.yaml", flags), file("syscalls/x.yaml", call)]);
+    assert!(findings.is_empty(), "{findings:#?}");
+    spec
+}
+
+fn on(spec: &Spec, major: u16, minor: u16) -> Resolved {
+    resolve(spec, &Target::new(Arch::X86_64, Release::new(major, minor)))
+}
+
+const CALL: &str = "\
+syscall: x
+summary: changes with time
+since: \"5.10\"
+nr: {x86_64: 1, generic: 2}
+params:
+  - {name: flags, c: int, type: \"flags[f]\", unknown: EINVAL}
+returns: zero
+ensures:
+  - {that: ret == 0, since: \"6.1\"}
+effects:
+  - changes: times
+    until: \"6.2\"
+errors:
+  EIO: [{may: \"flags == 1\", until: \"6.0\"}]
+  EPERM: [{when: \"flags == 1\", since: \"6.1\"}]
+";
+
+#[test]
+fn rules_come_and_go_with_releases() {
+    let spec = spec(CALL);
+    assert!(on(&spec, 5, 9).call("x").is_none());
+    let rules = |resolved: &Resolved| -> Vec<&str> {
+        resolved.call("x").unwrap().variants[0].rules.iter().map(|rule| rule.errno.name()).collect()
+    };
+    assert_eq!(rules(&on(&spec, 6, 0)), ["EIO", "EINVAL"]);
+    assert_eq!(rules(&on(&spec, 6, 1)), ["EPERM", "EINVAL"]);
+    let kinds =
+        |major, minor, kind| on(&spec, major, minor).clauses.iter().filter(|clause| clause.kind == kind).count();
+    assert_eq!((kinds(6, 0, ClauseKind::Ensures), kinds(6, 1, ClauseKind::Ensures)), (0, 1));
+    assert_eq!((kinds(6, 2, ClauseKind::Effect), kinds(6, 3, ClauseKind::Effect)), (1, 0));
+}
+
+#[test]
+fn known_bits_are_those_of_the_release_and_values_those_of_the_port() {
+    let spec = spec(CALL);
+    assert_eq!(on(&spec, 5, 15).sets["f"].known, 1 | 4);
+    assert_eq!(on(&spec, 6, 1).sets["f"].known, 1 | 2);
+    let mips = resolve(&spec, &Target::new(Arch::MipsN64, Release::new(6, 1)));
+    assert_eq!(mips.constants["NEW"], 8);
+    assert!(mips.call("x").is_none(), "a port without a number lacks the call");
+    let arm64 = resolve(&spec, &Target::new(Arch::Arm64, Release::new(6, 1)));
+    assert_eq!(arm64.call("x").unwrap().nr, 2);
+}
+
+#[test]
+fn every_errno_and_every_origin_can_be_written() {
+    let mut text = CALL[..CALL.find("errors:").unwrap()].to_owned() + "errors:\n";
+    for (errno, origin) in Errno::all().zip(Origin::ALL.iter().cycle()) {
+        text += &format!("  {}: [{{may: \"flags == 3\", from: {}}}]\n", errno.name(), origin.name());
+    }
+    let spec = spec(&text);
+    let rules = &spec.syscalls["x"].contract.errors;
+    assert_eq!(rules.len(), Errno::all().count());
+    for (rule, (errno, origin)) in rules.iter().zip(Errno::all().zip(Origin::ALL.iter().cycle())) {
+        assert_eq!((rule.errno.value, rule.origin), (errno, *origin));
+    }
+    for arch in Arch::ALL {
+        for errno in Errno::all() {
+            assert_eq!(Errno::from_number(errno.number(*arch), *arch), Some(errno), "{} on {arch}", errno.name());
+        }
+    }
+}
+
+#[test]
+fn the_embedded_specification_resolves_for_every_port_and_release() {
+    for arch in Arch::ALL {
+        for release in [Release::new(5, 10), Release::new(6, 1), Release::new(7, 3)] {
+            let resolved = resolve(embedded(), &Target::new(*arch, release));
+            for call in &resolved.calls {
+                assert!(!call.variants.is_empty());
+                assert!(resolved.call(&call.name).is_some());
+            }
+        }
+    }
+}

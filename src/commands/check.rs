@@ -1,0 +1,153 @@
+//! `abispec check`.
+
+use crate::args::Format;
+use crate::context::Context;
+use crate::engine::{self, EngineResult, Skipped};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use abispec::arch::Arch;
+use abispec::model::Spec;
+use abispec_checker::checks::Report;
+use abispec_checker::{Places, Witness, witnesses_of_this_machine};
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Instant;
+
+/// Options of `abispec check`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:
+  abispec check                                   what this machine states: headers, BTF, tracefs
+  abispec check --headers ./usr/include           other headers, as `make headers_install` leaves them
+  abispec check --headers ./usr/include --arch arm64 --only headers
+  abispec check --silent                          also what no witness says anything about
+  abispec check --format json                     one finding a line, then what was compared
+
+Exit codes: 0 conforms, 1 divergences, 2 compared nothing.")]
+pub(crate) struct Args {
+    /// The folder of the UAPI headers, which holds linux/
+    #[arg(long, value_name = "DIR")]
+    headers: Option<PathBuf>,
+    /// The kernel's type information
+    #[arg(long, value_name = "FILE")]
+    btf: Option<PathBuf>,
+    /// Where tracefs is mounted
+    #[arg(long, value_name = "DIR")]
+    tracefs: Option<PathBuf>,
+    /// The port that the headers are read for
+    #[arg(long, value_name = "PORT", value_parser = crate::args::arch)]
+    arch: Option<Arch>,
+    /// Ask these witnesses only
+    #[arg(long, value_name = "WITNESS", value_delimiter = ',', value_enum)]
+    only: Vec<Only>,
+    /// Also list what could not be compared
+    #[arg(long)]
+    silent: bool,
+}
+
+/// A witness.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Only {
+    /// UAPI headers
+    Headers,
+    /// The running kernel's type information
+    Btf,
+    /// The running kernel's list of system calls
+    Tracefs,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
+    let spec = context.spec()?;
+    let usual = Places::default();
+    let asked =
+        |only: Only, place: Option<PathBuf>| place.filter(|_| args.only.is_empty() || args.only.contains(&only));
+    let places = Places {
+        arch: args.arch.unwrap_or(usual.arch),
+        headers: asked(Only::Headers, args.headers.clone().or(usual.headers)),
+        btf: asked(Only::Btf, args.btf.clone().or(usual.btf)),
+        tracefs: asked(Only::Tracefs, args.tracefs.clone().or(usual.tracefs)),
+        release: usual.release,
+    };
+    let (result, report) = compare(&spec, &places);
+    if args.silent {
+        silent(&report, context, out)?;
+    }
+    engine::write(&result, context, out)?;
+    Ok(engine::exit(&[result]))
+}
+
+/// Holds a specification against what this machine states.
+pub(super) fn engine(spec: &Spec) -> EngineResult {
+    compare(spec, &Places::default()).0
+}
+
+fn compare(spec: &Spec, places: &Places) -> (EngineResult, Report) {
+    let start = Instant::now();
+    let mut result = EngineResult { name: "check", ..EngineResult::default() };
+    let mut facts = Vec::new();
+    for witness in gather(places, spec) {
+        match witness.facts {
+            Ok(found) => facts.push(found),
+            Err(why) => {
+                result.skipped.push(Skipped { what: format!("{:?}", witness.kind).to_lowercase(), why });
+            }
+        }
+    }
+    let mut report = abispec_checker::check(spec, &facts);
+    result.findings = std::mem::take(&mut report.findings);
+    result.compared = report.comparisons() as u64;
+    let mut witnesses: BTreeMap<&str, (usize, usize, usize)> = BTreeMap::new();
+    for entry in &report.compared {
+        let sums = witnesses.entry(&entry.witness).or_default();
+        *sums = (sums.0 + entry.count, sums.1 + entry.findings, sums.2 + entry.silent);
+    }
+    for (witness, (count, findings, silent)) in witnesses {
+        result.summary.push(format!("{witness}: {count} comparisons, {findings} disagree; silent about {silent}"));
+    }
+    result.took = start.elapsed();
+    (result, report)
+}
+
+fn gather(places: &Places, spec: &Spec) -> Vec<Witness> {
+    let unmounted = places.tracefs.as_deref().filter(|dir| dir.is_dir() && !dir.join("events").exists());
+    let Some(dir) = unmounted.filter(|_| nix::unistd::geteuid().is_root()) else {
+        return witnesses_of_this_machine(places, spec);
+    };
+    // A mount namespace belongs to a thread here: what the thread mounts is gone when it ends.
+    let inside = thread::scope(|scope| {
+        let reading = scope.spawn(|| {
+            // Where mounting is forbidden, the witness itself says that it is not there.
+            let _ = mount_tracefs(dir);
+            witnesses_of_this_machine(places, spec)
+        });
+        reading.join()
+    });
+    inside.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+fn mount_tracefs(dir: &Path) -> nix::Result<()> {
+    unshare(CloneFlags::CLONE_NEWNS)?;
+    let none: Option<&str> = None;
+    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none)?;
+    mount(Some("tracefs"), dir, Some("tracefs"), MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC | MsFlags::MS_NODEV, none)
+}
+
+fn silent(report: &Report, context: &Context, out: &mut dyn Write) -> std::io::Result<()> {
+    for entry in &report.silent {
+        if context.format == Format::Json {
+            let line = json!({
+                "silent": entry.check, "witness": entry.witness, "reason": entry.reason, "subjects": entry.subjects,
+            });
+            writeln!(out, "{line}")?;
+        } else {
+            writeln!(out, "{}: {}: {}", entry.witness, entry.check, entry.reason)?;
+            writeln!(out, "    {}", entry.subjects.join(" "))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,343 @@
+//! `abispec fuzz`.
+
+use crate::args::Format;
+use crate::context::Context;
+use crate::engine::{self, EngineResult, Skipped};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::interrupt;
+use abispec::finding::Finding;
+use abispec::model::Spec;
+use abispec::suggest::nearest;
+use abispec::target::{Call, Clause, Resolved};
+use abispec_fuzzer::campaign::{self, Options, Outcome, Progress};
+use abispec_fuzzer::confirm::Confirmed;
+use abispec_fuzzer::coverage::{self, Executable};
+use abispec_fuzzer::environment::Environment;
+use abispec_fuzzer::findings;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::collections::BTreeMap;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Options of `abispec fuzz`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:
+  abispec fuzz --time 10m                    every call of the specification
+  abispec fuzz --syscalls pipe2,lseek        these only
+  abispec fuzz --syscalls group:descriptors  a group
+  abispec fuzz --time 1m --unseen            also what was not reached
+
+A divergence is run again in a fresh sandbox, made as simple as it can be, and saved at once below --out
+as a replay file and a C program.
+Exit codes: 0 conforms, 1 divergences, 2 could not run or compared nothing.")]
+pub(crate) struct Args {
+    /// How long
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = crate::args::duration)]
+    time: Duration,
+    /// Stop after this many calls
+    #[arg(long, value_name = "N")]
+    calls: Option<u64>,
+    /// System calls and `group:NAME`s, separated by commas
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    syscalls: Vec<String>,
+    /// Where programs come from; the same seed gives the same programs
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Workers side by side, by default one for each processor
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    workers: Option<u16>,
+    /// Where divergences are saved
+    #[arg(long, value_name = "DIR", default_value = "abispec-findings")]
+    out: PathBuf,
+    /// Also list the clauses that were not seen
+    #[arg(long)]
+    unseen: bool,
+    /// Write how often each clause was seen, for `abispec list --coverage`
+    #[arg(long, value_name = "FILE")]
+    coverage: Option<PathBuf>,
+}
+
+/// What a run of the fuzzer is asked to do.
+struct Job<'a> {
+    time: Duration,
+    calls: Option<u64>,
+    syscalls: &'a [String],
+    seed: u64,
+    workers: usize,
+    out: &'a Path,
+}
+
+/// Holds a specification against what real calls answer.
+pub(super) fn engine(spec: &Spec, time: Duration, stop: Arc<AtomicBool>) -> Result<EngineResult, Failure> {
+    let out = PathBuf::from("abispec-findings");
+    let job = Job { time, calls: None, syscalls: &[], seed: fresh_seed(), workers: processors(), out: &out };
+    Ok(hold(spec, &job, stop)?.0)
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
+    let stop = interrupt::flag();
+    let spec = context.spec()?;
+    let job = Job {
+        time: args.time,
+        calls: args.calls,
+        syscalls: &args.syscalls,
+        seed: args.seed.unwrap_or_else(fresh_seed),
+        workers: args.workers.map_or_else(processors, usize::from),
+        out: &args.out,
+    };
+    let (result, ran) = hold(&spec, &job, stop)?;
+    if let (Some((resolved, outcome)), Some(file)) = (&ran, &args.coverage) {
+        let text = coverage_json(&spec, resolved, outcome);
+        std::fs::write(file, text).map_err(|error| {
+            Failure::new("the coverage could not be written").at(file.display().to_string()).why(error.to_string())
+        })?;
+    }
+    if let (Some((resolved, outcome)), true) = (&ran, args.unseen) {
+        unseen(&spec, resolved, outcome, &job, context, out)?;
+    }
+    engine::write(&result, context, out)?;
+    Ok(engine::exit(&[result]))
+}
+
+fn processors() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// A seed that differs from run to run; it is printed, so that a run can be repeated.
+fn fresh_seed() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    now.as_nanos() as u64 & 0xffff_ffff
+}
+
+type Ran = (Arc<Resolved>, Outcome);
+
+fn hold(spec: &Spec, job: &Job<'_>, stop: Arc<AtomicBool>) -> Result<(EngineResult, Option<Ran>), Failure> {
+    let start = Instant::now();
+    let environment = Environment::of_this_machine()
+        .map_err(|why| Failure::new("the running kernel is not known").why(why).help("is /proc mounted?"))?;
+    let resolved = Arc::new(abispec::resolve(spec, &environment.target()));
+    let chosen = choose(&resolved, job.syscalls)?;
+    let progress = Arc::new(Progress::default());
+    let saved: Arc<Mutex<Vec<Finding>>> = Arc::default();
+    let options = Options {
+        time: Some(job.time),
+        calls: job.calls,
+        seed: job.seed,
+        workers: job.workers,
+        stop,
+        report: Some(saver(spec, &resolved, job.out, &environment.release_text, &saved)),
+        ..Options::default()
+    };
+    let wanted = |call: &Call| chosen.iter().any(|name| *name == call.name);
+    let done = AtomicBool::new(false);
+    let outcome = thread::scope(|scope| {
+        scope.spawn(|| show_progress(&progress, job.time, &done));
+        let outcome = campaign::run(&resolved, &wanted, options, &progress);
+        done.store(true, Ordering::Relaxed);
+        outcome
+    });
+    let outcome = match outcome {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            let mut result = EngineResult::skipped("fuzz", "every call", error.to_string());
+            result.took = start.elapsed();
+            return Ok((result, None));
+        }
+    };
+    let mut result = EngineResult { name: "fuzz", compared: outcome.calls, ..EngineResult::default() };
+    result.findings = std::mem::take(&mut *saved.lock().unwrap_or_else(PoisonError::into_inner));
+    result.findings.sort_by(|a, b| (&a.subject, &a.id, &a.spec).cmp(&(&b.subject, &b.id, &b.spec)));
+    result.summary = summary(&resolved, &outcome, &environment, job, chosen.len());
+    result.skipped = skipped(&outcome, &environment);
+    result.took = start.elapsed();
+    Ok((result, Some((resolved, outcome))))
+}
+
+/// The calls that a selection names.
+fn choose(resolved: &Resolved, selection: &[String]) -> Result<Vec<String>, Failure> {
+    let all = || resolved.calls.iter();
+    if selection.is_empty() {
+        return Ok(all().map(|call| call.name.clone()).collect());
+    }
+    let mut chosen = Vec::new();
+    for word in selection {
+        let before = chosen.len();
+        match word.strip_prefix("group:") {
+            Some(group) => chosen.extend(all().filter(|call| call.groups.iter().any(|g| g == group)).map(|call| call.name.clone())),
+            None => chosen.extend(all().filter(|call| call.name == *word).map(|call| call.name.clone())),
+        }
+        if chosen.len() == before {
+            let groups: Vec<String> = all().flat_map(|call| call.groups.iter().map(|group| format!("group:{group}"))).collect();
+            let names = all().map(|call| call.name.as_str()).chain(groups.iter().map(String::as_str));
+            let failure = Failure::new(format!("the specification has nothing called `{word}` for this kernel"));
+            return Err(match nearest(word, names) {
+                Some(near) => failure.help(format!("did you mean `{near}`?")),
+                None => failure.help("`abispec list` names every call"),
+            });
+        }
+    }
+    chosen.sort();
+    chosen.dedup();
+    Ok(chosen)
+}
+
+/// Turns each divergence into a finding as soon as it is confirmed, and saves it.
+fn saver(
+    spec: &Spec,
+    resolved: &Arc<Resolved>,
+    out: &Path,
+    kernel: &str,
+    saved: &Arc<Mutex<Vec<Finding>>>,
+) -> Arc<dyn Fn(&Confirmed) + Send + Sync> {
+    let (spec, resolved, out) = (spec.clone(), resolved.clone(), out.to_owned());
+    let (kernel, saved) = (kernel.to_owned(), saved.clone());
+    Arc::new(move |found| {
+        let mut finding = findings::finding(&spec, &resolved, found);
+        if let Err(error) = findings::save(&out, &resolved, found, &kernel, &mut finding) {
+            // The finding itself is reported all the same, with its program.
+            finding.trace.push(format!("(not saved below {}: {error})", out.display()));
+        }
+        saved.lock().unwrap_or_else(PoisonError::into_inner).push(finding);
+    })
+}
+
+fn show_progress(progress: &Progress, time: Duration, done: &AtomicBool) {
+    let terminal = io::stderr().is_terminal();
+    let bar = ProgressBar::with_draw_target(
+        Some(time.as_millis() as u64),
+        if terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() },
+    );
+    if let Ok(style) = ProgressStyle::with_template("fuzz   [{bar:30}] {elapsed} {msg}") {
+        bar.set_style(style.progress_chars("=> "));
+    }
+    let start = Instant::now();
+    while !done.load(Ordering::Relaxed) {
+        thread::sleep(Duration::from_millis(50));
+        bar.set_position((start.elapsed().as_millis() as u64).min(time.as_millis() as u64));
+        let (calls, findings) = (progress.calls.load(Ordering::Relaxed), progress.findings.load(Ordering::Relaxed));
+        bar.set_message(format!("{} calls, {findings} divergences", grouped(calls)));
+    }
+    bar.finish_and_clear();
+}
+
+fn summary(resolved: &Resolved, outcome: &Outcome, environment: &Environment, job: &Job<'_>, calls: usize) -> Vec<String> {
+    let rate = outcome.calls as f64 / outcome.elapsed.as_secs_f64().max(0.001);
+    let focused = |clause: &Clause| {
+        job.syscalls.is_empty() || resolved.call(&clause.syscall).is_some_and(|call| {
+            job.syscalls.iter().any(|word| match word.strip_prefix("group:") {
+                Some(group) => call.groups.iter().any(|own| own == group),
+                None => *word == call.name,
+            })
+        })
+    };
+    let totals = |wanted: &dyn Fn(&Clause) -> bool| {
+        let totals = coverage::totals(resolved, &outcome.executable, &outcome.coverage, |clause| focused(clause) && wanted(clause));
+        let percent = if totals.executable == 0 { 100.0 } else { 100.0 * totals.seen as f64 / totals.executable as f64 };
+        format!("{} of {} executable ({percent:.1} %), of {} in all", totals.seen, totals.executable, totals.clauses)
+    };
+    vec![
+        format!(
+            "{} calls ({:.0} calls/s) in {} programs of {calls} system calls, {} workers, kernel {}",
+            grouped(outcome.calls),
+            rate,
+            grouped(outcome.programs),
+            job.workers,
+            environment.release_text,
+        ),
+        format!("error rules seen: {}", totals(&|clause| coverage::is_rule(clause.kind))),
+        format!("all clauses seen: {}", totals(&|_| true)),
+        format!("seed {}; `--seed {}` makes the same programs", job.seed, job.seed),
+    ]
+}
+
+fn skipped(outcome: &Outcome, environment: &Environment) -> Vec<Skipped> {
+    let mut skipped = Vec::new();
+    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+    for verdict in &outcome.executable {
+        if let Executable::No(why) = verdict {
+            *reasons.entry(why).or_default() += 1;
+        }
+    }
+    for (why, count) in reasons {
+        skipped.push(Skipped { what: format!("{count} clause(s)"), why: why.to_owned() });
+    }
+    if environment.config.is_none() {
+        let why = "the kernel's configuration cannot be read; what depends on it is unknown".to_owned();
+        skipped.push(Skipped { what: "configuration".to_owned(), why });
+    }
+    for (key, like) in &outcome.dismissed {
+        let why = format!(
+            "{} was suspected {} time(s) ({}; {}) and did not show itself again in a fresh sandbox",
+            key.id, like.times, like.suspicion.verdict.expected, like.suspicion.verdict.actual
+        );
+        skipped.push(Skipped { what: key.syscall.clone(), why });
+    }
+    for error in &outcome.errors {
+        skipped.push(Skipped { what: "a worker's time".to_owned(), why: error.clone() });
+    }
+    skipped
+}
+
+fn unseen(
+    spec: &Spec,
+    resolved: &Resolved,
+    outcome: &Outcome,
+    job: &Job<'_>,
+    context: &Context,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let chosen = choose(resolved, job.syscalls).unwrap_or_default();
+    for (index, clause) in resolved.clauses.iter().enumerate() {
+        let count = outcome.coverage.count(coverage::id(index));
+        if count > 0 || outcome.executable[index] != Executable::Yes || !chosen.contains(&clause.syscall) {
+            continue;
+        }
+        let place = spec.place(clause.at);
+        let what = clause.errno.map_or("", |errno| errno.name());
+        if context.format == Format::Json {
+            let line = serde_json::json!({"unseen": clause.text, "syscall": clause.syscall, "errno": what, "place": place.to_string()});
+            writeln!(out, "{line}")?;
+        } else {
+            writeln!(out, "unseen {} {what} `{}`  {place}", clause.syscall, clause.text)?;
+        }
+    }
+    Ok(())
+}
+
+/// How often each clause was seen.
+fn coverage_json(spec: &Spec, resolved: &Resolved, outcome: &Outcome) -> String {
+    let clauses: Vec<_> = resolved
+        .clauses
+        .iter()
+        .enumerate()
+        .map(|(index, clause)| {
+            let executable = outcome.executable[index] == Executable::Yes;
+            serde_json::json!({
+                "syscall": clause.syscall, "command": clause.command, "place": spec.place(clause.at).to_string(),
+                "clause": clause.text, "errno": clause.errno.map(|errno| errno.name()), "implied": clause.implied,
+                "executable": executable, "seen": outcome.coverage.count(coverage::id(index)),
+            })
+        })
+        .collect();
+    let text = serde_json::json!({"format": 1, "kernel": resolved.target.release.to_string(), "clauses": clauses});
+    format!("{text}\n")
+}
+
+/// A number with separators, as people read it.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}

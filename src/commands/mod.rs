@@ -1,0 +1,67 @@
+//! The subcommands, one file each.
+
+mod bench;
+mod check;
+mod completions;
+mod explain;
+mod export;
+mod fmt;
+mod fuzz;
+mod lint;
+mod list;
+mod mutate;
+mod replay;
+mod run;
+mod show;
+
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use clap::Subcommand;
+use std::io::Write;
+
+macro_rules! commands {
+    ($($(#[doc = $doc:literal])* $variant:ident $module:ident,)*) => {
+        /// What to do.
+        #[derive(Debug, Subcommand)]
+        pub(crate) enum Command {
+            $($(#[doc = $doc])* $variant($module::Args),)*
+        }
+
+        impl Command {
+            /// Does it.
+            pub(crate) fn run(self, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
+                match self { $(Self::$variant(args) => $module::run(&args, context, out),)* }
+            }
+        }
+    };
+}
+
+commands! {
+    /// Lint the specification, check it against this machine, and fuzz the running kernel
+    Run run,
+    /// Report every mistake of a specification
+    Lint lint,
+    /// List system calls with the number of their clauses
+    List list,
+    /// Show what a system call, flag set, struct or resource is
+    Show show,
+    /// Explain the id of a finding
+    Explain explain,
+    /// Hold the specification against headers and the running kernel
+    Check check,
+    /// Hold the specification against what real system calls answer
+    Fuzz fuzz,
+    /// Run a saved divergence again
+    Replay replay,
+    /// Change one clause at a time and see whether an engine notices
+    Mutate mutate,
+    /// Measure speed
+    Bench bench,
+    /// Write the specification in another format
+    Export export,
+    /// Format specifications
+    Fmt fmt,
+    /// Print a completion script for a shell
+    Completions completions,
+}

@@ -1,0 +1,53 @@
+//! What every command needs: the specification, the format, and how to fail.
+
+use crate::args::{Format, Global};
+use crate::failure::Failure;
+use abispec::finding::Finding;
+use abispec::load;
+use abispec::model::Spec;
+use std::borrow::Cow;
+use std::path::PathBuf;
+
+/// What every command needs.
+#[derive(Debug)]
+pub(crate) struct Context {
+    spec: Option<PathBuf>,
+    /// How results are written.
+    pub(crate) format: Format,
+    /// Whether standard output takes colour.
+    pub(crate) colour: bool,
+    /// Whether standard error takes colour.
+    pub(crate) colour_errors: bool,
+}
+
+impl Context {
+    /// From the global options.
+    pub(crate) fn new(global: &Global, colour: bool, colour_errors: bool) -> Self {
+        Self { spec: global.spec.clone(), format: global.format, colour, colour_errors }
+    }
+
+    /// The folder that `--spec` names.
+    pub(crate) fn spec_dir(&self) -> Option<&std::path::Path> {
+        self.spec.as_deref()
+    }
+
+    /// The specification, free of mistakes.
+    pub(crate) fn spec(&self) -> Result<Cow<'static, Spec>, Failure> {
+        if self.spec.is_none() {
+            return Ok(Cow::Borrowed(abispec::embedded()));
+        }
+        let (spec, findings) = self.load()?;
+        if findings.is_empty() { Ok(Cow::Owned(spec)) } else { Err(Failure::BrokenSpec(findings)) }
+    }
+
+    /// The specification as far as it could be loaded, and every mistake in it.
+    pub(crate) fn load(&self) -> Result<(Spec, Vec<Finding>), Failure> {
+        let Some(dir) = &self.spec else { return Ok(load::load(abispec::embedded().files.clone())) };
+        load::load_dir(dir).map_err(|error| {
+            Failure::new("the specification could not be read")
+                .at(dir.display().to_string())
+                .why(error.to_string())
+                .help("--spec takes a folder that holds flags/, resources/, types/ and syscalls/")
+        })
+    }
+}
