@@ -7,6 +7,7 @@ mod engine;
 mod exit;
 mod failure;
 mod interrupt;
+mod mutate;
 mod output;
 
 use anstream::{AutoStream, ColorChoice};

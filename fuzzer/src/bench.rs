@@ -60,7 +60,13 @@ pub fn measure(
 /// Batches in one stretch of either kind; the two alternate, so that a machine that slows down slows both.
 const STRETCH: usize = 24;
 
-fn one(worker: usize, generator: &Generator, setting: Setting, barrier: &Barrier, time: Duration) -> Result<Measured, WorkerError> {
+fn one(
+    worker: usize,
+    generator: &Generator,
+    setting: Setting,
+    barrier: &Barrier,
+    time: Duration,
+) -> Result<Measured, WorkerError> {
     let room = Room::open(setting);
     // Every worker gets here, with a sandbox or without: the others wait for all.
     barrier.wait();
@@ -84,7 +90,8 @@ fn one(worker: usize, generator: &Generator, setting: Setting, barrier: &Barrier
                 }
             }
             let ran = room.run(&batch, Mode::Quick, &mut coverage)?;
-            checked_calls += ran.iter().filter_map(|ran| ran.examined.as_ref()).map(|examined| examined.judged as u64).sum::<u64>();
+            checked_calls +=
+                ran.iter().filter_map(|ran| ran.examined.as_ref()).map(|examined| examined.judged as u64).sum::<u64>();
             batches.push(batch);
         }
         checked_time += start.elapsed();

@@ -17,6 +17,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+/// What is told of every confirmed divergence.
+pub type Reporter = Arc<dyn Fn(&Confirmed) + Send + Sync>;
+
 /// What a run is asked to do.
 #[derive(Clone)]
 pub struct Options {
@@ -35,7 +38,7 @@ pub struct Options {
     /// Programs of divergences are made simpler.
     pub shrink: bool,
     /// Told of every divergence at once, so that none is lost.
-    pub report: Option<Arc<dyn Fn(&Confirmed) + Send + Sync>>,
+    pub report: Option<Reporter>,
     /// Set from outside to end the run.
     pub stop: Arc<AtomicBool>,
 }
@@ -44,7 +47,17 @@ impl Default for Options {
     fn default() -> Self {
         let workers = std::thread::available_parallelism().map_or(1, usize::from);
         let stop = Arc::new(AtomicBool::new(false));
-        Self { time: None, calls: None, seed: 0, workers, plants: Vec::new(), stop_at_first: false, shrink: true, report: None, stop }
+        Self {
+            time: None,
+            calls: None,
+            seed: 0,
+            workers,
+            plants: Vec::new(),
+            stop_at_first: false,
+            shrink: true,
+            report: None,
+            stop,
+        }
     }
 }
 
@@ -174,9 +187,8 @@ pub fn random(seed: u64, worker: usize) -> TestRng {
 
 fn work(number: usize, setting: Setting, generator: &Generator, shared: &Shared) -> (Coverage, Option<WorkerError>) {
     let mut coverage = Coverage::new(&setting.resolved);
-    let error = Working::start(number, setting, generator, shared)
-        .and_then(|mut working| working.go(&mut coverage))
-        .err();
+    let error =
+        Working::start(number, setting, generator, shared).and_then(|mut working| working.go(&mut coverage)).err();
     (coverage, error)
 }
 
@@ -194,7 +206,12 @@ struct Working<'a> {
 }
 
 impl<'a> Working<'a> {
-    fn start(number: usize, setting: Setting, generator: &'a Generator, shared: &'a Shared) -> Result<Self, WorkerError> {
+    fn start(
+        number: usize,
+        setting: Setting,
+        generator: &'a Generator,
+        shared: &'a Shared,
+    ) -> Result<Self, WorkerError> {
         let without = Setting { capabilities: false, ..setting.clone() };
         let rng = random(shared.options.seed, number);
         let config = Config { failure_persistence: None, ..Config::default() };
@@ -202,7 +219,7 @@ impl<'a> Working<'a> {
             generator,
             shared,
             runner: TestRunner::new_with_rng(config, rng),
-            rooms: [Room::open(setting)?, Room::open(without)?],
+            rooms: [Room::open_hasty(setting)?, Room::open_hasty(without)?],
             trials: [None, None],
             wishes: generator.even(),
             planned: REPLAN,
@@ -278,7 +295,13 @@ impl<'a> Working<'a> {
         Ok(())
     }
 
-    fn suspect(&mut self, persona: usize, program: &Program, suspicion: Suspicion, key: &Key) -> Result<(), WorkerError> {
+    fn suspect(
+        &mut self,
+        persona: usize,
+        program: &Program,
+        suspicion: Suspicion,
+        key: &Key,
+    ) -> Result<(), WorkerError> {
         let lock = |key: &Key| self.shared.confirmed.lock().unwrap_or_else(PoisonError::into_inner).contains_key(key);
         if lock(key) {
             return Ok(());

@@ -31,7 +31,12 @@ impl Key {
         let call = program.calls.get(suspicion.call).and_then(|call| resolved.calls.get(call.call));
         // The errno is part of what went wrong; returned values and positions differ with every program.
         let answer = if verdict.id.ends_with("-errno") { verdict.actual.clone() } else { String::new() };
-        Self { id: verdict.id, syscall: call.map_or_else(String::new, |call| call.name.clone()), clause: verdict.clause, answer }
+        Self {
+            id: verdict.id,
+            syscall: call.map_or_else(String::new, |call| call.name.clone()),
+            clause: verdict.clause,
+            answer,
+        }
     }
 }
 
@@ -93,7 +98,12 @@ fn once(room: &mut Room, program: &Program) -> Result<Option<(Suspicion, Answers
 ///
 /// # Errors
 /// When the sandbox is lost for good.
-pub fn confirm(room: &mut Room, program: &Program, shrink: bool, known: &dyn Fn(&Key) -> bool) -> Result<Trial, WorkerError> {
+pub fn confirm(
+    room: &mut Room,
+    program: &Program,
+    shrink: bool,
+    known: &dyn Fn(&Key) -> bool,
+) -> Result<Trial, WorkerError> {
     let resolved = room.setting().resolved.clone();
     let Some((first, mut answers)) = once(room, program)? else { return Ok(Trial::Unstable) };
     let key = Key::of(&resolved, program, &first);

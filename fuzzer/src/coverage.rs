@@ -1,8 +1,8 @@
 //! Spec coverage: which clauses have been seen to hold on a real kernel.
 
-use abispec::expr::{BinaryOp, Expr, Function};
-use abispec::target::{ClauseId, ClauseKind, Resolved};
 use crate::world;
+use abispec::expr::{BinaryOp, Expr, Function, UnaryOp, Word};
+use abispec::target::{ClauseId, ClauseKind, Resolved};
 
 /// How often each clause was seen, by [`ClauseId`].
 #[derive(Clone, Debug)]
@@ -77,13 +77,33 @@ fn permission(rule: &abispec::target::Rule) -> Executable {
     if rule.condition == Expr::Bool(true) {
         return no("permitted always: no condition to exercise");
     }
+    if let Some(why) = outside_cause(rule.errno.name()) {
+        return no(why);
+    }
     match rule.origin {
         Origin::Memory => no("needs memory pressure"),
         Origin::Lsm => no("needs a security module"),
         Origin::Config => no("depends on how the kernel was built"),
         Origin::Arch => no("depends on the port"),
-        Origin::Args | Origin::State | Origin::Filesystem | Origin::Limits | Origin::Signal => reachable(&rule.condition),
+        Origin::Args | Origin::State | Origin::Filesystem | Origin::Limits | Origin::Signal => {
+            reachable(&rule.condition)
+        }
     }
+}
+
+/// What has to go wrong outside the calls for an errno that is only permitted.
+fn outside_cause(errno: &str) -> Option<&'static str> {
+    Some(match errno {
+        "EIO" => "needs failing storage",
+        "EDQUOT" => "needs quotas",
+        "ENOSPC" => "needs a full file system",
+        "ENFILE" => "needs the system-wide limit of open files",
+        "ENETDOWN" | "ENETUNREACH" | "EHOSTUNREACH" | "EHOSTDOWN" | "ETIMEDOUT" | "ECONNRESET" | "ECONNREFUSED"
+        | "ECONNABORTED" | "ENOBUFS" | "EPROTO" => "needs a network peer",
+        "ETXTBSY" => "needs a running program",
+        "ECANCELED" => "needs the clock to be set",
+        _ => return None,
+    })
 }
 
 /// Whether all conjuncts of a condition can be true in the sandbox.
@@ -115,12 +135,73 @@ fn impossible(expr: &Expr) -> Option<String> {
         Expr::Unknown(reason) => Some(reason.clone()),
         Expr::Binary(BinaryOp::Or, a, b) => impossible(a).and_then(|why| impossible(b).map(|_| why)),
         Expr::Binary(BinaryOp::And, a, b) => impossible(a).or_else(|| impossible(b)),
+        Expr::Binary(op @ (BinaryOp::Eq | BinaryOp::Ne), a, b) => match (word_function(a), &**b) {
+            (Some(function), Expr::Word(word)) => absent(function, &[*word], *op == BinaryOp::Eq),
+            _ => unsupported(expr),
+        },
+        Expr::In(inner, list) => match word_function(inner) {
+            Some(function) => {
+                let words: Vec<Word> = list
+                    .iter()
+                    .filter_map(|item| if let Expr::Word(word) = item { Some(*word) } else { None })
+                    .collect();
+                absent(function, &words, true)
+            }
+            None => unsupported(expr),
+        },
+        Expr::Call(Function::Immutable, _) => Some("needs an immutable file".to_owned()),
+        Expr::Call(Function::Sticky, _) => Some("needs files of another owner".to_owned()),
         Expr::Call(Function::Capable, _) => {
             Some("needs a capability in the initial user namespace; the sandbox has its own".to_owned())
         }
-        Expr::Unary(_, _) | Expr::Call(..) | Expr::Binary(..) | Expr::In(..) | Expr::Old(_) => unsupported(expr),
+        Expr::Unary(UnaryOp::Not, inner) => match &**inner {
+            Expr::Call(Function::Owns, _) => Some("needs files of another owner".to_owned()),
+            Expr::In(inside, list) if word_function(inside).is_some() => {
+                let words: Vec<Word> = list
+                    .iter()
+                    .filter_map(|item| if let Expr::Word(word) = item { Some(*word) } else { None })
+                    .collect();
+                word_function(inside).and_then(|function| absent(function, &words, false))
+            }
+            _ => unsupported(expr),
+        },
+        Expr::Unary(_, _) | Expr::Call(..) | Expr::Binary(..) | Expr::Old(_) => unsupported(expr),
         _ => None,
     }
+}
+
+/// The function of an expression that gives a word.
+fn word_function(expr: &Expr) -> Option<Function> {
+    match expr {
+        Expr::Call(function @ (Function::Kind | Function::Fs), _) => Some(*function),
+        Expr::Old(inner) => word_function(inner),
+        _ => None,
+    }
+}
+
+/// Kinds of files that programs in the sandbox meet.
+const KINDS: &[Word] = &[
+    Word::Regular,
+    Word::Directory,
+    Word::Symlink,
+    Word::CharDevice,
+    Word::Pipe,
+    Word::Socket,
+    Word::Eventfd,
+    Word::Timerfd,
+    Word::Epoll,
+];
+/// File systems that programs in the sandbox meet by descriptor or name.
+const FILE_SYSTEMS: &[Word] = &[Word::Tmpfs];
+
+/// Why no file in the sandbox is (`wanted`) or is not one of these.
+fn absent(function: Function, words: &[Word], wanted: bool) -> Option<String> {
+    let (here, what) = match function {
+        Function::Fs => (FILE_SYSTEMS, "a file system other than tmpfs"),
+        _ => (KINDS, "a kind of file that the sandbox lacks"),
+    };
+    let possible = here.iter().any(|word| words.contains(word) == wanted);
+    (!possible).then(|| format!("needs {what}"))
 }
 
 /// The first function in an expression that the model never answers.

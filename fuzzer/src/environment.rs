@@ -32,7 +32,8 @@ impl Environment {
     /// When the kernel's release cannot be read.
     pub fn of_this_machine() -> Result<Self, String> {
         let read = |path: &str| fs::read_to_string(path).ok().map(|text| text.trim().to_owned());
-        let names = nix::sys::utsname::uname().map_err(|error| format!("the kernel does not say its release: {error}"))?;
+        let names =
+            nix::sys::utsname::uname().map_err(|error| format!("the kernel does not say its release: {error}"))?;
         let release_text = names.release().to_string_lossy().into_owned();
         let release = Release::from_uname(&release_text).map_err(|error| error.to_string())?;
         let status = read("/proc/self/status").unwrap_or_default();

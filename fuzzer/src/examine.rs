@@ -1,7 +1,7 @@
 //! One program that ran, call by call: what the model expected, what the oracle says, what memory and descriptors show.
 
 use crate::coverage::Coverage;
-use crate::exec::layout::{CELL_RO, CELL_RW, CELL_RW_SIZE, CELL_GUARD, CELL_SIZE};
+use crate::exec::layout::{CELL_GUARD, CELL_RO, CELL_RW, CELL_RW_SIZE, CELL_SIZE};
 use crate::exec::{OpIndex, OpState, Sandbox};
 use crate::lower::{Lowered, LoweredCall, Probe, Subject, selector};
 use crate::oracle::{Answer, Verdict, judge_ensures, judge_error, judge_success};
@@ -100,8 +100,7 @@ pub fn examine(
             let view = View::new(context.numbers, variant, registers, before);
             match answer {
                 Answer::Error(number) => {
-                    let mut verdict =
-                        judge_error(variant, &view, number, context.resolved.target.arch, &mut seen);
+                    let mut verdict = judge_error(variant, &view, number, context.resolved.target.arch, &mut seen);
                     if result.state == OpState::Interrupted && number == libc::EINTR.cast_unsigned() {
                         // Only a sleeper is interrupted: where EINTR is wrong, so was the sleep.
                         verdict = verdict.map(|verdict| Verdict {
@@ -127,19 +126,33 @@ pub fn examine(
                     own(&view, variant, low, None, context, &mut owned);
                     coverage.successes[call.call][variant_index] += 1;
                     first
-                        .or_else(|| effects(context, variant, registers, value, before, &next, &after_memory, low, sandbox, &mut seen))
+                        .or_else(|| {
+                            effects(
+                                context,
+                                variant,
+                                registers,
+                                value,
+                                before,
+                                &next,
+                                &after_memory,
+                                low,
+                                sandbox,
+                                &mut seen,
+                            )
+                        })
                         .or_else(|| {
                             let looks = KernelLooks { low, sandbox, registers };
                             let after = Scene { world: &next, memory: &after_memory };
-                            let view =
-                                View::new(context.numbers, variant, registers, before).returned(value, after).looking(&looks);
+                            let view = View::new(context.numbers, variant, registers, before)
+                                .returned(value, after)
+                                .looking(&looks);
                             judge_ensures(variant, &view, value, &mut seen)
                         })
                 }
             }
         };
         let verdict = verdict.or_else(|| {
-            ignored(variant, &registers, &mut seen);
+            ignored(context.resolved, variant, &registers, &mut seen);
             table(context, &next, &low.after, sandbox, matches!(answer, Answer::Error(_)))
         });
         examined.world = next;
@@ -153,7 +166,8 @@ pub fn examine(
         let end = table(context, &examined.world, &lowered.end, sandbox, false);
         examined.suspicion = end.map(|verdict| Suspicion { call: last, verdict });
     }
-    if examined.suspicion.is_none() {
+    // A call that was killed on its way out may have written what it owns; nobody knows what that is.
+    if examined.suspicion.is_none() && !examined.cut_short {
         examined.suspicion = stray_write(lowered, &after_memory, &owned);
     }
     for clause in seen {
@@ -170,7 +184,10 @@ pub fn variant_index(spec: &abispec::target::Call, call: &Invocation) -> usize {
         if signed && value > i128::from(i32::MAX) { value - (1 << 32) } else { value }
     });
     let last = spec.variants.len() - 1;
-    spec.variants[..last].iter().position(|variant| variant.selector.is_some() && variant.selector == selected).unwrap_or(last)
+    spec.variants[..last]
+        .iter()
+        .position(|variant| variant.selector.is_some() && variant.selector == selected)
+        .unwrap_or(last)
 }
 
 /// The registers as the kernel got them.
@@ -201,7 +218,14 @@ fn registers(call: &Invocation, low: &LoweredCall, returns: &[i64], lowered: &Lo
 }
 
 /// Adds the memory that a call may write.
-fn own(view: &View<'_>, variant: &Variant, low: &LoweredCall, error: Option<u32>, context: Context<'_>, owned: &mut Vec<(u64, u64)>) {
+fn own(
+    view: &View<'_>,
+    variant: &Variant,
+    low: &LoweredCall,
+    error: Option<u32>,
+    context: Context<'_>,
+    owned: &mut Vec<(u64, u64)>,
+) {
     let arch = context.resolved.target.arch;
     let fault = Errno::from_name("EFAULT").map(|errno| errno.number(arch));
     for (position, param) in variant.params.iter().enumerate() {
@@ -239,8 +263,11 @@ fn points_to_written(ty: &Type, resolved: &Resolved) -> bool {
     let Type::Struct(name) = inner else { return false };
     resolved.structs.get(name).is_some_and(|found| {
         found.fields.iter().any(|field| {
-            matches!(field.shape.ty, Type::Ptr { direction: Direction::Out | Direction::InOut, .. }
-                | Type::Buffer { direction: Direction::Out | Direction::InOut, .. })
+            matches!(
+                field.shape.ty,
+                Type::Ptr { direction: Direction::Out | Direction::InOut, .. }
+                    | Type::Buffer { direction: Direction::Out | Direction::InOut, .. }
+            )
         })
     })
 }
@@ -453,10 +480,12 @@ fn table(context: Context<'_>, world: &World, probes: &[Probe], sandbox: &Sandbo
 }
 
 /// Counts the clauses about ignored bits: the outcome was right although such a bit was set.
-fn ignored(variant: &Variant, registers: &[u64; 6], seen: &mut Vec<ClauseId>) {
+fn ignored(resolved: &Resolved, variant: &Variant, registers: &[u64; 6], seen: &mut Vec<ClauseId>) {
     for (param, register) in variant.params.iter().zip(registers) {
         if let (Some(Unknown::Ignored), Some(clause)) = (param.unknown, param.ignored_clause)
-            && *register != 0
+            && let Type::Flags { set, .. } | Type::Enum { set, .. } = &param.ty
+            && let Some(set) = resolved.sets.get(set)
+            && i128::from(*register & 0xffff_ffff) & !set.known != 0
         {
             seen.push(clause);
         }
@@ -485,7 +514,8 @@ fn stray_write(lowered: &Lowered, after: &CellMemory<'_>, owned: &[(u64, u64)]) 
 
 fn stray(lowered: &Lowered, address: u64, old: u8, new: u8) -> Suspicion {
     // The nearest block before the byte, or else after it, names the call.
-    let blocks = lowered.calls.iter().enumerate().flat_map(|(call, low)| low.blocks.iter().map(move |block| (call, block)));
+    let blocks =
+        lowered.calls.iter().enumerate().flat_map(|(call, low)| low.blocks.iter().map(move |block| (call, block)));
     let nearest = blocks.min_by_key(|(_, block)| {
         let end = block.address + block.present as u64;
         if address < block.address { block.address - address + 1 } else { (address + 1).saturating_sub(end) }

@@ -53,13 +53,7 @@ fn trace(resolved: &Resolved, found: &Confirmed) -> Vec<String> {
 ///
 /// # Errors
 /// When a file cannot be written.
-pub fn save(
-    dir: &Path,
-    resolved: &Resolved,
-    found: &Confirmed,
-    kernel: &str,
-    finding: &mut Finding,
-) -> io::Result<()> {
+pub fn save(dir: &Path, resolved: &Resolved, found: &Confirmed, kernel: &str, finding: &mut Finding) -> io::Result<()> {
     fs::create_dir_all(dir)?;
     let place = finding.spec.as_ref().map_or_else(String::new, SourcePlace::to_string);
     let clause = found.key.clause.map_or_else(String::new, |clause| format!("-{}", clause.0));

@@ -52,7 +52,12 @@ fn mappings(call: &Invocation, variant: &Variant) -> Option<Hazard> {
         .params
         .iter()
         .enumerate()
-        .filter(|(_, param)| matches!(param.ty, Type::Size | Type::Len(_) | Type::Bytesize(_) | Type::Int { int: IntType::Long { .. }, .. }))
+        .filter(|(_, param)| {
+            matches!(
+                param.ty,
+                Type::Size | Type::Len(_) | Type::Bytesize(_) | Type::Int { int: IntType::Long { .. }, .. }
+            )
+        })
         .filter_map(|(index, _)| number(index))
         .collect();
     let margin = PLAYGROUND_MARGIN_PAGES * 4096;
@@ -133,7 +138,8 @@ fn overrun(call: &Invocation, variant: &Variant) -> Option<Hazard> {
 fn links_overrun(block: &Block) -> bool {
     block.links.iter().any(|(at, inner)| {
         let at = *at as usize + 8;
-        let length = block.bytes.get(at..at + 8).and_then(|bytes| <[u8; 8]>::try_from(bytes).ok()).map(u64::from_le_bytes);
+        let length =
+            block.bytes.get(at..at + 8).and_then(|bytes| <[u8; 8]>::try_from(bytes).ok()).map(u64::from_le_bytes);
         length.is_none_or(|length| length > inner.present() as u64)
     })
 }

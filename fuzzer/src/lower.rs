@@ -240,7 +240,8 @@ pub fn lower(
         }
         let op = crate::plant::push(plants, spec, position, Op { nr: spec.nr, guard: Guard::Always, args }, sandbox)?;
         ops.push(op);
-        let mut lowered = LoweredCall { op, blocks, addresses, probes: Vec::new(), names: Vec::new(), after: Vec::new() };
+        let mut lowered =
+            LoweredCall { op, blocks, addresses, probes: Vec::new(), names: Vec::new(), after: Vec::new() };
         if mode != Mode::Bare {
             let variant = spec.variant(selector(spec.select, call));
             for subject in subjects(variant, &addresses) {
@@ -283,9 +284,9 @@ pub fn selector(select: Option<u8>, call: &crate::program::Invocation) -> Option
 
 fn written(calls: &[LoweredCall], of: usize, param: u8, offset: u32) -> Arg {
     let address = calls.get(of).map_or(0, |call| call.addresses[usize::from(param)]);
-    let inside = calls.get(of).is_some_and(|call| {
-        call.blocks.iter().any(|b| b.address == address && b.present >= offset as usize + 4)
-    });
+    let inside = calls
+        .get(of)
+        .is_some_and(|call| call.blocks.iter().any(|b| b.address == address && b.present >= offset as usize + 4));
     if address == 0 || !inside { Arg::imm(u64::MAX) } else { Arg::mem32(address + u64::from(offset)) }
 }
 

@@ -8,19 +8,45 @@ use abispec::types::{IntType, Type};
 
 /// The ids of the oracle's findings, with what each means and what to do about it.
 pub const EXPLANATIONS: &[(&str, &str)] = &[
-    ("missing-error", "The call succeeded although a `when` rule says that it must fail.\n\nEither the kernel accepts what it should refuse, or the rule's condition is too wide: it must exclude every case in which the kernel does not come to the check. Replay the program, read the rule at the place that the finding names, and compare with the kernel's source."),
-    ("bad-return", "The call succeeded with a result that its `returns` type does not permit, for example more bytes than were asked for."),
+    (
+        "missing-error",
+        "The call succeeded although a `when` rule says that it must fail.\n\nEither the kernel accepts what it should refuse, or the rule's condition is too wide: it must exclude every case in which the kernel does not come to the check. Replay the program, read the rule at the place that the finding names, and compare with the kernel's source.",
+    ),
+    (
+        "bad-return",
+        "The call succeeded with a result that its `returns` type does not permit, for example more bytes than were asked for.",
+    ),
     ("broken-ensures", "The call succeeded, but a condition of `ensures` does not hold afterwards."),
-    ("broken-effect", "The call succeeded, but what an effect says was not found when the kernel was asked through another call: a descriptor that is not open, another access mode, close-on-exec not set, another file position."),
-    ("undocumented-errno", "The call answered an errno that no rule of it names. The set of errnos is closed: either the kernel has an error that nobody documented, or the specification lacks a rule."),
-    ("unjustified-errno", "The call answered an errno that the specification names, but every rule for it has a condition that is false here. The kernel refuses what it should accept, or answers with another error than its contract says."),
-    ("wrong-order", "Two errors were justified, and the kernel answered the one that the specification says comes later (`before:`)."),
-    ("stray-write", "Memory changed that the call does not own: outside the ranges its parameters describe, beyond the bytes an effect says are written, in an argument that is only read, or on failure."),
-    ("stray-descriptor", "A descriptor changed that no effect of the call names: it appeared, vanished, or its flags or position are others."),
+    (
+        "broken-effect",
+        "The call succeeded, but what an effect says was not found when the kernel was asked through another call: a descriptor that is not open, another access mode, close-on-exec not set, another file position.",
+    ),
+    (
+        "undocumented-errno",
+        "The call answered an errno that no rule of it names. The set of errnos is closed: either the kernel has an error that nobody documented, or the specification lacks a rule.",
+    ),
+    (
+        "unjustified-errno",
+        "The call answered an errno that the specification names, but every rule for it has a condition that is false here. The kernel refuses what it should accept, or answers with another error than its contract says.",
+    ),
+    (
+        "wrong-order",
+        "Two errors were justified, and the kernel answered the one that the specification says comes later (`before:`).",
+    ),
+    (
+        "stray-write",
+        "Memory changed that the call does not own: outside the ranges its parameters describe, beyond the bytes an effect says are written, in an argument that is only read, or on failure.",
+    ),
+    (
+        "stray-descriptor",
+        "A descriptor changed that no effect of the call names: it appeared, vanished, or its flags or position are others.",
+    ),
     ("failure-changed-state", "The call failed, and yet a descriptor is not what it was before."),
     ("unexpected-block", "The call slept although the specification says that it does not (`blocks`)."),
-    ("ignored-bits-matter", "An undefined bit that the specification calls ignored changed the outcome."),
-    ("executor-died", "The process that made the call ended in it. Where the specification does not say so, a system call does not kill its caller."),
+    (
+        "executor-died",
+        "The process that made the call ended in it. Where the specification does not say so, a system call does not kill its caller.",
+    ),
     ("call-hangs", "The call did not come back and could not be interrupted."),
 ];
 
@@ -119,7 +145,11 @@ fn permitted(variant: &Variant) -> String {
     let mut names: Vec<&str> = variant.rules.iter().map(|rule| rule.errno.name()).collect();
     names.sort_unstable();
     names.dedup();
-    if names.is_empty() { "success: the call has no errors".to_owned() } else { format!("success, or one of {}", names.join(", ")) }
+    if names.is_empty() {
+        "success: the call has no errors".to_owned()
+    } else {
+        format!("success, or one of {}", names.join(", "))
+    }
 }
 
 /// The errnos whose `when` rules hold.
@@ -131,7 +161,12 @@ fn must<O: Observer>(variant: &Variant, observer: &O) -> Option<String> {
 }
 
 /// Judges a success before its effects are applied: no `when` rule may hold, and the result must have its type.
-pub fn judge_success<O: Observer>(variant: &Variant, observer: &O, ret: i64, seen: &mut Vec<ClauseId>) -> Option<Verdict> {
+pub fn judge_success<O: Observer>(
+    variant: &Variant,
+    observer: &O,
+    ret: i64,
+    seen: &mut Vec<ClauseId>,
+) -> Option<Verdict> {
     for rule in variant.rules.iter().filter(|rule| rule.duty) {
         if truth(&rule.condition, observer, Moment::Before) == Truth::True {
             let (expected, actual) = (rule.errno.name().to_owned(), format!("success, {ret}"));
@@ -156,7 +191,9 @@ fn judge_return<O: Observer>(variant: &Variant, observer: &O, ret: i64) -> Optio
         Type::Never => wrong("no return".to_owned()),
         Type::Const(only) if value != *only => wrong(only.to_string()),
         Type::Bool if !(0..=1).contains(&ret) => wrong("0 or 1".to_owned()),
-        Type::Resource(name) if !(0..=i128::from(i32::MAX)).contains(&value) => wrong(format!("a {name}, not negative")),
+        Type::Resource(name) if !(0..=i128::from(i32::MAX)).contains(&value) => {
+            wrong(format!("a {name}, not negative"))
+        }
         Type::Addr if ret % 4096 != 0 => wrong("the address of a page".to_owned()),
         Type::Int { int, range } => {
             // A 32-bit result comes back sign-extended or not, as the kernel's own return type has it.
@@ -177,7 +214,12 @@ fn judge_return<O: Observer>(variant: &Variant, observer: &O, ret: i64) -> Optio
 }
 
 /// Judges the conditions after success.
-pub fn judge_ensures<O: Observer>(variant: &Variant, observer: &O, ret: i64, seen: &mut Vec<ClauseId>) -> Option<Verdict> {
+pub fn judge_ensures<O: Observer>(
+    variant: &Variant,
+    observer: &O,
+    ret: i64,
+    seen: &mut Vec<ClauseId>,
+) -> Option<Verdict> {
     for ensure in &variant.ensures {
         match truth(&ensure.condition, observer, Moment::After) {
             Truth::True => {

@@ -1,6 +1,8 @@
 //! The calls around programs: the files they find, and what brings an executor back to its first state.
 
-use crate::exec::layout::{CELL_RW, CELL_RW_SIZE, CELLS, PLAYGROUND_BASE, PLAYGROUND_MARGIN_PAGES, PLAYGROUND_PAGES, WORK_DIRECTORY, cell};
+use crate::exec::layout::{
+    CELL_RW, CELL_RW_SIZE, CELLS, PLAYGROUND_BASE, PLAYGROUND_MARGIN_PAGES, PLAYGROUND_PAGES, WORK_DIRECTORY, cell,
+};
 use crate::exec::{Arg, BatchEnd, Guard, Op, OpIndex, PushError, Sandbox};
 use crate::program::{Argument, Program};
 use crate::world::fixture::{Build, content};

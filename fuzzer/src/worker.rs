@@ -1,15 +1,15 @@
 //! One worker: makes programs, runs them in its sandbox, examines what came back.
 
 use crate::coverage::Coverage;
-use crate::exec::layout::CELLS;
-use crate::exec::{BatchEnd, Sandbox, SandboxConfig, SandboxError};
 use crate::examine::{Context, Examined, Suspicion, examine};
+use crate::exec::layout::CELLS;
+use crate::exec::layout::{PLAYGROUND_BASE, PLAYGROUND_MARGIN_PAGES, PLAYGROUND_PAGES};
+use crate::exec::{BatchEnd, Sandbox, SandboxConfig, SandboxError};
 use crate::lower::{Lowered, Mode, lower};
 use crate::oracle::Verdict;
 use crate::plant::Plant;
 use crate::program::Program;
 use crate::setup::{self, BuildError, Footprint, footprint};
-use crate::exec::layout::{PLAYGROUND_BASE, PLAYGROUND_MARGIN_PAGES, PLAYGROUND_PAGES};
 use crate::world::{Identity, Numbers, World, fixture, repair};
 use abispec::target::Resolved;
 use std::fmt;
@@ -77,6 +77,9 @@ impl From<BuildError> for WorkerError {
 /// Programs of a batch: one cell each, the last cell is the worker's own.
 pub const BATCH: usize = CELLS as usize - 1;
 
+/// How long a call sleeps before it is woken, where time matters more than patience.
+const HASTE: std::time::Duration = std::time::Duration::from_millis(4);
+
 /// A sandbox with its files, and the model of its first state.
 pub struct Room {
     /// The sandbox.
@@ -99,7 +102,21 @@ impl Room {
     /// # Errors
     /// When the sandbox or its files cannot be made.
     pub fn open(setting: Setting) -> Result<Self, WorkerError> {
-        let config = SandboxConfig { drop_capabilities: !setting.capabilities, ..SandboxConfig::default() };
+        Self::with_patience(setting, false)
+    }
+
+    /// The same, waking calls that sleep after a moment: what looks wrong then is tried again with patience.
+    ///
+    /// # Errors
+    /// When the sandbox or its files cannot be made.
+    pub fn open_hasty(setting: Setting) -> Result<Self, WorkerError> {
+        Self::with_patience(setting, true)
+    }
+
+    fn with_patience(setting: Setting, hasty: bool) -> Result<Self, WorkerError> {
+        let block_timeout = if hasty { HASTE } else { SandboxConfig::default().block_timeout };
+        let config =
+            SandboxConfig { drop_capabilities: !setting.capabilities, block_timeout, ..SandboxConfig::default() };
         let mut sandbox = Sandbox::start(&config)?;
         setup::build(&mut sandbox, &fixture::setup_calls())?;
         let fresh = World::fixture(&identity(&setting, &config, &mut sandbox), &setting.numbers, &[playground()]);
@@ -133,8 +150,15 @@ impl Room {
         let setting = self.setting.clone();
         let mut lowered: Vec<Option<Lowered>> = Vec::with_capacity(programs.len());
         for (index, program) in programs.iter().enumerate() {
-            let found =
-                lower(program, &setting.resolved, &setting.footprints, index as u64, &mut self.sandbox, mode, &setting.plants);
+            let found = lower(
+                program,
+                &setting.resolved,
+                &setting.footprints,
+                index as u64,
+                &mut self.sandbox,
+                mode,
+                &setting.plants,
+            );
             lowered.push(found.ok());
         }
         let end = self.sandbox.run();
@@ -166,6 +190,8 @@ impl Room {
             if stained || !fresh_after_reset(&next, &self.fresh) || !next.tree.is_unchanged() {
                 self.current = next;
                 spoilt = true;
+                // Calls behind the point where judging ended were made all the same.
+                followed &= !stained;
             }
         }
         match end {
@@ -187,8 +213,15 @@ impl Room {
         let setting = self.setting.clone();
         let mut calls = 0;
         for (index, program) in programs.iter().enumerate() {
-            let lowered =
-                lower(program, &setting.resolved, &setting.footprints, index as u64, &mut self.sandbox, Mode::Bare, &[]);
+            let lowered = lower(
+                program,
+                &setting.resolved,
+                &setting.footprints,
+                index as u64,
+                &mut self.sandbox,
+                Mode::Bare,
+                &[],
+            );
             calls += lowered.map_or(0, |lowered| lowered.calls.len() as u64);
         }
         let start = std::time::Instant::now();
@@ -235,8 +268,12 @@ fn fresh_after_reset(now: &World, fresh: &World) -> bool {
 /// The suspicion against a call in which the executor was lost.
 fn lost(end: &BatchEnd, lowered: &Lowered) -> Option<Suspicion> {
     let (op, id, actual) = match end {
-        BatchEnd::Died { ending, op } => (op.as_ref()?, "executor-died", format!("the calling process ended: {ending:?}")),
-        BatchEnd::Stuck { op } => (op.as_ref()?, "call-hangs", "the call did not come back and ignored a signal".to_owned()),
+        BatchEnd::Died { ending, op } => {
+            (op.as_ref()?, "executor-died", format!("the calling process ended: {ending:?}"))
+        }
+        BatchEnd::Stuck { op } => {
+            (op.as_ref()?, "call-hangs", "the call did not come back and ignored a signal".to_owned())
+        }
         BatchEnd::Completed | BatchEnd::Lost(_) => return None,
     };
     let call = lowered.calls.iter().position(|call| call.op == *op)?;

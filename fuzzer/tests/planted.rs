@@ -45,14 +45,19 @@ fn resolved(spec: &Spec) -> Arc<Resolved> {
     Arc::new(abispec::resolve(spec, &target()))
 }
 
-/// Runs a campaign; `None`, said on standard error, where this machine has no sandbox.
+/// Past the harness's capture, so that nobody takes a skipped test for a passed one.
+fn say(text: &str) {
+    let mut out = std::io::stderr();
+    writeln!(out, "{text}").unwrap();
+}
+
+/// Runs a campaign; `None`, and a word on standard error, where this machine has no sandbox.
 fn campaign(resolved: &Arc<Resolved>, calls: &BTreeSet<&str>, options: Options) -> Option<Outcome> {
     let wanted = |call: &abispec::target::Call| calls.contains(call.name.as_str());
     match campaign::run(resolved, &wanted, options, &Arc::new(Progress::default())) {
         Ok(outcome) => Some(outcome),
         Err(WorkerError::Sandbox(error)) => {
-            // Not through the harness's capture, so that nobody takes a skipped test for a passed one.
-            writeln!(std::io::stderr(), "SKIPPED: no planted violation was tried: {error}").unwrap();
+            say(&format!("SKIPPED: no violation was tried, this machine has no sandbox: {error}"));
             None
         }
         Err(error) => panic!("{error}"),
@@ -103,13 +108,17 @@ fn miss(spec: &Spec, resolved: &Arc<Resolved>, planted: &Planted, first: bool) -
     let calls = planted.calls.iter().copied().collect();
     let outcome = campaign(resolved, &calls, options).ok_or(Skipped)?;
     if std::env::var_os("PLANTED_VERBOSE").is_some() {
-        writeln!(std::io::stderr(), "{:>6.2?} {:>6} calls  {}", outcome.elapsed, outcome.calls, planted.name).unwrap();
+        say(&format!("{:>6.2?} {:>6} calls  {}", outcome.elapsed, outcome.calls, planted.name));
     }
-    let hit = outcome.confirmed.iter().any(|found| planted.finds.iter().any(|expected| is(spec, resolved, expected, found)));
+    let hit =
+        outcome.confirmed.iter().any(|found| planted.finds.iter().any(|expected| is(spec, resolved, expected, found)));
     if hit {
         return Ok(None);
     }
-    let mut text = format!("{}: none of {:?} within {} calls and {:?}\n", planted.name, planted.finds, outcome.calls, outcome.elapsed);
+    let mut text = format!(
+        "{}: none of {:?} within {} calls and {:?}\n",
+        planted.name, planted.finds, outcome.calls, outcome.elapsed
+    );
     for found in &outcome.confirmed {
         writeln!(text, "  instead {}", tell(spec, resolved, found)).unwrap();
     }
@@ -155,14 +164,14 @@ fn all_are_found(table: Vec<Planted>) {
 #[test]
 fn every_planted_violation_is_found() {
     let table = table();
-    assert!(table.len() >= 80);
+    assert!(table.len() >= 100);
     all_are_found(table);
 }
 
 #[test]
-#[ignore = "programs do not name one file twice often enough"]
-fn every_violation_of_rights_is_found() {
-    all_are_found(table::rights());
+#[ignore = "nothing looks at these yet"]
+fn every_hidden_violation_is_found() {
+    all_are_found(table::hidden());
 }
 
 #[test]
@@ -197,7 +206,8 @@ fn without_a_plant_nothing_is_found() {
     let resolved = resolved(spec);
     let table = table();
     let calls: BTreeSet<&str> = table.iter().flat_map(|planted| planted.calls).copied().collect();
-    let options = Options { time: Some(Duration::from_secs(20)), seed: 7, workers: 2, shrink: false, ..Options::default() };
+    let options =
+        Options { time: Some(Duration::from_secs(20)), seed: 7, workers: 2, shrink: false, ..Options::default() };
     let Some(outcome) = campaign(&resolved, &calls, options) else { return };
     assert!(outcome.errors.is_empty(), "{:?}", outcome.errors);
     assert!(outcome.calls > 1000, "only {} calls", outcome.calls);

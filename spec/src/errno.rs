@@ -47,7 +47,9 @@ impl Errno {
                 "internal to the kernel; user space sees EINTR or a restarted call"
             }
             "ENOIOCTLCMD" => "internal to the kernel; user space sees ENOTTY",
-            "EPROBE_DEFER" | "EOPENSTALE" | "ENOPARAM" | "EIOCBQUEUED" => "internal to the kernel; user space never sees it",
+            "EPROBE_DEFER" | "EOPENSTALE" | "ENOPARAM" | "EIOCBQUEUED" => {
+                "internal to the kernel; user space never sees it"
+            }
             _ => return None,
         })
     }
@@ -67,7 +69,11 @@ impl fmt::Display for Errno {
 
 impl Serialize for Errno {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() { serializer.serialize_str(self.name()) } else { serializer.serialize_u8(self.0) }
+        if serializer.is_human_readable() {
+            serializer.serialize_str(self.name())
+        } else {
+            serializer.serialize_u8(self.0)
+        }
     }
 }
 

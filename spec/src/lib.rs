@@ -45,6 +45,7 @@ pub mod finding;
 pub mod fmt;
 pub mod load;
 pub mod model;
+pub mod mutate;
 pub mod place;
 pub mod report;
 mod resolve;

@@ -362,30 +362,111 @@ pub struct EffectRule {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "fields are the keys of the language reference")]
 pub enum Effect {
-    Opens { fd: Expr, kind: Option<Expr>, file: Option<u8>, access: Option<Expr>, flags: Option<Expr>, cloexec: Option<Expr> },
-    Closes { fd: Option<Expr>, first: Option<Expr>, last: Option<Expr> },
-    Duplicates { fd: Expr, to: Expr, cloexec: Option<Expr> },
-    SetsCloexec { fd: Option<Expr>, first: Option<Expr>, last: Option<Expr>, to: Expr },
-    SetsStatus { fd: Expr, to: Expr },
-    SetsOffset { fd: Expr, to: Option<Expr> },
-    SetsSize { file: Expr, to: Expr },
-    Queues { fd: Expr, by: Expr },
-    Drains { fd: Expr, by: Expr },
-    SetsSeals { fd: Expr, to: Expr },
-    Writes { to: Expr, bytes: Option<Expr> },
-    Creates { path: u8, kind: Expr, permissions: Option<Expr> },
-    Links { from: Expr, to: u8 },
-    Removes { path: u8 },
-    Renames { from: u8, to: u8, exchange: Option<Expr> },
-    SetsCwd { path: Expr },
-    SetsUmask { to: Expr },
-    SetsLimit { resource: Expr, soft: Expr, hard: Expr },
-    SetsSigmask { to: Expr },
-    SetsNice { to: Expr },
-    Maps { addr: Expr, len: Expr, prot: Option<Expr>, flags: Option<Expr>, fd: Option<Expr> },
-    Unmaps { addr: Expr, len: Expr },
-    Protects { addr: Expr, len: Expr, prot: Expr },
-    Changes { what: Changed },
+    Opens {
+        fd: Expr,
+        kind: Option<Expr>,
+        file: Option<u8>,
+        access: Option<Expr>,
+        flags: Option<Expr>,
+        cloexec: Option<Expr>,
+    },
+    Closes {
+        fd: Option<Expr>,
+        first: Option<Expr>,
+        last: Option<Expr>,
+    },
+    Duplicates {
+        fd: Expr,
+        to: Expr,
+        cloexec: Option<Expr>,
+    },
+    SetsCloexec {
+        fd: Option<Expr>,
+        first: Option<Expr>,
+        last: Option<Expr>,
+        to: Expr,
+    },
+    SetsStatus {
+        fd: Expr,
+        to: Expr,
+    },
+    SetsOffset {
+        fd: Expr,
+        to: Option<Expr>,
+    },
+    SetsSize {
+        file: Expr,
+        to: Expr,
+    },
+    Queues {
+        fd: Expr,
+        by: Expr,
+    },
+    Drains {
+        fd: Expr,
+        by: Expr,
+    },
+    SetsSeals {
+        fd: Expr,
+        to: Expr,
+    },
+    Writes {
+        to: Expr,
+        bytes: Option<Expr>,
+    },
+    Creates {
+        path: u8,
+        kind: Expr,
+        permissions: Option<Expr>,
+    },
+    Links {
+        from: Expr,
+        to: u8,
+    },
+    Removes {
+        path: u8,
+    },
+    Renames {
+        from: u8,
+        to: u8,
+        exchange: Option<Expr>,
+    },
+    SetsCwd {
+        path: Expr,
+    },
+    SetsUmask {
+        to: Expr,
+    },
+    SetsLimit {
+        resource: Expr,
+        soft: Expr,
+        hard: Expr,
+    },
+    SetsSigmask {
+        to: Expr,
+    },
+    SetsNice {
+        to: Expr,
+    },
+    Maps {
+        addr: Expr,
+        len: Expr,
+        prot: Option<Expr>,
+        flags: Option<Expr>,
+        fd: Option<Expr>,
+    },
+    Unmaps {
+        addr: Expr,
+        len: Expr,
+    },
+    Protects {
+        addr: Expr,
+        len: Expr,
+        prot: Expr,
+    },
+    Changes {
+        what: Changed,
+    },
 }
 
 macro_rules! changed {

@@ -8,6 +8,7 @@ use crate::failure::Failure;
 use abispec::arch::Arch;
 use abispec::model::Spec;
 use abispec_checker::checks::Report;
+use abispec_checker::facts::Facts;
 use abispec_checker::{Places, Witness, witnesses_of_this_machine};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
@@ -84,6 +85,11 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
 /// Holds a specification against what this machine states.
 pub(super) fn engine(spec: &Spec) -> EngineResult {
     compare(spec, &Places::default()).0
+}
+
+/// What this machine states, as far as it can be read.
+pub(super) fn facts(spec: &Spec) -> Vec<Facts> {
+    gather(&Places::default(), spec).into_iter().filter_map(|witness| witness.facts.ok()).collect()
 }
 
 fn compare(spec: &Spec, places: &Places) -> (EngineResult, Report) {

@@ -6,12 +6,12 @@ use crate::engine::{self, EngineResult, Skipped};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::interrupt;
+use abispec::evidence::Evidence;
 use abispec::finding::Finding;
 use abispec::model::Spec;
 use abispec::suggest::nearest;
 use abispec::target::{Call, Clause, Resolved};
-use abispec_fuzzer::campaign::{self, Options, Outcome, Progress};
-use abispec_fuzzer::confirm::Confirmed;
+use abispec_fuzzer::campaign::{self, Options, Outcome, Progress, Reporter};
 use abispec_fuzzer::coverage::{self, Executable};
 use abispec_fuzzer::environment::Environment;
 use abispec_fuzzer::findings;
@@ -93,7 +93,7 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     };
     let (result, ran) = hold(&spec, &job, stop)?;
     if let (Some((resolved, outcome)), Some(file)) = (&ran, &args.coverage) {
-        let text = coverage_json(&spec, resolved, outcome);
+        let text = coverage_json(resolved, outcome)?;
         std::fs::write(file, text).map_err(|error| {
             Failure::new("the coverage could not be written").at(file.display().to_string()).why(error.to_string())
         })?;
@@ -134,7 +134,7 @@ fn hold(spec: &Spec, job: &Job<'_>, stop: Arc<AtomicBool>) -> Result<(EngineResu
         report: Some(saver(spec, &resolved, job.out, &environment.release_text, &saved)),
         ..Options::default()
     };
-    let wanted = |call: &Call| chosen.iter().any(|name| *name == call.name);
+    let wanted = |call: &Call| chosen.contains(&call.name);
     let done = AtomicBool::new(false);
     let outcome = thread::scope(|scope| {
         scope.spawn(|| show_progress(&progress, job.time, &done));
@@ -160,7 +160,7 @@ fn hold(spec: &Spec, job: &Job<'_>, stop: Arc<AtomicBool>) -> Result<(EngineResu
 }
 
 /// The calls that a selection names.
-fn choose(resolved: &Resolved, selection: &[String]) -> Result<Vec<String>, Failure> {
+pub(super) fn choose(resolved: &Resolved, selection: &[String]) -> Result<Vec<String>, Failure> {
     let all = || resolved.calls.iter();
     if selection.is_empty() {
         return Ok(all().map(|call| call.name.clone()).collect());
@@ -169,11 +169,14 @@ fn choose(resolved: &Resolved, selection: &[String]) -> Result<Vec<String>, Fail
     for word in selection {
         let before = chosen.len();
         match word.strip_prefix("group:") {
-            Some(group) => chosen.extend(all().filter(|call| call.groups.iter().any(|g| g == group)).map(|call| call.name.clone())),
+            Some(group) => {
+                chosen.extend(all().filter(|call| call.groups.iter().any(|g| g == group)).map(|call| call.name.clone()))
+            }
             None => chosen.extend(all().filter(|call| call.name == *word).map(|call| call.name.clone())),
         }
         if chosen.len() == before {
-            let groups: Vec<String> = all().flat_map(|call| call.groups.iter().map(|group| format!("group:{group}"))).collect();
+            let groups: Vec<String> =
+                all().flat_map(|call| call.groups.iter().map(|group| format!("group:{group}"))).collect();
             let names = all().map(|call| call.name.as_str()).chain(groups.iter().map(String::as_str));
             let failure = Failure::new(format!("the specification has nothing called `{word}` for this kernel"));
             return Err(match nearest(word, names) {
@@ -194,7 +197,7 @@ fn saver(
     out: &Path,
     kernel: &str,
     saved: &Arc<Mutex<Vec<Finding>>>,
-) -> Arc<dyn Fn(&Confirmed) + Send + Sync> {
+) -> Reporter {
     let (spec, resolved, out) = (spec.clone(), resolved.clone(), out.to_owned());
     let (kernel, saved) = (kernel.to_owned(), saved.clone());
     Arc::new(move |found| {
@@ -226,19 +229,29 @@ fn show_progress(progress: &Progress, time: Duration, done: &AtomicBool) {
     bar.finish_and_clear();
 }
 
-fn summary(resolved: &Resolved, outcome: &Outcome, environment: &Environment, job: &Job<'_>, calls: usize) -> Vec<String> {
+fn summary(
+    resolved: &Resolved,
+    outcome: &Outcome,
+    environment: &Environment,
+    job: &Job<'_>,
+    calls: usize,
+) -> Vec<String> {
     let rate = outcome.calls as f64 / outcome.elapsed.as_secs_f64().max(0.001);
     let focused = |clause: &Clause| {
-        job.syscalls.is_empty() || resolved.call(&clause.syscall).is_some_and(|call| {
-            job.syscalls.iter().any(|word| match word.strip_prefix("group:") {
-                Some(group) => call.groups.iter().any(|own| own == group),
-                None => *word == call.name,
+        job.syscalls.is_empty()
+            || resolved.call(&clause.syscall).is_some_and(|call| {
+                job.syscalls.iter().any(|word| match word.strip_prefix("group:") {
+                    Some(group) => call.groups.iter().any(|own| own == group),
+                    None => *word == call.name,
+                })
             })
-        })
     };
     let totals = |wanted: &dyn Fn(&Clause) -> bool| {
-        let totals = coverage::totals(resolved, &outcome.executable, &outcome.coverage, |clause| focused(clause) && wanted(clause));
-        let percent = if totals.executable == 0 { 100.0 } else { 100.0 * totals.seen as f64 / totals.executable as f64 };
+        let totals = coverage::totals(resolved, &outcome.executable, &outcome.coverage, |clause| {
+            focused(clause) && wanted(clause)
+        });
+        let percent =
+            if totals.executable == 0 { 100.0 } else { 100.0 * totals.seen as f64 / totals.executable as f64 };
         format!("{} of {} executable ({percent:.1} %), of {} in all", totals.seen, totals.executable, totals.clauses)
     };
     vec![
@@ -310,23 +323,12 @@ fn unseen(
     Ok(())
 }
 
-/// How often each clause was seen.
-fn coverage_json(spec: &Spec, resolved: &Resolved, outcome: &Outcome) -> String {
-    let clauses: Vec<_> = resolved
-        .clauses
-        .iter()
-        .enumerate()
-        .map(|(index, clause)| {
-            let executable = outcome.executable[index] == Executable::Yes;
-            serde_json::json!({
-                "syscall": clause.syscall, "command": clause.command, "place": spec.place(clause.at).to_string(),
-                "clause": clause.text, "errno": clause.errno.map(|errno| errno.name()), "implied": clause.implied,
-                "executable": executable, "seen": outcome.coverage.count(coverage::id(index)),
-            })
-        })
-        .collect();
-    let text = serde_json::json!({"format": 1, "kernel": resolved.target.release.to_string(), "clauses": clauses});
-    format!("{text}\n")
+/// How often each clause was seen, for `abispec list --coverage`.
+fn coverage_json(resolved: &Resolved, outcome: &Outcome) -> Result<String, Failure> {
+    let evidence = Evidence::new(resolved, |clause| outcome.coverage.count(clause));
+    let text = serde_json::to_string(&evidence)
+        .map_err(|error| Failure::new("the coverage could not be written").why(error.to_string()))?;
+    Ok(text + "\n")
 }
 
 /// A number with separators, as people read it.
@@ -334,7 +336,7 @@ fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

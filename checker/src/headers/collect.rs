@@ -151,7 +151,6 @@ impl Collector<'_> {
                 }
             }
         }
-        #[expect(clippy::iter_over_hash_type, reason = "each name has its own entry, so the order does not show")]
         for (name, (found, at)) in &scope.types.constants {
             // A macro of the same name is what programs see.
             if self.table.get(*name).is_some_and(|definition| {

@@ -25,7 +25,14 @@ pub(super) struct Filling<'a> {
 
 impl Filling<'_> {
     /// A block for what a pointer leads to. `count` is the value of the parameter that counts it.
-    pub(super) fn pointee(&self, dice: &mut Dice<'_>, to: &Type, direction: Direction, count: u64, intent: Intent) -> Block {
+    pub(super) fn pointee(
+        &self,
+        dice: &mut Dice<'_>,
+        to: &Type,
+        direction: Direction,
+        count: u64,
+        intent: Intent,
+    ) -> Block {
         let mut block = Block::new(Vec::new());
         match to {
             Type::Array { of, .. } => {
@@ -127,7 +134,7 @@ impl Filling<'_> {
     ) -> Option<u64> {
         let offset = start + field.offset as usize;
         let size = field.shape.size as usize;
-        let Some(slot) = block.bytes.get_mut(offset..offset + size) else { return None };
+        let slot = block.bytes.get_mut(offset..offset + size)?;
         match &field.shape.ty {
             Type::Ptr { direction, .. } | Type::Buffer { direction, .. } => {
                 // Where the length behind it may be anything, there must be nothing to be overrun.
@@ -174,7 +181,13 @@ fn abispec_size(resolved: &Resolved, ty: &Type) -> usize {
 }
 
 /// Chooses where a block lies; only one block of a program can end at the inaccessible page.
-pub(super) fn place(dice: &mut Dice<'_>, block: &mut Block, edge_free: &mut bool, direction: Direction, intent: Intent) {
+pub(super) fn place(
+    dice: &mut Dice<'_>,
+    block: &mut Block,
+    edge_free: &mut bool,
+    direction: Direction,
+    intent: Intent,
+) {
     let length = u32::try_from(block.bytes.len()).unwrap_or(u32::MAX);
     match intent {
         Intent::Valid => {
@@ -187,7 +200,8 @@ pub(super) fn place(dice: &mut Dice<'_>, block: &mut Block, edge_free: &mut bool
         }
         Intent::Odd => {
             if *edge_free && length > 0 && block.links.is_empty() && dice.chance(60) {
-                let cut = if dice.chance(50) { length - 1 } else { u32::try_from(dice.below(length as usize)).unwrap_or(0) };
+                let cut =
+                    if dice.chance(50) { length - 1 } else { u32::try_from(dice.below(length as usize)).unwrap_or(0) };
                 block.placement = Placement::Edge(cut);
                 *edge_free = false;
             } else if direction.writes() {

@@ -92,7 +92,9 @@ fn spot(expr: &Expr) -> Option<(Spot, i128)> {
         Expr::Load { address, .. } => match &**address {
             Expr::Param(index) => Some((Spot::Behind(*index, 0), 0)),
             Expr::Binary(BinaryOp::Add, base, offset) => match (&**base, &**offset) {
-                (Expr::Param(index), Expr::Int(offset)) => Some((Spot::Behind(*index, u32::try_from(*offset).ok()?), 0)),
+                (Expr::Param(index), Expr::Int(offset)) => {
+                    Some((Spot::Behind(*index, u32::try_from(*offset).ok()?), 0))
+                }
                 _ => None,
             },
             _ => None,

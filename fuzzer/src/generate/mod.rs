@@ -13,6 +13,7 @@ pub use strategy::{CallStrategy, ProgramStrategy, ProgramTree};
 use crate::exec::layout::WORK_DIRECTORY;
 use crate::program::{Argument, Block, Invocation, Placement, Program};
 use crate::world::fixture::{self, Build};
+use abispec::model::Effect;
 use abispec::target::{Call, Resolved, ResolvedParam, Variant};
 use abispec::types::{Count, IntType, Type};
 use dice::Dice;
@@ -153,7 +154,9 @@ impl Making<'_> {
         let variant = &call.variants[variant_index];
         let mined = &self.generator.mined[index][variant_index];
         // One odd argument at a time mostly: with several, each hides the others' rules.
+        self.circumstances(dice, call, variant);
         let count = variant.params.len();
+        let of_pages = variant.params.iter().any(|param| matches!(param.ty, Type::Vma));
         let odd = match dice.below(10) {
             0..5 => u8::MAX,
             5..9 => u8::try_from(dice.below(count)).unwrap_or(0),
@@ -191,6 +194,7 @@ impl Making<'_> {
             let selected = (call.select.map(usize::from) == Some(position)).then_some(variant.selector).flatten();
             let value = match selected {
                 Some(value) if intents[position] == Intent::Valid => value as u64,
+                _ if of_pages && is_length(param) && dice.chance(70) => values::pages(dice, intents[position]),
                 _ => {
                     let spot = Spot::Param(u8::try_from(position).unwrap_or(0));
                     number(dice, &resolved, &param.ty, mined, spot, intents[position])
@@ -219,6 +223,28 @@ impl Making<'_> {
             upper_half(dice, param.int, arg);
         }
         self.program.calls.push(Invocation { call: index, args });
+    }
+
+    /// Brings about, now and then, the state in which the rarer rules apply.
+    fn circumstances(&mut self, dice: &mut Dice<'_>, call: &Call, variant: &Variant) {
+        let producers = Producers { resolved: &self.generator.resolved, names: &self.generator.names };
+        let pages = variant.params.iter().any(|param| matches!(param.ty, Type::Vma));
+        let opens = variant
+            .effects
+            .iter()
+            .any(|rule| matches!(rule.effect.effect, Effect::Opens { .. } | Effect::Duplicates { .. }));
+        let names = variant.params.iter().any(|param| matches!(param.ty, Type::Path { .. })) || call.name == "getcwd";
+        if pages {
+            for _ in 0..dice.below(3) {
+                producers.map(dice, &mut self.program);
+            }
+        }
+        if opens && dice.chance(2) {
+            producers.limit_descriptors(dice, &mut self.program);
+        }
+        if names && dice.chance(2) {
+            producers.lose_directory(&mut self.program);
+        }
     }
 
     fn resource(&mut self, dice: &mut Dice<'_>, name: &str, intent: Intent, reuse: bool) -> Argument {
@@ -375,6 +401,11 @@ fn choose_variant(dice: &mut Dice<'_>, call: &Call, wishes: Option<&Vec<u32>>) -
     0
 }
 
+/// Whether a parameter of a call on mappings is a length.
+fn is_length(param: &ResolvedParam) -> bool {
+    matches!(param.ty, Type::Size | Type::Len(_) | Type::Bytesize(_) | Type::Int { int: IntType::Long { .. }, .. })
+}
+
 fn extensible_size(dice: &mut Dice<'_>, resolved: &Resolved, name: &str, intent: Intent) -> u64 {
     let Some(found) = resolved.structs.get(name) else { return 0 };
     let version = dice.pick(&found.versions).copied().unwrap_or(found.size);
@@ -429,4 +460,3 @@ fn upper_half(dice: &mut Dice<'_>, int: IntType, arg: &mut Argument) {
         Argument::Block(_) => {}
     }
 }
-

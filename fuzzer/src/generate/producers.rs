@@ -2,6 +2,7 @@
 
 use super::dice::Dice;
 use super::values::AT_FDCWD;
+use crate::exec::layout::PLAYGROUND_BASE;
 use crate::program::{Argument, Block, Invocation, Output, Program};
 use abispec::target::Resolved;
 
@@ -84,6 +85,64 @@ impl Producers<'_> {
         self.push(program, "openat", args).map(Argument::ret)
     }
 
+    /// Moves a position to where limits begin, sometimes.
+    fn position(&self, dice: &mut Dice<'_>, fd: &Argument, program: &mut Program) {
+        if dice.chance(15) {
+            let far = i64::MAX.cast_unsigned();
+            let to = dice.of([3, 4096, 4999, (16 << 20) - 1, 16 << 20, far - 5, far]);
+            let _ = self.push(program, "lseek", vec![fd.clone(), Argument::Number(to), Argument::Number(0)]);
+        }
+    }
+
+    fn remove_directory(&self, program: &mut Program, path: &str) {
+        let path = Argument::Block(Block::text(path.as_bytes()));
+        let flags = Argument::Number(self.constant("AT_REMOVEDIR"));
+        let _ = self.push(program, "unlinkat", vec![Argument::Number(AT_FDCWD), path, flags]);
+    }
+
+    /// Lets the program work in a directory that is gone.
+    pub(super) fn lose_directory(&self, program: &mut Program) {
+        let path = Argument::Block(Block::text(b"e"));
+        if self.push(program, "chdir", vec![path]).is_some() {
+            self.remove_directory(program, "/t/e");
+        }
+    }
+
+    /// Leaves room for few descriptors or for none.
+    pub(super) fn limit_descriptors(&self, dice: &mut Dice<'_>, program: &mut Program) {
+        let limit = 3 + program.calls.len() as u64 + dice.below(2) as u64;
+        let mut bytes = limit.min(8).to_le_bytes().to_vec();
+        bytes.extend_from_slice(&128_u64.to_le_bytes());
+        let number = Argument::Number;
+        let resource = number(self.constant("RLIMIT_NOFILE"));
+        let _ =
+            self.push(program, "prlimit64", vec![number(0), resource, Argument::Block(Block::new(bytes)), number(0)]);
+    }
+
+    /// Maps some pages of the playground, so that calls on mappings find one.
+    pub(super) fn map(&self, dice: &mut Dice<'_>, program: &mut Program) {
+        let address = PLAYGROUND_BASE + 4096 * dice.below(6) as u64;
+        let length = 4096 * (1 + dice.below(4) as u64);
+        let prot = dice.of([0, 1, 3, 3, 3]);
+        let fixed = self.constant("MAP_FIXED");
+        let (flags, fd) = match dice.below(6) {
+            0 => (self.constant("MAP_SHARED") | self.constant("MAP_ANONYMOUS"), Argument::Number(u64::MAX)),
+            1 | 2 => {
+                let made =
+                    self.push(program, "memfd_create", vec![Argument::Block(Block::text(b"m")), Argument::Number(0)]);
+                let Some(made) = made else { return };
+                let _ = self.push(program, "ftruncate", vec![Argument::ret(made), Argument::Number(16384)]);
+                let sharing = if dice.chance(50) { "MAP_SHARED" } else { "MAP_PRIVATE" };
+                (self.constant(sharing), Argument::ret(made))
+            }
+            _ => (self.constant("MAP_PRIVATE") | self.constant("MAP_ANONYMOUS"), Argument::Number(u64::MAX)),
+        };
+        let locked = if dice.chance(10) { self.constant("MAP_LOCKED") } else { 0 };
+        let number = Argument::Number;
+        let args = vec![number(address), number(length), number(prot), number(flags | fixed | locked), fd, number(0)];
+        let _ = self.push(program, "mmap", args);
+    }
+
     /// Appends a call that makes an object and gives the argument that refers to it.
     pub(super) fn make(&self, dice: &mut Dice<'_>, object: Object, program: &mut Program) -> Option<Argument> {
         let nonblock = if dice.chance(70) { self.constant("O_NONBLOCK") } else { 0 };
@@ -97,20 +156,33 @@ impl Producers<'_> {
                     2 => self.constant("O_RDWR") | self.constant("O_APPEND"),
                     _ => 0,
                 };
-                self.open(program, &path, flags)
+                let opened = self.open(program, &path, flags)?;
+                self.position(dice, &opened, program);
+                Some(opened)
             }
             Object::Memfd => {
                 let sealing = if dice.chance(60) { self.constant("MFD_ALLOW_SEALING") } else { 0 };
-                let made = self.push(program, "memfd_create", vec![Argument::Block(Block::text(b"m")), number(sealing)])?;
+                let made =
+                    self.push(program, "memfd_create", vec![Argument::Block(Block::text(b"m")), number(sealing)])?;
                 if dice.chance(70) {
                     let length = dice.of([1, 10, 4096, 5000]);
                     let _ = self.push(program, "ftruncate", vec![Argument::ret(made), number(length)]);
                 }
+                if sealing != 0 && dice.chance(40) {
+                    let seals = 1 << dice.below(5);
+                    let args = vec![Argument::ret(made), number(self.constant("F_ADD_SEALS")), number(seals)];
+                    let _ = self.push(program, "fcntl", args);
+                }
+                self.position(dice, &Argument::ret(made), program);
                 Some(Argument::ret(made))
             }
             Object::Directory => {
                 let path = dice.pick(&self.names.directories)?.clone();
-                self.open(program, &path, self.constant("O_DIRECTORY"))
+                let opened = self.open(program, &path, self.constant("O_DIRECTORY"));
+                if path == "e" && dice.chance(30) {
+                    self.remove_directory(program, "e");
+                }
+                opened
             }
             Object::OnlyPath => {
                 let path = dice.pick(&self.names.any)?.clone();
@@ -120,7 +192,8 @@ impl Producers<'_> {
             Object::Pipe => {
                 let ends = Argument::Block(Block::new(vec![crate::lower::POISON; 8]));
                 let made = self.push(program, "pipe2", vec![ends, number(nonblock)])?;
-                let end = |offset| Argument::Result { of: made, output: Output::Written { param: 0, offset }, high: None };
+                let end =
+                    |offset| Argument::Result { of: made, output: Output::Written { param: 0, offset }, high: None };
                 match dice.below(6) {
                     0 => self.push(program, "close", vec![end(0)]).map(|_| end(4)),
                     1 => self.push(program, "close", vec![end(4)]).map(|_| end(0)),

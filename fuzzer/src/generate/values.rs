@@ -34,6 +34,19 @@ pub(super) fn bad_pointer(dice: &mut Dice<'_>) -> u64 {
     }
 }
 
+/// A length of pages.
+pub(super) fn pages(dice: &mut Dice<'_>, intent: Intent) -> u64 {
+    match (intent, dice.below(8)) {
+        (Intent::Valid, 0) => 1 + dice.below(4095) as u64,
+        (Intent::Valid, _) => 4096 * (1 + dice.below(4) as u64),
+        (Intent::Odd, 0..3) => 0,
+        (Intent::Odd, 3) => u64::MAX,
+        (Intent::Odd, 4) => u64::MAX - 4095,
+        (Intent::Odd, 5) => (1 << 47) - 4096,
+        (Intent::Odd, _) => 1 + dice.below(3 * 4096) as u64,
+    }
+}
+
 /// A number for anything that is neither a pointer nor a resource.
 pub(super) fn number(
     dice: &mut Dice<'_>,
@@ -116,12 +129,19 @@ fn member(dice: &mut Dice<'_>, resolved: &Resolved, set: &str, intent: Intent) -
             1 => u64::from(u32::MAX),
             2 => 0x7fff_ffff,
             3 => dice.bits(),
+            // Clocks of descriptors and processes are numbers of this form.
+            4 => !(dice.below(6) as u64) << 3 | dice.below(8) as u64,
             _ => dice.below(64) as u64,
         },
     }
 }
 
-fn int_value(dice: &mut Dice<'_>, int: IntType, range: Option<&(abispec::expr::Expr, abispec::expr::Expr)>, intent: Intent) -> u64 {
+fn int_value(
+    dice: &mut Dice<'_>,
+    int: IntType,
+    range: Option<&(abispec::expr::Expr, abispec::expr::Expr)>,
+    intent: Intent,
+) -> u64 {
     use abispec::expr::Expr;
     if let (Intent::Valid, Some((Expr::Int(low), Expr::Int(high)))) = (intent, range) {
         let width = usize::try_from(high - low).unwrap_or(usize::MAX).saturating_add(1);
@@ -205,7 +225,9 @@ fn mode(dice: &mut Dice<'_>, intent: Intent) -> u64 {
 
 /// An address of the playground, mostly on a page boundary.
 fn vma(dice: &mut Dice<'_>, intent: Intent) -> u64 {
-    let page = dice.below(usize::try_from(PLAYGROUND_PAGES).unwrap_or(64)) as u64 * 4096;
+    // Near the beginning, where the other calls of a program map theirs.
+    let pages = if dice.chance(85) { 9 } else { usize::try_from(PLAYGROUND_PAGES).unwrap_or(64) };
+    let page = dice.below(pages) as u64 * 4096;
     let within = PLAYGROUND_BASE + page;
     match (intent, dice.below(8)) {
         (Intent::Valid, _) => within,

@@ -63,7 +63,8 @@ pub fn write(found: &Confirmed, resolved: &Resolved, place: &str, kernel: &str) 
     let verdict = &found.verdict;
     let _ = writeln!(out, "/*\n * {}: {}", found.key.syscall, comment(verdict.id));
     let _ = writeln!(out, " * specification: {}\n * seen on: {}", comment(place), comment(kernel));
-    let _ = writeln!(out, " * expected: {}\n * actual:   {}\n */", comment(&verdict.expected), comment(&verdict.actual));
+    let _ =
+        writeln!(out, " * expected: {}\n * actual:   {}\n */", comment(&verdict.expected), comment(&verdict.actual));
     out.push_str(HEAD);
     let files = needs_files(found, resolved);
     if files {
@@ -87,7 +88,11 @@ pub fn write(found: &Confirmed, resolved: &Resolved, place: &str, kernel: &str) 
         let args: Vec<String> = call.args.iter().enumerate().map(|(param, arg)| value(index, param, arg)).collect();
         let comma = if args.is_empty() { "" } else { ", " };
         let list = args.join(", ");
-        let _ = writeln!(out, "\terrno = 0;\n\tr[{index}] = report({index}, \"{}\", syscall({}{comma}{list}));", spec.name, spec.nr);
+        let _ = writeln!(
+            out,
+            "\terrno = 0;\n\tr[{index}] = report({index}, \"{}\", syscall({}{comma}{list}));",
+            spec.name, spec.nr
+        );
     }
     write_verdict(found, resolved, &mut out);
     out.push_str("}\n");
@@ -108,7 +113,8 @@ fn write_verdict(found: &Confirmed, resolved: &Resolved, out: &mut String) {
             let _ = writeln!(out, "\treturn r[{call}] == {value}L;");
         }
         _ => {
-            let _ = writeln!(out, "\tprintf(\"seen:     %s\\n\", \"{}\");\n\treturn 0;", escaped(&found.verdict.actual));
+            let _ =
+                writeln!(out, "\tprintf(\"seen:     %s\\n\", \"{}\");\n\treturn 0;", escaped(&found.verdict.actual));
         }
     }
     debug_assert!(call < found.program.calls.len() && !resolved.calls.is_empty(), "the call belongs to the program");
@@ -145,7 +151,11 @@ fn write_block(name: &str, block: &Block, out: &mut String) {
     let present = block.present();
     let bytes: Vec<String> = block.bytes[..present].iter().map(u8::to_string).collect();
     let content = if bytes.is_empty() { "0".to_owned() } else { bytes.join(",") };
-    let protection = if block.placement == Placement::ReadOnly && block.links.is_empty() { "PROT_READ" } else { "PROT_READ | PROT_WRITE" };
+    let protection = if block.placement == Placement::ReadOnly && block.links.is_empty() {
+        "PROT_READ"
+    } else {
+        "PROT_READ | PROT_WRITE"
+    };
     let _ = writeln!(out, "\tstatic const unsigned char {name}_bytes[] = {{{content}}};");
     let _ = writeln!(out, "\tunsigned char *{name} = memory({name}_bytes, {present}, {protection});");
     for (number, (at, _)) in block.links.iter().enumerate() {
@@ -177,7 +187,9 @@ fn write_files(out: &mut String) {
                 writeln!(out, "\tif (symlink(\"{}\", \"{}\"))\n\t\texit(2);", name(target), name(path))
             }
             Build::Fifo { path, mode } => writeln!(out, "\tmkfifo(\"{}\", {mode:#o});", name(path)),
-            Build::HardLink { path, to } => writeln!(out, "\tif (link(\"{}\", \"{}\"))\n\t\texit(2);", name(to), name(path)),
+            Build::HardLink { path, to } => {
+                writeln!(out, "\tif (link(\"{}\", \"{}\"))\n\t\texit(2);", name(to), name(path))
+            }
             Build::Chmod { path, mode } => writeln!(out, "\tchmod(\"{}\", {mode:#o});", name(path)),
             Build::Remove { path } => writeln!(out, "\tunlink(\"{}\");", name(path)),
             Build::RemoveDir { path } => writeln!(out, "\trmdir(\"{}\");", name(path)),

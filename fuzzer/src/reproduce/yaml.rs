@@ -226,7 +226,9 @@ fn from_hex(hex: &str) -> Result<Vec<u8>, String> {
     if !digits.len().is_multiple_of(2) {
         return Err("hexadecimal bytes have two digits each".to_owned());
     }
-    let digit = |byte: u8| char::from(byte).to_digit(16).ok_or_else(|| format!("`{}` is no hexadecimal digit", char::from(byte)));
+    let digit = |byte: u8| {
+        char::from(byte).to_digit(16).ok_or_else(|| format!("`{}` is no hexadecimal digit", char::from(byte)))
+    };
     digits.chunks(2).map(|pair| Ok(u8::try_from(digit(pair[0])? * 16 + digit(pair[1])?).unwrap_or(0))).collect()
 }
 
@@ -255,7 +257,11 @@ fn arg_text(arg: &Argument) -> String {
     match arg {
         Argument::Number(value) => {
             let signed = value.cast_signed();
-            if (-4096..10).contains(&signed) { format!("{{number: {signed}}}") } else { format!("{{number: {value:#x}}}") }
+            if (-4096..10).contains(&signed) {
+                format!("{{number: {signed}}}")
+            } else {
+                format!("{{number: {value:#x}}}")
+            }
         }
         Argument::Result { of, output, high } => {
             let mut text = format!("{{result: {{of: {of}");

@@ -14,6 +14,9 @@ use abispec::expr::Word;
 const NAME_MAX: usize = 255;
 /// Symbolic links that one walk may follow.
 const LINKS_MAX: u32 = 40;
+/// Links that a walk may follow in any case: one that begins anew, because something else was mounted or renamed meanwhile, counts
+/// those of its first attempt too.
+const LINKS_SURE: u32 = LINKS_MAX / 2;
 
 /// Where a relative path starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,6 +166,11 @@ fn run(tree: &Tree, route: &Route<'_>, name: Option<Vec<u8>>) -> Option<(Walked,
         Ok(()) => {}
         Err(Stop::Fault(fault)) => walker.found.fault = Some(fault),
         Err(Stop::Unknown) => return None,
+    }
+    let sure = walker.links <= LINKS_SURE || walker.links > LINKS_MAX;
+    // A call that succeeded has got there.
+    if !sure && walker.name.is_none() {
+        return None;
     }
     Some((walker.found, walker.name))
 }

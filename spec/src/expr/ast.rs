@@ -207,7 +207,11 @@ impl Expr {
         match self {
             Self::Int(_) | Self::Bool(_) | Self::Const(_) | Self::Word(_) | Self::Param(_) | Self::Ret => {}
             Self::Target(_) | Self::Unknown(_) => {}
-            Self::Field(inner, _) | Self::Deref(inner) | Self::Unary(_, inner) | Self::InSet(inner, _) | Self::Old(inner) => {
+            Self::Field(inner, _)
+            | Self::Deref(inner)
+            | Self::Unary(_, inner)
+            | Self::InSet(inner, _)
+            | Self::Old(inner) => {
                 inner.walk(visit);
             }
             Self::Load { address, .. } => address.walk(visit),

@@ -103,7 +103,11 @@ pub fn check(syntax: &Syntax, scope: Scope<'_>, expected: Expected) -> Result<Ex
         (Ty::Flags(_) | Ty::Int | Ty::Consts(_), Expected::Truth) => Some("compare it: `... != 0`".to_owned()),
         _ => None,
     };
-    Err(Problem { offset: syntax.offset, message: format!("{wanted} is expected here, this is {}", describe(&ty)), help })
+    Err(Problem {
+        offset: syntax.offset,
+        message: format!("{wanted} is expected here, this is {}", describe(&ty)),
+        help,
+    })
 }
 
 fn problem<T>(offset: usize, message: impl Into<String>, help: Option<String>) -> Result<T, Problem> {
@@ -149,7 +153,9 @@ fn type_of(ty: &Type) -> Ty {
         }
         Type::Path { .. } => Ty::Path,
         Type::Array { .. } | Type::Struct(_) | Type::Union(_) | Type::Extensible { .. } => Ty::Aggregate(ty.clone()),
-        Type::Int { .. } | Type::Const(_) | Type::Bool | Type::Resource(_) | Type::Len(_) | Type::Bytesize(_) => Ty::Int,
+        Type::Int { .. } | Type::Const(_) | Type::Bool | Type::Resource(_) | Type::Len(_) | Type::Bytesize(_) => {
+            Ty::Int
+        }
         Type::Offset | Type::Size | Type::Mode | Type::Signal | Type::Vma | Type::Addr => Ty::Int,
         Type::Unused | Type::ByCommand | Type::Zero | Type::Never => Ty::Int,
     }
@@ -402,7 +408,11 @@ fn binary(op: BinaryOp, left: &Syntax, right: &Syntax, scope: Scope<'_>) -> Resu
             for (ty, side) in [(&left_ty, left), (&right_ty, right)] {
                 if *ty != Ty::Bool {
                     let help = numeric(ty).then(|| "compare it: `... != 0`".to_owned());
-                    return problem(side.offset, format!("`{symbol}` joins conditions, this is {}", describe(ty)), help);
+                    return problem(
+                        side.offset,
+                        format!("`{symbol}` joins conditions, this is {}", describe(ty)),
+                        help,
+                    );
                 }
             }
             Ty::Bool
@@ -416,7 +426,13 @@ fn binary(op: BinaryOp, left: &Syntax, right: &Syntax, scope: Scope<'_>) -> Resu
             Ty::Bool
         }
         BinaryOp::BitOr | BinaryOp::BitXor | BinaryOp::BitAnd => bits(op, &left_ty, &right_ty, left, right, scope)?,
-        BinaryOp::Shl | BinaryOp::Shr | BinaryOp::Add | BinaryOp::Sub | BinaryOp::Mul | BinaryOp::Div | BinaryOp::Rem => {
+        BinaryOp::Shl
+        | BinaryOp::Shr
+        | BinaryOp::Add
+        | BinaryOp::Sub
+        | BinaryOp::Mul
+        | BinaryOp::Div
+        | BinaryOp::Rem => {
             for (ty, side) in [(&left_ty, left), (&right_ty, right)] {
                 let address = matches!(op, BinaryOp::Add | BinaryOp::Sub) && matches!(ty, Ty::Pointer(_));
                 let number = matches!(ty, Ty::Int | Ty::Zero | Ty::Fd | Ty::Consts(_) | Ty::Enum(_));
@@ -434,7 +450,11 @@ fn binary(op: BinaryOp, left: &Syntax, right: &Syntax, scope: Scope<'_>) -> Resu
 fn bits(op: BinaryOp, l: &Ty, r: &Ty, left: &Syntax, right: &Syntax, scope: Scope<'_>) -> Result<Ty, Problem> {
     for (ty, side) in [(l, left), (r, right)] {
         if !numeric(ty) {
-            return problem(side.offset, format!("`{}` needs numbers or flags, this is {}", op.symbol(), describe(ty)), None);
+            return problem(
+                side.offset,
+                format!("`{}` needs numbers or flags, this is {}", op.symbol(), describe(ty)),
+                None,
+            );
         }
     }
     match (l, r) {
@@ -486,6 +506,9 @@ fn is_member(set: &str, name: &str, scope: Scope<'_>) -> bool {
     set.members.iter().any(|member| member.name.value == name)
         || set.includes.iter().any(|included| {
             included.value != set.name.value
-                && scope.sets.get(&included.value).is_some_and(|inner| inner.members.iter().any(|m| m.name.value == name))
+                && scope
+                    .sets
+                    .get(&included.value)
+                    .is_some_and(|inner| inner.members.iter().any(|m| m.name.value == name))
         })
 }

@@ -4,9 +4,27 @@ use crate::arch::DataModel;
 
 /// Names of the language's own constants.
 pub const LANGUAGE_CONSTANTS: &[&str] = &[
-    "NULL", "PAGE_SIZE", "TASK_SIZE", "PATH_MAX", "NAME_MAX", "INT_MAX", "INT_MIN", "UINT_MAX", "LONG_MAX", "LONG_MIN",
-    "ULONG_MAX", "LLONG_MAX", "LLONG_MIN", "ULLONG_MAX", "SSIZE_MAX", "SIZE_MAX", "IOV_MAX", "MAX_RW_COUNT", "NSEC_PER_SEC",
-    "NR_OPEN_MAX", "MAXSYMLINKS",
+    "NULL",
+    "PAGE_SIZE",
+    "TASK_SIZE",
+    "PATH_MAX",
+    "NAME_MAX",
+    "INT_MAX",
+    "INT_MIN",
+    "UINT_MAX",
+    "LONG_MAX",
+    "LONG_MIN",
+    "ULONG_MAX",
+    "LLONG_MAX",
+    "LLONG_MIN",
+    "ULLONG_MAX",
+    "SSIZE_MAX",
+    "SIZE_MAX",
+    "IOV_MAX",
+    "MAX_RW_COUNT",
+    "NSEC_PER_SEC",
+    "NR_OPEN_MAX",
+    "MAXSYMLINKS",
 ];
 
 /// The value of a language constant; `task_size` is the first address that user space cannot have.

@@ -108,7 +108,11 @@ impl<'a> Parsing<'a> {
 
     fn count(&mut self) -> Result_<()> {
         self.operators += 1;
-        if self.operators > MAX_OPERATORS { Err(self.expected("a shorter condition: it has too many operators")) } else { Ok(()) }
+        if self.operators > MAX_OPERATORS {
+            Err(self.expected("a shorter condition: it has too many operators"))
+        } else {
+            Ok(())
+        }
     }
 
     /// Precedence climbing: operators of at least `least`.
@@ -239,7 +243,9 @@ impl<'a> Parsing<'a> {
         if let Some(text) = self.take(quoted) {
             return Ok(Syntax { node: Node::Text(text.to_owned()), offset });
         }
-        if let Some(digits) = self.take(|input| take_while1(|c: char| c.is_ascii_alphanumeric() || c == '_').parse(input)) {
+        if let Some(digits) =
+            self.take(|input| take_while1(|c: char| c.is_ascii_alphanumeric() || c == '_').parse(input))
+        {
             if !digits.starts_with(|c: char| c.is_ascii_digit()) {
                 let callee = digits.to_owned();
                 // Only a parenthesis that touches the name makes a call, so that `read (x)` reads as a slip.

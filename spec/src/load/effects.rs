@@ -11,9 +11,30 @@ use crate::types::Type;
 
 /// The names of all effects.
 const NAMES: &[&str] = &[
-    "opens", "closes", "duplicates", "sets_cloexec", "sets_status", "sets_offset", "sets_size", "queues", "drains",
-    "sets_seals", "writes", "creates", "links", "removes", "renames", "sets_cwd", "sets_umask", "sets_limit",
-    "sets_sigmask", "sets_nice", "maps", "unmaps", "protects", "changes",
+    "opens",
+    "closes",
+    "duplicates",
+    "sets_cloexec",
+    "sets_status",
+    "sets_offset",
+    "sets_size",
+    "queues",
+    "drains",
+    "sets_seals",
+    "writes",
+    "creates",
+    "links",
+    "removes",
+    "renames",
+    "sets_cwd",
+    "sets_umask",
+    "sets_limit",
+    "sets_sigmask",
+    "sets_nice",
+    "maps",
+    "unmaps",
+    "protects",
+    "changes",
 ];
 
 /// Reads one effect: a map with the effect's name as a key, and `when`, `since`, `until` beside it.

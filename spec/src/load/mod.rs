@@ -45,11 +45,13 @@ pub fn read_dir(dir: &Path, shown: &str) -> io::Result<Vec<SourceFile>> {
         if !inside.is_dir() {
             continue;
         }
-        let mut paths: Vec<PathBuf> = fs::read_dir(&inside)?.map(|entry| entry.map(|e| e.path())).collect::<Result<_, _>>()?;
+        let mut paths: Vec<PathBuf> =
+            fs::read_dir(&inside)?.map(|entry| entry.map(|e| e.path())).collect::<Result<_, _>>()?;
         paths.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
         paths.sort();
         for path in paths {
-            let bytes = fs::read(&path).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+            let bytes = fs::read(&path)
+                .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             sources.push(SourceFile {
                 path: format!("{}/{folder}/{name}", shown.trim_end_matches('/')),

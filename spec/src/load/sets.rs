@@ -156,7 +156,12 @@ pub(super) fn names(log: &Log<'_>, what: &str, yaml: Yaml) -> Vec<At<String>> {
         Value::List(list) => list.into_iter().filter_map(|item| text(log, what, item)).collect(),
         Value::Text(text) => split(&text, yaml.at),
         other => {
-            log.report("wrong-type", yaml.at, format!("`{what}` is a list of names, this is {}", other.describe()), None);
+            log.report(
+                "wrong-type",
+                yaml.at,
+                format!("`{what}` is a list of names, this is {}", other.describe()),
+                None,
+            );
             Vec::new()
         }
     }

@@ -100,7 +100,12 @@ fn params(log: &Log<'_>, spec: &Spec, fields: &mut Fields<'_>) -> Vec<Param> {
     let at = yaml.at;
     let items = list(log, "params", yaml);
     if items.len() > 6 {
-        log.report("too-many-params", at, format!("a system call has at most 6 parameters, here are {}", items.len()), None);
+        log.report(
+            "too-many-params",
+            at,
+            format!("a system call has at most 6 parameters, here are {}", items.len()),
+            None,
+        );
     }
     // Types and conditions may name any parameter, so the names come first.
     let mut waiting: Vec<(At<String>, Fields<'_>)> = Vec::new();
@@ -145,7 +150,12 @@ fn param(log: &Log<'_>, spec: &Spec, known: &[Signature], typed: Typed, fields: 
     match (&unknown_at, has_set) {
         (None, true) => {
             let message = format!("`{}` must say what an undefined value does", name.value);
-            log.report("missing-key", name.at, message, Some("add `unknown: EINVAL`, `ignored` or `reserved`".to_owned()));
+            log.report(
+                "missing-key",
+                name.at,
+                message,
+                Some("add `unknown: EINVAL`, `ignored` or `reserved`".to_owned()),
+            );
         }
         (Some(at), false) => {
             log.report("vacuous-key", at.at, "`unknown` has a meaning for flags and enumerations only", None);
@@ -173,7 +183,12 @@ fn param(log: &Log<'_>, spec: &Spec, known: &[Signature], typed: Typed, fields: 
     let scoped = fields.expr("scoped", before, Expected::Truth);
     if !matches!(ty.value, Type::Path { .. }) {
         for given in [&follow, &empty, &must_exist, &scoped].into_iter().flatten() {
-            log.report("vacuous-key", given.at, "follow, empty, must_exist and scoped have a meaning for paths only", None);
+            log.report(
+                "vacuous-key",
+                given.at,
+                "follow, empty, must_exist and scoped have a meaning for paths only",
+                None,
+            );
         }
     }
     Param { name, c, ty, unknown, unknown_when, used, base, follow, empty, must_exist, scoped }
@@ -312,7 +327,12 @@ fn selector(log: &Log<'_>, spec: &Spec, params: &[Param], select: &At<String>) -
         _ => false,
     };
     if !is_enum {
-        log.report("bad-selector", select.at, format!("`{}` selects commands, so its type is an enum", select.value), None);
+        log.report(
+            "bad-selector",
+            select.at,
+            format!("`{}` selects commands, so its type is an enum", select.value),
+            None,
+        );
         return None;
     }
     u8::try_from(index).ok()
@@ -325,18 +345,25 @@ fn commands(log: &Log<'_>, spec: &Spec, params: &[Param], select: Option<u8>, ya
         return Vec::new();
     };
     let Type::Enum { set, .. } = &params[usize::from(select)].ty.value else { return Vec::new() };
-    let members: Vec<&str> = spec.sets.get(set).map(|set| set.members.iter().map(|m| m.name.value.as_str()).collect()).unwrap_or_default();
+    let members: Vec<&str> =
+        spec.sets.get(set).map(|set| set.members.iter().map(|m| m.name.value.as_str()).collect()).unwrap_or_default();
     let Some(mut entries) = Fields::open(log, "`commands`", yaml) else { return Vec::new() };
     let mut found: Vec<Command> = Vec::new();
     for (name, body) in entries.rest() {
         let names = split(&name.value, name.at);
         for name in &names {
             if !members.contains(&name.value.as_str()) {
-                let help = nearest(&name.value, members.iter().copied()).map(|found| format!("did you mean `{found}`?"));
+                let help =
+                    nearest(&name.value, members.iter().copied()).map(|found| format!("did you mean `{found}`?"));
                 log.report("unknown-command", name.at, format!("`{}` is not a member of {set}", name.value), help);
             }
             if found.iter().any(|other| other.names.iter().any(|seen| seen.value == name.value)) {
-                log.report("duplicate-command", name.at, format!("the command `{}` is described twice", name.value), None);
+                log.report(
+                    "duplicate-command",
+                    name.at,
+                    format!("the command `{}` is described twice", name.value),
+                    None,
+                );
             }
         }
         found.extend(command(log, spec, params, select, names, body));
@@ -368,7 +395,12 @@ fn command(
         // Parameter names are the file's own; the key list of a command is closed once they are known.
         let Some(yaml) = fields.take_any(&param.name.value) else {
             if param.ty.value == Type::ByCommand {
-                log.report("missing-key", fields.at(), format!("`{title}` does not state `{}`", param.name.value), None);
+                log.report(
+                    "missing-key",
+                    fields.at(),
+                    format!("`{title}` does not state `{}`", param.name.value),
+                    None,
+                );
             }
             continue;
         };

@@ -26,7 +26,12 @@ fn constants(log: &Log<'_>, spec: &Spec) {
         for member in &set.members {
             let name = member.name.value.as_str();
             if LANGUAGE_CONSTANTS.contains(&name) || Word::from_name(name).is_some() {
-                log.report("reserved-name", member.name.at, format!("`{name}` has a meaning in the language already"), None);
+                log.report(
+                    "reserved-name",
+                    member.name.at,
+                    format!("`{name}` has a meaning in the language already"),
+                    None,
+                );
             }
             let Some(value) = crate::resolve::constant(&member.value.value, &values) else {
                 let message = format!("the value of {name} depends on itself or on a constant without a value");
@@ -67,7 +72,8 @@ fn layout(log: &Log<'_>, spec: &Spec, found: &Struct) {
             let offset = u64::from(field.offset.on(model));
             let next = offset + u64::from(bytes);
             if !found.union && offset < end {
-                let message = format!("`{}` at {offset} overlaps the field before it, which ends at {end}", field.name.value);
+                let message =
+                    format!("`{}` at {offset} overlaps the field before it, which ends at {end}", field.name.value);
                 log.report("bad-layout", field.offset.at, message, None);
                 return;
             }
@@ -110,7 +116,12 @@ fn syscall(log: &Log<'_>, call: &Syscall) {
     for command in &call.commands {
         contract(log, command.span, &command.contract);
         if command.contract.returns.is_none() && call.contract.returns.is_none() {
-            log.report("missing-key", command.names[0].at, "neither the command nor the call says what it returns", None);
+            log.report(
+                "missing-key",
+                command.names[0].at,
+                "neither the command nor the call says what it returns",
+                None,
+            );
         }
     }
 }

@@ -78,7 +78,9 @@ fn place(raw: Spanned<Raw>, file: FileId) -> Yaml {
         Raw::Float => Value::Float,
         Raw::Text(text) => Value::Text(text),
         Raw::List(list) => Value::List(list.into_iter().map(|item| place(item, file)).collect()),
-        Raw::Map(map) => Value::Map(map.into_iter().map(|(key, value)| (place(key, file), place(value, file))).collect()),
+        Raw::Map(map) => {
+            Value::Map(map.into_iter().map(|(key, value)| (place(key, file), place(value, file))).collect())
+        }
     };
     Yaml { value, at }
 }

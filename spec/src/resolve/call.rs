@@ -7,8 +7,8 @@ use crate::expr::{BinaryOp, Expr, print};
 use crate::model::{Contract, Effect, EffectRule, Param, Spec, Syscall, Unknown};
 use crate::place::Place;
 use crate::target::{
-    Call, Clause, ClauseId, ClauseKind, Memory, PathKeys, Resolved, ResolvedEffect, ResolvedEnsure, ResolvedParam, Rule,
-    Variant,
+    Call, Clause, ClauseId, ClauseKind, Memory, PathKeys, Resolved, ResolvedEffect, ResolvedEnsure, ResolvedParam,
+    Rule, Variant,
 };
 use crate::types::{self, Count, IntType, Type};
 
@@ -45,7 +45,8 @@ pub(super) fn resolve(spec: &Spec, syscall: &Syscall, resolved: &mut Resolved) -
                 );
             }
             let blocks = command.contract.blocks.as_ref();
-            let general = implied::of_call(blocks.map(|at| &at.value), command.config.as_ref().map(|at| at.value.as_str()));
+            let general =
+                implied::of_call(blocks.map(|at| &at.value), command.config.as_ref().map(|at| at.value.as_str()));
             let place = blocks.map_or(command.names[0].at, |at| at.at);
             part.rules.extend(making.implied_rules(general, place, &params, Some(&title)));
             let inherited = implied.iter().filter(|(index, _)| index.is_none_or(|index| !overridden.contains(&index)));
@@ -130,7 +131,8 @@ impl Making<'_> {
     fn part(&mut self, contract: &Contract, params: &[Param], command: Option<&str>) -> Part {
         let release = self.resolved.target.release;
         let types = types_of(params);
-        let mut part = Part { returns: None, blocks: None, rules: Vec::new(), ensures: Vec::new(), effects: Vec::new() };
+        let mut part =
+            Part { returns: None, blocks: None, rules: Vec::new(), ensures: Vec::new(), effects: Vec::new() };
         if let Some(returns) = &contract.returns {
             let text = types::print(&returns.value, &self.names);
             let clause = self.clause(command, ClauseKind::Returns, returns.at, text, false);

@@ -36,8 +36,12 @@ impl Context<'_> {
             Expr::Call(function, list) => Expr::Call(*function, list.iter().map(|item| self.rewrite(item)).collect()),
             Expr::Target(question) => self.answer(question),
             Expr::Old(a) => Expr::Old(inner(a)),
-            Expr::Load { address, size, signed } => Expr::Load { address: inner(address), size: *size, signed: *signed },
-            Expr::Int(_) | Expr::Bool(_) | Expr::Word(_) | Expr::Param(_) | Expr::Ret | Expr::Unknown(_) => expr.clone(),
+            Expr::Load { address, size, signed } => {
+                Expr::Load { address: inner(address), size: *size, signed: *signed }
+            }
+            Expr::Int(_) | Expr::Bool(_) | Expr::Word(_) | Expr::Param(_) | Expr::Ret | Expr::Unknown(_) => {
+                expr.clone()
+            }
         }
     }
 
@@ -86,7 +90,8 @@ impl Context<'_> {
             Expr::Field(inner, field) => {
                 let (base, ty) = self.object(inner)?;
                 let (Type::Struct(name) | Type::Union(name) | Type::Extensible { name, .. }) = &ty else { return None };
-                let found = self.spec.structs.get(name)?.fields.iter().find(|candidate| candidate.name.value == *field)?;
+                let found =
+                    self.spec.structs.get(name)?.fields.iter().find(|candidate| candidate.name.value == *field)?;
                 Some((plus(base, Expr::Int(found.offset.on(model).into())), found.ty.value.clone()))
             }
             Expr::Index(inner, index) => {
@@ -177,7 +182,9 @@ fn binary(op: BinaryOp, left: Expr, right: Expr) -> Expr {
     match (op, &left, &right) {
         (BinaryOp::And, Expr::Bool(false), _) | (BinaryOp::And, _, Expr::Bool(false)) => return Expr::Bool(false),
         (BinaryOp::Or, Expr::Bool(true), _) | (BinaryOp::Or, _, Expr::Bool(true)) => return Expr::Bool(true),
-        (BinaryOp::Implies, Expr::Bool(false), _) | (BinaryOp::Implies, _, Expr::Bool(true)) => return Expr::Bool(true),
+        (BinaryOp::Implies, Expr::Bool(false), _) | (BinaryOp::Implies, _, Expr::Bool(true)) => {
+            return Expr::Bool(true);
+        }
         (BinaryOp::And, Expr::Bool(true), _) | (BinaryOp::Or, Expr::Bool(false), _) => return right,
         (BinaryOp::And, _, Expr::Bool(true)) | (BinaryOp::Or, _, Expr::Bool(false)) => return left,
         (BinaryOp::Implies, Expr::Bool(true), _) => return right,

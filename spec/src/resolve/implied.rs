@@ -41,9 +41,7 @@ impl Implied {
 }
 
 fn and(list: impl IntoIterator<Item = Expr>) -> Expr {
-    list.into_iter()
-        .reduce(|a, b| Expr::Binary(BinaryOp::And, Box::new(a), Box::new(b)))
-        .unwrap_or(Expr::Bool(true))
+    list.into_iter().reduce(|a, b| Expr::Binary(BinaryOp::And, Box::new(a), Box::new(b))).unwrap_or(Expr::Bool(true))
 }
 
 fn or(a: Expr, b: Expr) -> Expr {
@@ -164,7 +162,8 @@ fn fields(spec: &Spec, resolved: &Resolved, rules: &mut Vec<Implied>, x: &Expr, 
     let Some(found) = spec.structs.get(name) else { return };
     let model = resolved.target.arch.data_model();
     for field in found.fields.iter().filter(|field| field.span.contains(resolved.target.release)) {
-        let (Some(unknown), Type::Flags { set, .. } | Type::Enum { set, .. }) = (&field.unknown, &field.ty.value) else {
+        let (Some(unknown), Type::Flags { set, .. } | Type::Enum { set, .. }) = (&field.unknown, &field.ty.value)
+        else {
             continue;
         };
         let Unknown::Rejected(errno) = unknown.value else { continue };
@@ -178,7 +177,9 @@ fn fields(spec: &Spec, resolved: &Resolved, rules: &mut Vec<Implied>, x: &Expr, 
 fn path(rules: &mut Vec<Implied>, index: u8, param: &Param, present: &Expr) {
     let x = || Expr::Param(index);
     let of = |function| call(function, [x()]);
-    let stated = |given: &Option<crate::place::At<Expr>>, default| given.as_ref().map_or(Expr::Bool(default), |at| at.value.clone());
+    let stated = |given: &Option<crate::place::At<Expr>>, default| {
+        given.as_ref().map_or(Expr::Bool(default), |at| at.value.clone())
+    };
     let empty_names_base = stated(&param.empty, false);
     let when = |errno, condition| Implied::when(errno, and([present.clone(), condition])).from(Origin::Filesystem);
     rules.push(Implied::when("EFAULT", and([present.clone(), of(Function::Unreadable)])));
@@ -199,7 +200,11 @@ fn path(rules: &mut Vec<Implied>, index: u8, param: &Param, present: &Expr) {
     for errno in ["ENOENT", "ENOTDIR", "ELOOP", "EACCES", "ENAMETOOLONG"] {
         rules.push(when(errno, compare(BinaryOp::Eq, of(Function::Walk), Expr::Const(errno.to_owned()))));
     }
-    rules.push(Implied::may("EIO", compare(BinaryOp::Ne, of(Function::Fs), Expr::Word(Word::Tmpfs)), Origin::Filesystem));
+    rules.push(Implied::may(
+        "EIO",
+        compare(BinaryOp::Ne, of(Function::Fs), Expr::Word(Word::Tmpfs)),
+        Origin::Filesystem,
+    ));
     let walks = compare(BinaryOp::Eq, of(Function::Walk), Expr::Int(0));
     let missing = and([not(of(Function::Empty)), walks, not(of(Function::Exists))]);
     rules.push(when("ENOENT", and([stated(&param.must_exist, true), missing])));

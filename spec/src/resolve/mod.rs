@@ -4,7 +4,7 @@ mod call;
 mod expr;
 mod implied;
 
-pub(crate) use call::effect_name;
+pub(crate) use call::{effect_name, for_each_expr};
 
 use crate::arch::DataModel;
 use crate::errno::Errno;
@@ -19,14 +19,8 @@ pub fn resolve(spec: &Spec, target: &Target) -> Resolved {
     let constants = constant_values(spec, target);
     let sets = sets(spec, target, &constants);
     let structs = structs(spec, target);
-    let mut resolved = Resolved {
-        target: target.clone(),
-        calls: Vec::new(),
-        clauses: Vec::new(),
-        constants,
-        sets,
-        structs,
-    };
+    let mut resolved =
+        Resolved { target: target.clone(), calls: Vec::new(), clauses: Vec::new(), constants, sets, structs };
     for syscall in spec.syscalls.values().filter(|call| call.span.contains(target.release)) {
         if let Some(call) = call::resolve(spec, syscall, &mut resolved) {
             resolved.calls.push(call);
@@ -142,9 +136,13 @@ pub(crate) fn size_of(spec: &Spec, ty: &Type, model: DataModel) -> Option<u32> {
         Type::Int { int, .. } => int.bytes(word),
         Type::Flags { width, .. } | Type::Enum { width, .. } => width.map_or(4, |int| int.bytes(word)),
         Type::Resource(name) => resource_int(spec, name).map_or(4, |int| int.bytes(word)),
-        Type::Array { of, count: Count::Number(n) } => size_of(spec, of, model)?.checked_mul(u32::try_from(*n).ok()?)?,
+        Type::Array { of, count: Count::Number(n) } => {
+            size_of(spec, of, model)?.checked_mul(u32::try_from(*n).ok()?)?
+        }
         Type::Array { .. } => return None,
-        Type::Struct(name) | Type::Union(name) | Type::Extensible { name, .. } => spec.structs.get(name)?.size.on(model),
+        Type::Struct(name) | Type::Union(name) | Type::Extensible { name, .. } => {
+            spec.structs.get(name)?.size.on(model)
+        }
         Type::Const(_) | Type::Bool | Type::Mode | Type::Signal => 4,
         Type::Offset => 8,
         Type::Ptr { .. } | Type::Buffer { .. } | Type::Text { .. } | Type::Path { .. } => word,

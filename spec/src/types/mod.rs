@@ -217,7 +217,9 @@ impl Type {
     /// The pointer's direction and nullability, for every type that is passed as a pointer.
     pub fn pointer(&self) -> Option<(Direction, bool)> {
         match self {
-            Self::Ptr { direction, nullable, .. } | Self::Buffer { direction, nullable, .. } => Some((*direction, *nullable)),
+            Self::Ptr { direction, nullable, .. } | Self::Buffer { direction, nullable, .. } => {
+                Some((*direction, *nullable))
+            }
             Self::Text { nullable } | Self::Path { nullable } => Some((Direction::In, *nullable)),
             _ => None,
         }

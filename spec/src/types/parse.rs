@@ -93,7 +93,7 @@ fn argument<'a>(text: &'a str, rest: &'a str, depth: usize) -> Result<(TermArg, 
             None => Err(inner.err().unwrap_or_else(|| error(text, rest, "a number, a type or a range low:high"))),
         };
     };
-    let (top, used) = parse_prefix(high)
-        .map_err(|error| SyntaxError { offset: error.offset + text.len() - high.len(), ..error })?;
+    let (top, used) =
+        parse_prefix(high).map_err(|error| SyntaxError { offset: error.offset + text.len() - high.len(), ..error })?;
     Ok((TermArg::Range(Box::new((low, top))), &high[used..]))
 }

@@ -6,9 +6,40 @@ use crate::suggest::nearest;
 
 /// The words that begin a type, for suggestions. Resources come from the specification.
 const WORDS: &[&str] = &[
-    "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "long", "ulong", "const", "bool", "flags", "enum",
-    "ptr", "array", "buffer", "extensible", "string", "path", "struct", "union", "len", "bytesize", "offset", "size", "mode",
-    "signal", "vma", "addr", "unused", "by_command", "zero", "never",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "long",
+    "ulong",
+    "const",
+    "bool",
+    "flags",
+    "enum",
+    "ptr",
+    "array",
+    "buffer",
+    "extensible",
+    "string",
+    "path",
+    "struct",
+    "union",
+    "len",
+    "bytesize",
+    "offset",
+    "size",
+    "mode",
+    "signal",
+    "vma",
+    "addr",
+    "unused",
+    "by_command",
+    "zero",
+    "never",
 ];
 
 /// Gives a parsed type its meaning.
@@ -72,7 +103,9 @@ pub fn resolve(term: &Term, scope: Scope<'_>) -> Result<Type, Problem> {
         ("string", []) => Ok(Type::Text { nullable: term.nullable }),
         ("path", []) => Ok(Type::Path { nullable: term.nullable }),
         (word, []) if simple(word).is_some() => plain(term, simple(word).unwrap_or(Type::Unused)),
-        (word, _) if WORDS.contains(&word) => wrong(term, format!("`{word}` is not used like this; see LANGUAGE.md, section 4")),
+        (word, _) if WORDS.contains(&word) => {
+            wrong(term, format!("`{word}` is not used like this; see LANGUAGE.md, section 4"))
+        }
         _ => resource(term, scope),
     }
 }

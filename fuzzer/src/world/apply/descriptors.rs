@@ -29,7 +29,8 @@ pub(super) fn with_pipes_of(view: &View<'_>, world: &mut World, change: impl Fn(
 
 /// Takes the set-id bits of files that the call may have written to: the kernel does so before it looks at the data.
 pub(super) fn files_written(view: &View<'_>, world: &mut World) {
-    let writes = |effect: &Effect| matches!(effect, Effect::SetsSize { .. } | Effect::Changes { what: Changed::Contents });
+    let writes =
+        |effect: &Effect| matches!(effect, Effect::SetsSize { .. } | Effect::Changes { what: Changed::Contents });
     if !view.variant().effects.iter().any(|rule| writes(&rule.effect.effect)) {
         return;
     }

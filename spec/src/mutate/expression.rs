@@ -1,0 +1,301 @@
+//! Expressions with one thing changed.
+
+use crate::expr::{BinaryOp, Expr, Function, Gives, UnaryOp, Word, print};
+
+/// An expression with one thing changed.
+pub(super) struct Variation {
+    pub(super) expr: Expr,
+    pub(super) change: String,
+    pub(super) direction: Direction,
+}
+
+/// What a change does to a condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Direction {
+    /// True more often.
+    Wider,
+    /// True less often.
+    Narrower,
+    /// Both, or it depends.
+    Other,
+}
+
+impl Direction {
+    fn under(self, positive: bool) -> Self {
+        match (self, positive) {
+            (Self::Wider, false) => Self::Narrower,
+            (Self::Narrower, false) => Self::Wider,
+            (same, _) => same,
+        }
+    }
+}
+
+/// The negation.
+pub(super) fn negated(expr: &Expr) -> Expr {
+    match expr {
+        Expr::Unary(UnaryOp::Not, inner) => (**inner).clone(),
+        Expr::Bool(truth) => Expr::Bool(!truth),
+        other => Expr::Unary(UnaryOp::Not, Box::new(other.clone())),
+    }
+}
+
+/// Every variation of a condition.
+pub(super) fn variations(condition: &Expr, names: &[&str]) -> Vec<Variation> {
+    let mut varying = Varying { names, found: Vec::new() };
+    varying.condition(condition, true, &|expr| expr);
+    varying.found
+}
+
+/// Every variation of a number, a word or a truth value.
+pub(super) fn values(value: &Expr, names: &[&str]) -> Vec<Variation> {
+    let other = |expr: Expr, change: String| Variation { expr, change, direction: Direction::Other };
+    if is_condition(value) {
+        let mut list = vec![other(negated(value), "negated".to_owned())];
+        list.extend(variations(value, names));
+        return list;
+    }
+    if let Expr::Word(word) = value {
+        let instead = Word::ALL.iter().copied().find(|other| other.group() == word.group() && other != word);
+        return instead
+            .map(|instead| other(Expr::Word(instead), format!("`{}` becomes `{}`", word.name(), instead.name())))
+            .into_iter()
+            .collect();
+    }
+    let mut varying = Varying { names, found: Vec::new() };
+    varying.found.push(other(plus(value, 1), format!("`{}` becomes one more", print(value, names))));
+    varying.number(value, &|expr| expr);
+    varying.found
+}
+
+struct Varying<'a> {
+    names: &'a [&'a str],
+    found: Vec<Variation>,
+}
+
+type Whole<'a> = &'a dyn Fn(Expr) -> Expr;
+
+impl Varying<'_> {
+    fn push(&mut self, whole: Whole<'_>, expr: Expr, change: String, direction: Direction) {
+        self.found.push(Variation { expr: whole(expr), change, direction });
+    }
+
+    fn text(&self, expr: &Expr) -> String {
+        print(expr, self.names)
+    }
+
+    /// `whole` puts what stands here back into what is around it; `positive` says whether it is wider where this is.
+    fn condition(&mut self, expr: &Expr, positive: bool, whole: Whole<'_>) {
+        match expr {
+            Expr::Binary(op @ (BinaryOp::And | BinaryOp::Or), ..) => self.chain(*op, expr, positive, whole),
+            Expr::Binary(BinaryOp::Implies, when, then) => {
+                let implies = |a: Expr, b: Expr| Expr::Binary(BinaryOp::Implies, Box::new(a), Box::new(b));
+                self.condition(when, !positive, &|new| whole(implies(new, (**then).clone())));
+                self.condition(then, positive, &|new| whole(implies((**when).clone(), new)));
+            }
+            Expr::Unary(UnaryOp::Not, inner) => {
+                self.condition(inner, !positive, &|new| whole(Expr::Unary(UnaryOp::Not, Box::new(new))));
+            }
+            Expr::Binary(op, left, right) if op.precedence() == 4 => self.comparison(*op, left, right, positive, whole),
+            Expr::In(inner, list) if list.len() > 1 => {
+                for (index, item) in list.iter().enumerate() {
+                    let mut rest = list.clone();
+                    rest.remove(index);
+                    let change = format!("`{}` without `{}`", self.text(expr), self.text(item));
+                    self.push(whole, Expr::In(inner.clone(), rest), change, Direction::Narrower.under(positive));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn chain(&mut self, op: BinaryOp, expr: &Expr, positive: bool, whole: Whole<'_>) {
+        let mut parts = Vec::new();
+        flatten(op, expr, &mut parts);
+        for (index, part) in parts.iter().enumerate() {
+            let without = |instead: Option<Expr>| {
+                let mut list: Vec<Expr> = parts.iter().map(|part| (*part).clone()).collect();
+                match instead {
+                    Some(instead) => list[index] = instead,
+                    None => drop(list.remove(index)),
+                }
+                join(op, list)
+            };
+            let others: Vec<&Expr> =
+                parts.iter().enumerate().filter(|(at, _)| *at != index).map(|(_, part)| *part).collect();
+            let direction = if op == BinaryOp::And { Direction::Wider } else { Direction::Narrower };
+            // Where the others say nothing without it, the condition becomes unknown instead of false: it demands no more.
+            if op == BinaryOp::Or || !guards(part, &others) {
+                let change = format!("without `{}`", self.text(part));
+                self.push(whole, without(None), change, direction.under(positive));
+            }
+            self.condition(part, positive, &|new| whole(without(Some(new))));
+        }
+    }
+
+    fn comparison(&mut self, op: BinaryOp, left: &Expr, right: &Expr, positive: bool, whole: Whole<'_>) {
+        let now = |op, right: Expr| Expr::Binary(op, Box::new(left.clone()), Box::new(right));
+        let old = self.text(&now(op, right.clone()));
+        let mut push = |new: Expr, direction: Direction| {
+            let change = format!("`{old}` becomes `{}`", self.text(&new));
+            self.push(whole, new, change, direction.under(positive));
+        };
+        let more = |by| plus(right, by);
+        match op {
+            BinaryOp::Lt => {
+                push(now(BinaryOp::Le, right.clone()), Direction::Wider);
+                push(now(op, more(-1)), Direction::Narrower);
+            }
+            BinaryOp::Le => {
+                push(now(BinaryOp::Lt, right.clone()), Direction::Narrower);
+                push(now(op, more(1)), Direction::Wider);
+            }
+            BinaryOp::Gt => {
+                push(now(BinaryOp::Ge, right.clone()), Direction::Wider);
+                push(now(op, more(1)), Direction::Narrower);
+            }
+            BinaryOp::Ge => {
+                push(now(BinaryOp::Gt, right.clone()), Direction::Narrower);
+                push(now(op, more(-1)), Direction::Wider);
+            }
+            BinaryOp::Eq if is_number(left) && is_number(right) => {
+                // No masked value equals what has another bit.
+                let masked = matches!(left, Expr::Binary(BinaryOp::BitAnd, ..));
+                push(now(op, more(1)), if masked { Direction::Narrower } else { Direction::Other });
+            }
+            BinaryOp::Ne if is_number(left) && is_number(right) => push(now(op, more(1)), Direction::Wider),
+            BinaryOp::Eq => push(now(BinaryOp::Ne, right.clone()), Direction::Other),
+            BinaryOp::Ne => push(now(BinaryOp::Eq, right.clone()), Direction::Other),
+            _ => {}
+        }
+    }
+
+    /// Operands of `|` and `&` that go.
+    fn number(&mut self, expr: &Expr, whole: Whole<'_>) {
+        let Expr::Binary(op, left, right) = expr else { return };
+        if matches!(op, BinaryOp::BitOr | BinaryOp::BitAnd) {
+            for (kept, gone) in [(right, left), (left, right)] {
+                let change = format!("`{}` without `{}`", self.text(expr), self.text(gone));
+                self.push(whole, (**kept).clone(), change, Direction::Other);
+            }
+        }
+        let binary = |a: Expr, b: Expr| Expr::Binary(*op, Box::new(a), Box::new(b));
+        self.number(left, &|new| whole(binary(new, (**right).clone())));
+        self.number(right, &|new| whole(binary((**left).clone(), new)));
+    }
+}
+
+fn plus(expr: &Expr, by: i128) -> Expr {
+    match expr {
+        Expr::Int(value) => Expr::Int(value + by),
+        other if by < 0 => Expr::Binary(BinaryOp::Sub, Box::new(other.clone()), Box::new(Expr::Int(-by))),
+        other => Expr::Binary(BinaryOp::Add, Box::new(other.clone()), Box::new(Expr::Int(by))),
+    }
+}
+
+fn flatten<'a>(op: BinaryOp, expr: &'a Expr, into: &mut Vec<&'a Expr>) {
+    match expr {
+        Expr::Binary(own, left, right) if *own == op => {
+            flatten(op, left, into);
+            flatten(op, right, into);
+        }
+        other => into.push(other),
+    }
+}
+
+fn join(op: BinaryOp, list: Vec<Expr>) -> Expr {
+    let joined = list.into_iter().reduce(|a, b| Expr::Binary(op, Box::new(a), Box::new(b)));
+    joined.unwrap_or(Expr::Bool(op == BinaryOp::And))
+}
+
+/// The conjuncts of a condition.
+pub(super) fn conjuncts(expr: &Expr) -> Vec<&Expr> {
+    let mut parts = Vec::new();
+    flatten(BinaryOp::And, expr, &mut parts);
+    parts
+}
+
+/// The same conjuncts with one of them replaced.
+pub(super) fn with_conjunct(expr: &Expr, index: usize, instead: Expr) -> Expr {
+    let mut list: Vec<Expr> = conjuncts(expr).into_iter().cloned().collect();
+    list[index] = instead;
+    join(BinaryOp::And, list)
+}
+
+/// Whether an expression is a truth value.
+fn is_condition(expr: &Expr) -> bool {
+    match expr {
+        Expr::Bool(_) | Expr::Unary(UnaryOp::Not, _) | Expr::In(..) | Expr::InSet(..) => true,
+        Expr::Binary(op, ..) => op.precedence() <= 4,
+        Expr::Call(function, _) => function.gives() == Gives::Bool,
+        Expr::Old(inner) => is_condition(inner),
+        _ => false,
+    }
+}
+
+/// Whether an expression is a number that has a successor.
+fn is_number(expr: &Expr) -> bool {
+    match expr {
+        Expr::Int(_)
+        | Expr::Const(_)
+        | Expr::Param(_)
+        | Expr::Ret
+        | Expr::Field(..)
+        | Expr::Index(..)
+        | Expr::Deref(_) => true,
+        Expr::Unary(op, _) => *op != UnaryOp::Not,
+        Expr::Binary(op, ..) => op.precedence() > 4,
+        Expr::Call(function, _) => function.gives() == Gives::Int,
+        Expr::Target(question) => matches!(question, crate::expr::TargetQuestion::Known(_)),
+        Expr::Old(inner) => is_number(inner),
+        _ => false,
+    }
+}
+
+/// Whether the other conjuncts cannot all be true where `part` is false, because one of them is unknown there.
+fn guards(part: &Expr, others: &[&Expr]) -> bool {
+    let Expr::Call(guard @ (Function::Exists | Function::Open), list) = part else { return false };
+    let Some(subject) = list.first() else { return false };
+    others.iter().any(|other| never_true(other, *guard, subject))
+}
+
+/// Whether a condition is unknown or false wherever `subject` is not there.
+fn never_true(expr: &Expr, guard: Function, subject: &Expr) -> bool {
+    match expr {
+        Expr::Binary(BinaryOp::And, a, b) => never_true(a, guard, subject) || never_true(b, guard, subject),
+        Expr::Binary(BinaryOp::Or, a, b) => never_true(a, guard, subject) && never_true(b, guard, subject),
+        Expr::Unary(UnaryOp::Not, inner) => needs(inner, guard, subject),
+        other => needs(other, guard, subject),
+    }
+}
+
+/// Whether an atom has no value where `subject` is not there.
+fn needs(atom: &Expr, guard: Function, subject: &Expr) -> bool {
+    match atom {
+        Expr::Binary(op, ..) if op.precedence() < 4 => false,
+        Expr::Unary(UnaryOp::Not, _) => false,
+        _ => {
+            let mut found = false;
+            atom.walk(&mut |expr| {
+                if let Expr::Call(function, list) = expr
+                    && list.first() == Some(subject)
+                {
+                    found |= is_unknown_without(*function, guard);
+                }
+            });
+            found
+        }
+    }
+}
+
+fn is_unknown_without(function: Function, guard: Function) -> bool {
+    use Function::{
+        Append, Cloexec, EmptyDirectory, IsPath, Kind, Links, May, Nonblock, Offset, Owns, Permissions, Readable,
+        Seekable, Size, StatusFlags, Writable,
+    };
+    let of_file = matches!(function, Kind | Size | Links | May | Owns | Permissions | EmptyDirectory);
+    let of_descriptor = matches!(
+        function,
+        Kind | Readable | Writable | IsPath | Nonblock | Append | Cloexec | StatusFlags | Seekable | Offset
+    );
+    if guard == Function::Exists { of_file } else { of_descriptor }
+}
