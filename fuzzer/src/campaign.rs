@@ -360,7 +360,7 @@ impl<'a> Working<'a> {
             let rules = variant.rules.iter().map(|rule| unseen(rule.clause)).sum::<u32>();
             let others = variant.ensures.iter().map(|ensure| unseen(ensure.clause)).sum::<u32>()
                 + variant.effects.iter().map(|effect| unseen(effect.clause)).sum::<u32>();
-            2 + 3 * (rules + others).min(8)
+            2 + 3 * (rules + others).min(16)
         };
         let of_call = |(index, call): (usize, &Call)| {
             if !focus.contains(&index) {

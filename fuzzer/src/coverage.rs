@@ -86,7 +86,7 @@ fn permission(rule: &abispec::target::Rule) -> Executable {
         Origin::Config => no("depends on how the kernel was built"),
         Origin::Arch => no("depends on the port"),
         Origin::Args | Origin::State | Origin::Filesystem | Origin::Limits | Origin::Signal => {
-            reachable(&rule.condition)
+            reachable_among(&rule.condition, PLAIN_KINDS)
         }
     }
 }
@@ -108,10 +108,14 @@ fn outside_cause(errno: &str) -> Option<&'static str> {
 
 /// Whether all conjuncts of a condition can be true in the sandbox.
 fn reachable(condition: &Expr) -> Executable {
+    reachable_among(condition, KINDS)
+}
+
+fn reachable_among(condition: &Expr, kinds: &[Word]) -> Executable {
     let mut conjuncts = Vec::new();
     flatten(condition, &mut conjuncts);
     for conjunct in conjuncts {
-        if let Some(why) = impossible(conjunct) {
+        if let Some(why) = impossible(conjunct, kinds) {
             return Executable::No(why);
         }
     }
@@ -129,14 +133,14 @@ fn flatten<'a>(expr: &'a Expr, into: &mut Vec<&'a Expr>) {
 }
 
 /// Why a conjunct cannot come true in the sandbox; `None` where it can.
-fn impossible(expr: &Expr) -> Option<String> {
+fn impossible(expr: &Expr, kinds: &[Word]) -> Option<String> {
     match expr {
         Expr::Bool(false) => Some("never true on this target".to_owned()),
         Expr::Unknown(reason) => Some(reason.clone()),
-        Expr::Binary(BinaryOp::Or, a, b) => impossible(a).and_then(|why| impossible(b).map(|_| why)),
-        Expr::Binary(BinaryOp::And, a, b) => impossible(a).or_else(|| impossible(b)),
+        Expr::Binary(BinaryOp::Or, a, b) => impossible(a, kinds).and_then(|why| impossible(b, kinds).map(|_| why)),
+        Expr::Binary(BinaryOp::And, a, b) => impossible(a, kinds).or_else(|| impossible(b, kinds)),
         Expr::Binary(op @ (BinaryOp::Eq | BinaryOp::Ne), a, b) => match (word_function(a), &**b) {
-            (Some(function), Expr::Word(word)) => absent(function, &[*word], *op == BinaryOp::Eq),
+            (Some(function), Expr::Word(word)) => absent(function, kinds, &[*word], *op == BinaryOp::Eq),
             _ => unsupported(expr),
         },
         Expr::In(inner, list) => match word_function(inner) {
@@ -145,7 +149,7 @@ fn impossible(expr: &Expr) -> Option<String> {
                     .iter()
                     .filter_map(|item| if let Expr::Word(word) = item { Some(*word) } else { None })
                     .collect();
-                absent(function, &words, true)
+                absent(function, kinds, &words, true)
             }
             None => unsupported(expr),
         },
@@ -161,7 +165,7 @@ fn impossible(expr: &Expr) -> Option<String> {
                     .iter()
                     .filter_map(|item| if let Expr::Word(word) = item { Some(*word) } else { None })
                     .collect();
-                word_function(inside).and_then(|function| absent(function, &words, false))
+                word_function(inside).and_then(|function| absent(function, kinds, &words, false))
             }
             _ => unsupported(expr),
         },
@@ -191,14 +195,25 @@ const KINDS: &[Word] = &[
     Word::Timerfd,
     Word::Epoll,
 ];
+/// The same without devices: the ones at hand, such as /dev/null, give no errors of their own.
+const PLAIN_KINDS: &[Word] = &[
+    Word::Regular,
+    Word::Directory,
+    Word::Symlink,
+    Word::Pipe,
+    Word::Socket,
+    Word::Eventfd,
+    Word::Timerfd,
+    Word::Epoll,
+];
 /// File systems that programs in the sandbox meet by descriptor or name.
 const FILE_SYSTEMS: &[Word] = &[Word::Tmpfs];
 
 /// Why no file in the sandbox is (`wanted`) or is not one of these.
-fn absent(function: Function, words: &[Word], wanted: bool) -> Option<String> {
+fn absent(function: Function, kinds: &[Word], words: &[Word], wanted: bool) -> Option<String> {
     let (here, what) = match function {
         Function::Fs => (FILE_SYSTEMS, "a file system other than tmpfs"),
-        _ => (KINDS, "a kind of file that the sandbox lacks"),
+        _ => (kinds, "a kind of file that the sandbox lacks"),
     };
     let possible = here.iter().any(|word| words.contains(word) == wanted);
     (!possible).then(|| format!("needs {what}"))

@@ -138,7 +138,8 @@ impl Entry {
 /// Entries about mutants that were tried and are not equivalent, and about mutants that do not exist.
 fn unused<'a>(listed: &'a [Entry], judged: &[Judged]) -> Vec<&'a Entry> {
     let stale = |entry: &&Entry| {
-        let mut named = judged.iter().filter(|one| one.mutant.syscall == entry.syscall && one.mutant.id == entry.mutant);
+        let mut named =
+            judged.iter().filter(|one| one.mutant.syscall == entry.syscall && one.mutant.id == entry.mutant);
         named.any(|one| !matches!(one.outcome, Outcome::Equivalent(_)))
     };
     listed.iter().filter(stale).collect()
@@ -224,7 +225,8 @@ impl Report<'_> {
     }
 
     fn write_human(&self, verbose: bool, unused: &[&Entry], colour: bool, out: &mut dyn Write) -> io::Result<()> {
-        let paint = |code: &str, text: &str| if colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() };
+        let paint =
+            |code: &str, text: &str| if colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() };
         let mut reasons: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for Judged { mutant, outcome } in self.judged {
             let place = self.spec.place(mutant.at);
@@ -258,7 +260,10 @@ impl Report<'_> {
             writeln!(out, "warning: {}:{line}: {syscall} {mutant} is no surviving mutant of this text", EQUIVALENT.0)?;
         }
         for (call, count) in &self.noisy {
-            writeln!(out, "warning: {call} has {count} divergence(s) without any change; no mutant was blamed for them")?;
+            writeln!(
+                out,
+                "warning: {call} has {count} divergence(s) without any change; no mutant was blamed for them"
+            )?;
         }
         let (calls, total) = self.sums();
         for (call, sums) in &calls {
@@ -285,7 +290,8 @@ impl Report<'_> {
         }
         let (calls, total) = self.sums();
         let calls: BTreeMap<_, _> = calls.iter().map(|(call, sums)| (*call, sums.json())).collect();
-        let unused: Vec<_> = unused.iter().map(|entry| json!({"syscall": entry.syscall, "mutant": entry.mutant})).collect();
+        let unused: Vec<_> =
+            unused.iter().map(|entry| json!({"syscall": entry.syscall, "mutant": entry.mutant})).collect();
         let noisy: BTreeMap<_, _> = self.noisy.iter().cloned().collect();
         let line = json!({
             "total": total.json(), "calls": calls, "unused_entries": unused, "divergences_without_change": noisy,

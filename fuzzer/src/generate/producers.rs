@@ -173,6 +173,11 @@ impl Producers<'_> {
                     let args = vec![Argument::ret(made), number(self.constant("F_ADD_SEALS")), number(seals)];
                     let _ = self.push(program, "fcntl", args);
                 }
+                if dice.chance(10) {
+                    let append = number(self.constant("O_APPEND"));
+                    let args = vec![Argument::ret(made), number(self.constant("F_SETFL")), append];
+                    let _ = self.push(program, "fcntl", args);
+                }
                 self.position(dice, &Argument::ret(made), program);
                 Some(Argument::ret(made))
             }
@@ -208,7 +213,8 @@ impl Producers<'_> {
             }
             Object::Socket => {
                 let kind = dice.of([1, 2]) | nonblock;
-                self.push(program, "socket", vec![number(1), number(kind), number(0)]).map(Argument::ret)
+                let family = dice.of([1, 1, 2, 10]);
+                self.push(program, "socket", vec![number(family), number(kind), number(0)]).map(Argument::ret)
             }
             Object::SocketPair => {
                 let ends = Argument::Block(Block::new(vec![crate::lower::POISON; 8]));
@@ -220,7 +226,14 @@ impl Producers<'_> {
             Object::Eventfd => {
                 let start = dice.of([0, 1, 5, 0xffff_ffff]);
                 let flags = nonblock | dice.of([0, 1]);
-                self.push(program, "eventfd2", vec![number(start), number(flags)]).map(Argument::ret)
+                let made = self.push(program, "eventfd2", vec![number(start), number(flags)])?;
+                if dice.chance(20) {
+                    // The largest value that a counter can hold, less what it holds already.
+                    let most = (u64::MAX - 1 - start).to_le_bytes().to_vec();
+                    let value = Argument::Block(Block::new(most));
+                    let _ = self.push(program, "write", vec![Argument::ret(made), value, number(8)]);
+                }
+                Some(Argument::ret(made))
             }
             Object::Timerfd => {
                 let clock = dice.of([0, 1, 7]);
