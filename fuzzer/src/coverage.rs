@@ -102,6 +102,7 @@ fn outside_cause(errno: &str) -> Option<&'static str> {
         | "ECONNABORTED" | "ENOBUFS" | "EPROTO" => "needs a network peer",
         "ETXTBSY" => "needs a running program",
         "ECANCELED" => "needs the clock to be set",
+        "EDEADLK" => "needs two processes",
         _ => return None,
     })
 }
@@ -139,6 +140,11 @@ fn impossible(expr: &Expr, kinds: &[Word]) -> Option<String> {
         Expr::Unknown(reason) => Some(reason.clone()),
         Expr::Binary(BinaryOp::Or, a, b) => impossible(a, kinds).and_then(|why| impossible(b, kinds).map(|_| why)),
         Expr::Binary(BinaryOp::And, a, b) => impossible(a, kinds).or_else(|| impossible(b, kinds)),
+        // After success, what is promised for files that are not here is promised of nothing.
+        Expr::Binary(BinaryOp::Implies, when, _) => impossible(when, kinds),
+        Expr::Binary(BinaryOp::Ne, a, b) if is_user(a) && (is_user(b) || **b == Expr::Int(0)) => {
+            Some("needs another user; the sandbox's is always 0".to_owned())
+        }
         Expr::Binary(op @ (BinaryOp::Eq | BinaryOp::Ne), a, b) => match (word_function(a), &**b) {
             (Some(function), Expr::Word(word)) => absent(function, kinds, &[*word], *op == BinaryOp::Eq),
             _ => unsupported(expr),
@@ -172,6 +178,10 @@ fn impossible(expr: &Expr, kinds: &[Word]) -> Option<String> {
         Expr::Unary(_, _) | Expr::Call(..) | Expr::Binary(..) | Expr::Old(_) => unsupported(expr),
         _ => None,
     }
+}
+
+fn is_user(expr: &Expr) -> bool {
+    matches!(expr, Expr::Call(Function::Uid | Function::Euid, _))
 }
 
 /// The function of an expression that gives a word.

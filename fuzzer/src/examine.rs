@@ -116,7 +116,7 @@ pub fn examine(
                         apply_partly(&view, &variant.effects, errno, &mut next);
                     }
                     own(&view, variant, low, Some(number), context, &mut owned);
-                    verdict
+                    verdict.filter(|_| !may_be_value(variant, ret))
                 }
                 Answer::Value(value) => {
                     let first = judge_success(variant, &view, value, &mut seen);
@@ -188,6 +188,16 @@ pub fn variant_index(spec: &abispec::target::Call, call: &Invocation) -> usize {
         .iter()
         .position(|variant| variant.selector.is_some() && variant.selector == selected)
         .unwrap_or(last)
+}
+
+/// Whether the call's results may be negative, so that a value cannot be told from an errno.
+fn may_be_value(variant: &Variant, ret: i64) -> bool {
+    match &variant.returns {
+        Type::Int { range: Some(range), .. } => {
+            matches!(range.0, abispec::expr::Expr::Int(low) if low < 0 && low <= i128::from(ret))
+        }
+        _ => false,
+    }
 }
 
 /// The registers as the kernel got them.

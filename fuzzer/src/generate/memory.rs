@@ -142,7 +142,7 @@ impl Filling<'_> {
                     slot.copy_from_slice(&dice.of([0, UNMAPPED]).to_le_bytes()[..size]);
                     return Some(1 + dice.below(16) as u64);
                 }
-                let bytes = dice.below(40) as u64;
+                let bytes = if dice.chance(40) { 8 } else { dice.below(40) as u64 };
                 let inner = self.buffer(dice, *direction, bytes);
                 block.links.push((u32::try_from(offset).unwrap_or(0), inner));
                 Some(bytes)

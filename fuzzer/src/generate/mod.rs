@@ -132,7 +132,7 @@ fn names() -> Names {
         }
         // Of a long chain of links its ends and its middle say it all.
         let link = path.strip_prefix("c/").and_then(|number| number.parse::<u32>().ok());
-        if link.is_none_or(|number| matches!(number, 1 | 2 | 3 | 20 | 41)) {
+        if link.is_none_or(|number| matches!(number, 1 | 22 | 41)) {
             names.any.push(path);
         }
     }
@@ -322,9 +322,17 @@ impl Making<'_> {
                 filling.buffer(dice, direction, count)
             }
             Type::Ptr { to, .. } => match &**to {
-                Type::Array { count, .. } => {
-                    let count = counted(*count, dice);
-                    filling.pointee(dice, to, direction, count, inside)
+                Type::Array { of, count } => {
+                    // A single segment is where the rules about segments are exact.
+                    let single = matches!(&**of, Type::Struct(_)) && dice.chance(35);
+                    let many = if single { 1 } else { counted(*count, dice) };
+                    if let (true, Count::Param(index)) = (single, count)
+                        && let Some(slot) = args.get_mut(usize::from(*index))
+                    {
+                        *slot = Some(Argument::Number(1));
+                    }
+                    let inside = if single && dice.chance(25) { Intent::Odd } else { inside };
+                    filling.pointee(dice, to, direction, many, inside)
                 }
                 Type::Extensible { name, size } => {
                     let count = extensible_size(dice, &self.generator.resolved, name, inside);

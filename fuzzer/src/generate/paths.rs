@@ -21,7 +21,8 @@ pub(super) fn path(dice: &mut Dice<'_>, fixture: &[String], create: bool, intent
             2 => format!("{base}/"),
             3 => ".".to_owned(),
             4 => format!("d/../{base}"),
-            5 if !create => "/dev/null".to_owned(),
+            5 | 6 if !create => "/dev/null".to_owned(),
+            7 => "p".to_owned(),
             _ => base,
         },
         Intent::Odd => match dice.below(16) {
@@ -39,6 +40,7 @@ pub(super) fn path(dice: &mut Dice<'_>, fixture: &[String], create: bool, intent
             10 => "./".repeat(2046) + "abc",
             11 => "./".repeat(2047) + "ab",
             12 => format!("{base}//"),
+            13 if create => dice.of(["/n1", "loop/x", "c/1/x", "nowrite/n1"]).to_owned(),
             13 => format!("/{base}"),
             14 => format!("../t/{base}"),
             _ => format!("{base}/../{base}"),

@@ -11,6 +11,7 @@ use abispec::target::Resolved;
 pub(super) enum Object {
     Regular,
     Memfd,
+    SealedMemfd,
     Directory,
     OnlyPath,
     Pipe,
@@ -23,9 +24,10 @@ pub(super) enum Object {
     Device,
 }
 
-const ALL: [Object; 12] = [
+const ALL: [Object; 13] = [
     Object::Regular,
     Object::Memfd,
+    Object::SealedMemfd,
     Object::Directory,
     Object::OnlyPath,
     Object::Pipe,
@@ -165,7 +167,7 @@ impl Producers<'_> {
                 let made =
                     self.push(program, "memfd_create", vec![Argument::Block(Block::text(b"m")), number(sealing)])?;
                 if dice.chance(70) {
-                    let length = dice.of([1, 10, 4096, 5000]);
+                    let length = dice.of([1, 10, 10, 4096, 5000, 16 << 20]);
                     let _ = self.push(program, "ftruncate", vec![Argument::ret(made), number(length)]);
                 }
                 if sealing != 0 && dice.chance(40) {
@@ -179,6 +181,22 @@ impl Producers<'_> {
                     let _ = self.push(program, "fcntl", args);
                 }
                 self.position(dice, &Argument::ret(made), program);
+                Some(Argument::ret(made))
+            }
+            Object::SealedMemfd => {
+                let flags = number(self.constant("MFD_ALLOW_SEALING"));
+                let made = self.push(program, "memfd_create", vec![Argument::Block(Block::text(b"m")), flags])?;
+                let length = number(dice.of([10, 10, 5000]));
+                let _ = self.push(program, "ftruncate", vec![Argument::ret(made), length]);
+                if dice.chance(30) {
+                    let append = number(self.constant("O_APPEND"));
+                    let set = number(self.constant("F_SETFL"));
+                    let _ = self.push(program, "fcntl", vec![Argument::ret(made), set, append]);
+                }
+                let seal =
+                    dice.of(["F_SEAL_SHRINK", "F_SEAL_GROW", "F_SEAL_GROW", "F_SEAL_WRITE", "F_SEAL_FUTURE_WRITE"]);
+                let args = vec![Argument::ret(made), number(self.constant("F_ADD_SEALS")), number(self.constant(seal))];
+                let _ = self.push(program, "fcntl", args);
                 Some(Argument::ret(made))
             }
             Object::Directory => {

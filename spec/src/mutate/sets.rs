@@ -83,12 +83,9 @@ pub(super) fn for_each_type<'a>(spec: &'a Spec, call: &'a Syscall, visit: &mut d
         match ty {
             Type::Ptr { to, .. } => waiting.push(to),
             Type::Array { of, .. } => waiting.push(of),
-            Type::Struct(name) | Type::Union(name) | Type::Extensible { name, .. } => {
-                if seen.insert(name) {
-                    waiting.extend(
-                        spec.structs.get(name).into_iter().flat_map(|found| &found.fields).map(|field| &field.ty.value),
-                    );
-                }
+            Type::Struct(name) | Type::Union(name) | Type::Extensible { name, .. } if seen.insert(name) => {
+                let fields = spec.structs.get(name).into_iter().flat_map(|found| &found.fields);
+                waiting.extend(fields.map(|field| &field.ty.value));
             }
             _ => {}
         }
