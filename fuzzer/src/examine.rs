@@ -3,14 +3,14 @@
 use crate::coverage::Coverage;
 use crate::exec::layout::{CELL_GUARD, CELL_RO, CELL_RW, CELL_RW_SIZE, CELL_SIZE};
 use crate::exec::{OpIndex, OpState, Sandbox};
-use crate::lower::{Lowered, LoweredCall, Probe, Subject, selector};
+use crate::lower::{FileProbe, Lowered, LoweredCall, Probe, STATX_BYTES, Subject, selector};
 use crate::oracle::{Answer, Verdict, judge_ensures, judge_error, judge_success};
 use crate::plant::Plant;
 use crate::program::{Argument, Invocation, Output, Program};
 use crate::world::memory::Memory;
 use crate::world::{Looks, Numbers, Scene, View, World, apply, apply_failure, apply_partly};
 use abispec::errno::Errno;
-use abispec::expr::{Function, Moment, Observer, OperandValue, Truth, evaluate, truth};
+use abispec::expr::{Function, Moment, Observer, OperandValue, Truth, Word, evaluate, truth};
 use abispec::model::{Effect, Unknown};
 use abispec::target::{ClauseId, Resolved, Variant};
 use abispec::types::{Direction, Type};
@@ -84,6 +84,9 @@ pub fn examine(
         if result.denied() {
             examined.cut_short = true;
             break;
+        }
+        if let Some(file) = &low.file {
+            owned.push((file.address, file.address + STATX_BYTES as u64));
         }
         let spec = &context.resolved.calls[call.call];
         let variant_index = variant_index(spec, call);
@@ -354,6 +357,18 @@ fn effects(
             return Some(Verdict { id: "broken-effect", clause, expected, actual: format!("it is {actual}") });
         }
     }
+    if let Some((what, expected, actual)) = low.file.as_ref().and_then(|file| file_differs(&view, ret, file, sandbox)) {
+        let makes = |effect: &Effect| matches!(effect, Effect::Creates { .. } | Effect::SetsSize { .. });
+        let clause = variant
+            .effects
+            .iter()
+            .filter(|rule| active.contains(&rule.clause))
+            .find(|rule| makes(&rule.effect.effect))
+            .or_else(|| variant.effects.iter().find(|rule| active.contains(&rule.clause)))
+            .map(|rule| rule.clause);
+        let expected = format!("{what} descriptor {ret} is {expected}");
+        return Some(Verdict { id: "broken-effect", clause, expected, actual: format!("it is {actual}") });
+    }
     if let Some((param, expected, actual)) = misnamed(&view, low, sandbox) {
         let clause = variant
             .effects
@@ -539,6 +554,62 @@ fn stray(lowered: &Lowered, address: u64, old: u8, new: u8) -> Suspicion {
     Suspicion { call, verdict: Verdict { id: "stray-write", clause: None, expected, actual } }
 }
 
+/// What the kernel says of the file behind a returned descriptor.
+struct FileLook {
+    kind: Word,
+    permissions: i128,
+    links: i128,
+    size: i128,
+}
+
+fn file_look(probe: &FileProbe, sandbox: &Sandbox) -> Option<FileLook> {
+    let result = sandbox.result(probe.op);
+    if result.state != OpState::Done || result.ret != 0 {
+        return None;
+    }
+    let answer = sandbox.arena().slice(probe.address, STATX_BYTES)?;
+    let number = |at: usize, bytes: usize| {
+        let mut whole = [0; 8];
+        whole[..bytes].copy_from_slice(answer.get(at..at + bytes)?);
+        Some(u64::from_le_bytes(whole))
+    };
+    // The offsets of stx_mode, stx_nlink and stx_size are the same on every port.
+    let mode = u32::try_from(number(28, 2)?).ok()?;
+    let kind = match mode & libc::S_IFMT {
+        libc::S_IFREG => Word::Regular,
+        libc::S_IFDIR => Word::Directory,
+        libc::S_IFLNK => Word::Symlink,
+        libc::S_IFCHR => Word::CharDevice,
+        libc::S_IFBLK => Word::BlockDevice,
+        libc::S_IFIFO => Word::Pipe,
+        libc::S_IFSOCK => Word::Socket,
+        _ => return None,
+    };
+    let (links, size) = (number(16, 4)?.into(), number(40, 8)?.into());
+    Some(FileLook { kind, permissions: (mode & 0o7777).into(), links, size })
+}
+
+/// The first property of the file behind a returned descriptor that the kernel and the model see differently.
+fn file_differs(view: &View<'_>, ret: i64, probe: &FileProbe, sandbox: &Sandbox) -> Option<(String, String, String)> {
+    let look = file_look(probe, sandbox)?;
+    let model = |function| view.call(function, &[OperandValue::Value(i128::from(ret))], Moment::After);
+    let kind = model(Function::Kind)?;
+    if kind != look.kind.number() {
+        let name = Word::ALL.iter().find(|word| word.number() == kind).map_or("other", |word| word.name());
+        return Some(("the kind of".to_owned(), name.to_owned(), look.kind.name().to_owned()));
+    }
+    if look.kind != Word::Regular {
+        return None;
+    }
+    let compare = |what: &str, function, seen: i128| {
+        let expected = model(function)?;
+        (expected != seen).then(|| (what.to_owned(), format!("{expected:#o}"), format!("{seen:#o}")))
+    };
+    compare("the permissions of", Function::Permissions, look.permissions)
+        .or_else(|| compare("the size of", Function::Size, look.size))
+        .or_else(|| compare("the number of links of", Function::Links, look.links))
+}
+
 /// Answers of the kernel about the descriptors that a call touched.
 struct KernelLooks<'a> {
     low: &'a LoweredCall,
@@ -553,6 +624,16 @@ impl Looks for KernelLooks<'_> {
         let probe = self.low.probes.iter().find(|probe| {
             subject_number(probe.subject, self.registers, ret, self.sandbox).map(i128::from) == Some(fd)
         })?;
+        if let (Some(file), Subject::Ret) = (&self.low.file, probe.subject)
+            && matches!(function, Function::Size | Function::Links | Function::Permissions)
+        {
+            let look = file_look(file, self.sandbox)?;
+            return Some(match function {
+                Function::Permissions => Some(look.permissions),
+                Function::Links => Some(look.links),
+                _ => Some(look.size).filter(|_| matches!(look.kind, Word::Regular | Word::Directory | Word::Symlink)),
+            });
+        }
         let look = look(probe, self.sandbox)?;
         let status = look.status.map(i128::from);
         let access = status.map(|status| status & 3);

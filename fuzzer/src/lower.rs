@@ -53,6 +53,8 @@ pub struct LoweredCall {
     pub probes: Vec<Probe>,
     /// Whether the names that its effects make or take away are there.
     pub names: Vec<NameProbe>,
+    /// What the file behind the returned descriptor is.
+    pub file: Option<FileProbe>,
     /// In careful mode, all descriptors after the call.
     pub after: Vec<Probe>,
 }
@@ -65,6 +67,18 @@ pub struct NameProbe {
     /// `faccessat2(base, path, F_OK)`.
     pub op: OpIndex,
 }
+
+/// A question about the file behind the descriptor that a call returned.
+#[derive(Clone, Copy, Debug)]
+pub struct FileProbe {
+    /// `statx(ret, "", AT_EMPTY_PATH, STATX_BASIC_STATS, address)`.
+    pub op: OpIndex,
+    /// Where the answer is.
+    pub address: u64,
+}
+
+/// Bytes of the answer of `statx`.
+pub const STATX_BYTES: usize = 256;
 
 /// A block with its address.
 #[derive(Clone, Copy, Debug)]
@@ -214,10 +228,15 @@ pub fn lower(
                 addresses[param] = placing.put(block, u8::try_from(param).unwrap_or(0), false, &mut blocks)?;
             }
         }
-        memory.push((addresses, blocks));
+        let variant = resolved.calls[call.call].variant(selector(resolved.calls[call.call].select, call));
+        // The answer, and behind it the empty name that is asked for.
+        let asks = mode != Mode::Bare && asks_for_file(variant);
+        let answer = Block::new([vec![POISON; STATX_BYTES], vec![0; 8]].concat());
+        let file = if asks { placing.put(&answer, u8::MAX, false, &mut Vec::new()).ok() } else { None };
+        memory.push((addresses, blocks, file));
     }
     let mut ops: Vec<OpIndex> = Vec::with_capacity(program.calls.len());
-    for (position, (call, (addresses, blocks))) in program.calls.iter().zip(memory).enumerate() {
+    for (position, (call, (addresses, blocks, file))) in program.calls.iter().zip(memory).enumerate() {
         let spec = &resolved.calls[call.call];
         let mut args = [Arg::imm(0); 6];
         for (slot, arg) in args.iter_mut().zip(&call.args) {
@@ -241,7 +260,7 @@ pub fn lower(
         let op = crate::plant::push(plants, spec, position, Op { nr: spec.nr, guard: Guard::Always, args }, sandbox)?;
         ops.push(op);
         let mut lowered =
-            LoweredCall { op, blocks, addresses, probes: Vec::new(), names: Vec::new(), after: Vec::new() };
+            LoweredCall { op, blocks, addresses, probes: Vec::new(), names: Vec::new(), file: None, after: Vec::new() };
         if mode != Mode::Bare {
             let variant = spec.variant(selector(spec.select, call));
             for subject in subjects(variant, &addresses) {
@@ -254,6 +273,7 @@ pub fn lower(
                 lowered.probes.push(probe(sandbox, subject, arg, Some(op))?);
             }
             lowered.names = names(sandbox, variant, &args, op)?;
+            lowered.file = file.map(|address| file_probe(sandbox, address, op)).transpose()?;
         }
         if mode == Mode::Careful {
             lowered.after = table(sandbox, 0..CAREFUL_NUMBERS)?;
@@ -344,6 +364,28 @@ fn names(sandbox: &mut Sandbox, variant: &Variant, args: &[Arg; 6], op: OpIndex)
         }
     }
     Ok(found)
+}
+
+/// Whether a variant says something about the file that it opens.
+fn asks_for_file(variant: &Variant) -> bool {
+    let opens = |rule: &abispec::target::ResolvedEffect| matches!(&rule.effect.effect, Effect::Opens { fd: Expr::Ret, file, .. } if file.is_some());
+    let changes = |rule: &abispec::target::ResolvedEffect| {
+        matches!(rule.effect.effect, Effect::Creates { .. } | Effect::SetsSize { .. })
+    };
+    variant.effects.iter().any(opens) && variant.effects.iter().any(changes)
+}
+
+fn file_probe(sandbox: &mut Sandbox, address: u64, op: OpIndex) -> Result<FileProbe, PushError> {
+    let name = address + STATX_BYTES as u64;
+    let asked = [
+        Arg::result(op),
+        Arg::imm(name),
+        Arg::imm(libc::AT_EMPTY_PATH as u64),
+        Arg::imm(u64::from(libc::STATX_BASIC_STATS)),
+        Arg::imm(address),
+    ];
+    let op = sandbox.push(Op::new(libc::SYS_statx, &asked).guarded(Guard::IfOk(op)))?;
+    Ok(FileProbe { op, address })
 }
 
 /// The address of an element of a block, where it is plain to see.

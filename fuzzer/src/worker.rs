@@ -4,7 +4,7 @@ use crate::coverage::Coverage;
 use crate::examine::{Context, Examined, Suspicion, examine};
 use crate::exec::layout::CELLS;
 use crate::exec::layout::{PLAYGROUND_BASE, PLAYGROUND_MARGIN_PAGES, PLAYGROUND_PAGES};
-use crate::exec::{BatchEnd, Sandbox, SandboxConfig, SandboxError};
+use crate::exec::{BatchEnd, Ending, Sandbox, SandboxConfig, SandboxError};
 use crate::lower::{Lowered, Mode, lower};
 use crate::oracle::Verdict;
 use crate::plant::Plant;
@@ -179,6 +179,7 @@ impl Room {
             }
             let mut examined = examine(context, program, lowered, &self.sandbox, &self.current, coverage);
             if let Some(suspicion) = lost(&end, lowered)
+                && !ran_out_of_time(&end, program, &setting.footprints)
                 && !may_sleep(&setting.resolved, program, suspicion.call, suspicion.verdict.id)
             {
                 examined.suspicion = examined.suspicion.or(Some(suspicion));
@@ -279,6 +280,12 @@ fn lost(end: &BatchEnd, lowered: &Lowered) -> Option<Suspicion> {
     let call = lowered.calls.iter().position(|call| call.op == *op)?;
     let expected = "the call returns".to_owned();
     Some(Suspicion { call, verdict: Verdict { id, clause: None, expected, actual } })
+}
+
+/// Whether the executor ended by a limit of processor time that the program itself may have set.
+fn ran_out_of_time(end: &BatchEnd, program: &Program, footprints: &[Footprint]) -> bool {
+    let by_limit = matches!(end, BatchEnd::Died { ending: Ending::Signal(libc::SIGXCPU | libc::SIGKILL), .. });
+    by_limit && setup::footprint_of(program, footprints).process
 }
 
 /// Whether a call that did not come back is one that may sleep: with every signal blocked it cannot be woken.

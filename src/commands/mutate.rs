@@ -131,16 +131,26 @@ fn equivalent(args: &Args) -> Result<Vec<Entry>, Failure> {
 impl Entry {
     /// Whether the entry is about this mutant, and about what it changes today.
     fn names(&self, mutant: &Mutant) -> bool {
-        self.syscall == mutant.syscall && self.mutant == mutant.id && self.change == mutant.change
+        self.means(mutant)
+            && match self.mutant.ends_with('*') {
+                true => mutant.change.starts_with(&self.change),
+                false => self.change == mutant.change,
+            }
+    }
+
+    /// Whether the entry means this mutant, whatever it changes today. A final `*` means all mutants of a clause.
+    fn means(&self, mutant: &Mutant) -> bool {
+        let clause = self.mutant.strip_suffix('*');
+        self.syscall == mutant.syscall
+            && clause.map_or(self.mutant == mutant.id, |clause| mutant.id.starts_with(clause))
     }
 }
 
 /// Entries about mutants that were tried and are not equivalent, and about mutants that do not exist.
 fn unused<'a>(listed: &'a [Entry], judged: &[Judged]) -> Vec<&'a Entry> {
     let stale = |entry: &&Entry| {
-        let mut named =
-            judged.iter().filter(|one| one.mutant.syscall == entry.syscall && one.mutant.id == entry.mutant);
-        named.any(|one| !matches!(one.outcome, Outcome::Equivalent(_)))
+        let named: Vec<&Judged> = judged.iter().filter(|one| entry.means(&one.mutant)).collect();
+        !named.is_empty() && !named.iter().any(|one| matches!(one.outcome, Outcome::Equivalent(_)))
     };
     listed.iter().filter(stale).collect()
 }

@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use abispec::model::Spec;
 use abispec::mutate::{Mutant, Shows};
 use abispec::place::Place;
-use abispec::target::{Resolved, Target};
+use abispec::target::{ClauseId, Resolved, Target};
 use abispec_checker::facts::Facts;
 use abispec_fuzzer::campaign::{self, Options, Progress};
 use abispec_fuzzer::confirm::{Confirmed, Key};
@@ -137,8 +137,20 @@ impl<'a> Trials<'a> {
             None => Some("the target does not have the clause".to_owned()),
             Some(clause) => match self.executable.get(clause.0 as usize) {
                 Some(Executable::No(why)) => Some(why.clone()),
-                Some(Executable::Yes) | None => None,
+                Some(Executable::Yes) | None => self.makes_no_difference(mutant, clause),
             },
+        }
+    }
+
+    /// Why what tells the mutant from the original cannot happen here.
+    fn makes_no_difference(&self, mutant: &Mutant, clause: ClauseId) -> Option<String> {
+        let mut differing = self.spec.clone();
+        if !mutant.apply_difference(&mut differing) {
+            return None;
+        }
+        match executable(&abispec::resolve(&differing, &self.target)).get(clause.0 as usize) {
+            Some(Executable::No(why)) => Some(format!("a difference {why}")),
+            Some(Executable::Yes) | None => None,
         }
     }
 

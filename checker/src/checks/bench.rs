@@ -143,7 +143,11 @@ impl<'a> Bench<'a> {
         let stated = member.arch.get(&self.facts.arch).unwrap_or(&member.value);
         let mut parts = Vec::new();
         if !member.mask || !list_parts(&stated.value, &mut parts) {
-            return self.resolved.constants.get(&member.name.value).copied();
+            // Several sets may have a name; each states its value, and each value is compared.
+            return match stated.value {
+                Expr::Int(value) => Some(value),
+                _ => self.resolved.constants.get(&member.name.value).copied(),
+            };
         }
         parts.into_iter().try_fold(0, |bits, part| {
             match self.spec.constant(part).map(|(_, member)| self.has(member.span)) {

@@ -1,5 +1,6 @@
 //! Programs from the types of a specification.
 
+mod aim;
 mod dice;
 mod memory;
 mod mine;
@@ -157,7 +158,9 @@ impl Making<'_> {
         self.circumstances(dice, call, variant);
         let count = variant.params.len();
         let of_pages = variant.params.iter().any(|param| matches!(param.ty, Type::Vma));
+        let aimed = dice.chance(35);
         let odd = match dice.below(10) {
+            _ if aimed => u8::MAX,
             0..5 => u8::MAX,
             5..9 => u8::try_from(dice.below(count)).unwrap_or(0),
             _ => 0x80,
@@ -184,6 +187,11 @@ impl Making<'_> {
         // Descriptors first: what they are made with comes before the call.
         for (position, param) in variant.params.iter().enumerate() {
             if let Type::Resource(name) = &param.ty {
+                let starts_path = |param: &ResolvedParam| {
+                    param.path.as_ref().is_some_and(|keys| keys.base.map(usize::from) == Some(position))
+                };
+                // Where a path starts, other descriptors hide whatever comes behind.
+                let name = if variant.params.iter().any(starts_path) { "fd[directory]" } else { name };
                 args[position] = Some(self.resource(dice, name, intents[position], reuse));
             }
         }
@@ -217,6 +225,9 @@ impl Making<'_> {
             args[position] = Some(pointer);
         }
         let mut args: Vec<Argument> = args.into_iter().map(|arg| arg.unwrap_or(Argument::Number(0))).collect();
+        if aimed {
+            aim::aim(dice, variant, &self.generator.names, call.select, &mut args);
+        }
         lengths(dice, variant, &intents, &mut args);
         self.contain(variant, &mut args);
         for (param, arg) in variant.params.iter().zip(&mut args) {
@@ -273,6 +284,21 @@ impl Making<'_> {
         producers.make(dice, object, &mut self.program).unwrap_or(Argument::Number(0))
     }
 
+    /// A name that an earlier call of the program took: there its effects show.
+    fn earlier_name(&self, dice: &mut Dice<'_>) -> Option<Block> {
+        let resolved = &self.generator.resolved;
+        let mut found = Vec::new();
+        for call in &self.program.calls {
+            let params = &resolved.calls[call.call].variants[0].params;
+            for (param, arg) in params.iter().zip(&call.args) {
+                if let (Type::Path { .. }, Argument::Block(block)) = (&param.ty, arg) {
+                    found.push(block);
+                }
+            }
+        }
+        dice.pick(&found).map(|block| Block { placement: Placement::Middle, ..(*block).clone() })
+    }
+
     /// A descriptor that an earlier call of the program gave or took.
     fn existing(&self, dice: &mut Dice<'_>) -> Option<Argument> {
         let resolved = &self.generator.resolved;
@@ -311,17 +337,19 @@ impl Making<'_> {
                 _ => dice.below(64) as u64,
             },
         };
-        let mut block = match &param.ty {
-            Type::Path { .. } => {
+        let earlier = if dice.chance(35) { self.earlier_name(dice) } else { None };
+        let mut block = match (&param.ty, earlier) {
+            (Type::Path { .. }, Some(earlier)) => earlier,
+            (Type::Path { .. }, None) => {
                 let create = param.path.as_ref().is_some_and(|keys| keys.must_exist != abispec::expr::Expr::Bool(true));
                 Block::text(&paths::path(dice, &self.generator.names.any, create, inside))
             }
-            Type::Text { .. } => text(dice, inside),
-            Type::Buffer { count, .. } => {
+            (Type::Text { .. }, _) => text(dice, inside),
+            (Type::Buffer { count, .. }, _) => {
                 let count = counted(*count, dice);
                 filling.buffer(dice, direction, count)
             }
-            Type::Ptr { to, .. } => match &**to {
+            (Type::Ptr { to, .. }, _) => match &**to {
                 Type::Array { of, count } => {
                     // A single segment is where the rules about segments are exact.
                     let single = matches!(&**of, Type::Struct(_)) && dice.chance(35);

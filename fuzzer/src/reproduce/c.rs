@@ -22,6 +22,17 @@ const HEAD: &str = r#"#define _GNU_SOURCE
 #include <sys/syscall.h>
 #include <unistd.h>
 
+static long report(int index, const char *call, long result)
+{
+	if (result == -1)
+		printf("r%d = %s: errno %d (%s)\n", index, call, errno, strerror(errno));
+	else
+		printf("r%d = %s: %ld\n", index, call, result);
+	return result;
+}
+"#;
+
+const MEMORY: &str = r#"
 /* `present` bytes at the end of a page, with an inaccessible page behind them. */
 static unsigned char *memory(const unsigned char *bytes, size_t present, int protection)
 {
@@ -38,22 +49,15 @@ static unsigned char *memory(const unsigned char *bytes, size_t present, int pro
 		mprotect(base, pages * page, protection);
 	return start;
 }
+"#;
 
+const WORD: &str = r#"
 static int32_t word(const void *at)
 {
 	int32_t value;
 
 	memcpy(&value, at, sizeof(value));
 	return value;
-}
-
-static long report(int index, const char *call, long result)
-{
-	if (result == -1)
-		printf("r%d = %s: errno %d (%s)\n", index, call, errno, strerror(errno));
-	else
-		printf("r%d = %s: %ld\n", index, call, result);
-	return result;
 }
 "#;
 
@@ -66,6 +70,14 @@ pub fn write(found: &Confirmed, resolved: &Resolved, place: &str, kernel: &str) 
     let _ =
         writeln!(out, " * expected: {}\n * actual:   {}\n */", comment(&verdict.expected), comment(&verdict.actual));
     out.push_str(HEAD);
+    // What is not used would be a warning.
+    let args = || found.program.calls.iter().flat_map(|call| &call.args);
+    if args().any(|arg| matches!(arg, Argument::Block(_))) {
+        out.push_str(MEMORY);
+    }
+    if args().any(|arg| matches!(arg, Argument::Result { output: Output::Written { .. }, .. })) {
+        out.push_str(WORD);
+    }
     let files = needs_files(found, resolved);
     if files {
         write_files(&mut out);

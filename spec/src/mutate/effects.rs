@@ -1,6 +1,6 @@
 //! What success changes.
 
-use super::expression::{negated, values, variations};
+use super::expression::{Variation, negated, toggled, values, variations};
 use super::{Making, Part, Shows};
 use crate::expr::{Expr, print};
 use crate::model::{Contract, Effect};
@@ -22,13 +22,20 @@ pub(super) fn mutants(making: &mut Making<'_>, part: Part, contract: &Contract) 
             }
         });
         if let Some(when) = &rule.when {
-            let mut list = vec![(negated(&when.value), "negated".to_owned())];
-            list.extend(variations(&when.value, &names).into_iter().map(|found| (found.expr, found.change)));
-            for (number, (expr, change)) in list.into_iter().enumerate() {
+            let mut list = vec![(negated(&when.value), "negated".to_owned(), Expr::Bool(true))];
+            list.extend(
+                variations(&when.value, &names).into_iter().map(|found| (found.expr, found.change, found.difference)),
+            );
+            for (number, (expr, change, difference)) in list.into_iter().enumerate() {
                 let change = format!("effect {name}, when `{}`: {change}", print(&when.value, &names));
                 making.add_to_contract(part, &subject, &format!("when.{number}"), change, move |contract| {
                     if let Some(when) = contract.effects.get_mut(index).and_then(|rule| rule.when.as_mut()) {
                         when.value = expr.clone();
+                    }
+                });
+                making.differs(part, move |contract| {
+                    if let Some(when) = contract.effects.get_mut(index).and_then(|rule| rule.when.as_mut()) {
+                        when.value = difference.clone();
                     }
                 });
             }
@@ -49,7 +56,7 @@ fn keys(making: &mut Making<'_>, part: Part, index: usize, effect: &Effect, subj
         if is_pointer {
             continue;
         }
-        for (number, variation) in values(value, &names).into_iter().enumerate() {
+        for (number, variation) in values_of(effect, value, &names).into_iter().enumerate() {
             let change = format!("effect {name}, `{}`: {}", print(value, &names), variation.change);
             making.add_to_contract(part, subject, &format!("value.{position}.{number}"), change, move |contract| {
                 let Some(rule) = contract.effects.get_mut(index) else { return };
@@ -63,4 +70,17 @@ fn keys(making: &mut Making<'_>, part: Part, index: usize, effect: &Effect, subj
             });
         }
     }
+}
+
+/// Other values for a key. Status flags and access modes have bits that count and bits that do not.
+fn values_of(effect: &Effect, value: &Expr, names: &[&str]) -> Vec<Variation> {
+    let mut list = values(value, names);
+    if let Effect::Opens { access, flags, .. } = effect {
+        if flags.as_ref() == Some(value) {
+            list[0] = toggled(value, "O_NONBLOCK", names);
+        } else if access.as_ref() == Some(value) {
+            list.truncate(1);
+        }
+    }
+    list
 }

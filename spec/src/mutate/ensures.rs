@@ -30,6 +30,11 @@ pub(super) fn mutants(making: &mut Making<'_>, part: Part, contract: &Contract) 
                     ensure.that.value = variation.expr.clone();
                 }
             });
+            making.differs(part, move |contract| {
+                if let Some(ensure) = contract.ensures.get_mut(index) {
+                    ensure.that.value = variation.difference.clone();
+                }
+            });
         }
     }
 }

@@ -65,6 +65,11 @@ pub(super) fn mutants(making: &mut Making<'_>, part: Part, contract: &Contract) 
                         }
                     },
                 );
+                making.differs(part, move |contract| {
+                    if let Some(rule) = contract.errors.get_mut(index) {
+                        rule.condition.value = variation.difference.clone();
+                    }
+                });
             }
         }
     }

@@ -7,6 +7,8 @@ pub(super) struct Variation {
     pub(super) expr: Expr,
     pub(super) change: String,
     pub(super) direction: Direction,
+    /// What must be true for the variation to differ from the original, as far as that is plain.
+    pub(super) difference: Expr,
 }
 
 /// What a change does to a condition.
@@ -42,13 +44,18 @@ pub(super) fn negated(expr: &Expr) -> Expr {
 /// Every variation of a condition.
 pub(super) fn variations(condition: &Expr, names: &[&str]) -> Vec<Variation> {
     let mut varying = Varying { names, found: Vec::new() };
-    varying.condition(condition, true, &|expr| expr);
+    varying.condition(condition, true, &|expr| expr, &[]);
     varying.found
 }
 
 /// Every variation of a number, a word or a truth value.
 pub(super) fn values(value: &Expr, names: &[&str]) -> Vec<Variation> {
-    let other = |expr: Expr, change: String| Variation { expr, change, direction: Direction::Other };
+    let other = |expr: Expr, change: String| Variation {
+        expr,
+        change,
+        direction: Direction::Other,
+        difference: Expr::Bool(true),
+    };
     if is_condition(value) {
         let mut list = vec![other(negated(value), "negated".to_owned())];
         list.extend(variations(value, names));
@@ -67,6 +74,13 @@ pub(super) fn values(value: &Expr, names: &[&str]) -> Vec<Variation> {
     varying.found
 }
 
+/// Flags with one of them turned.
+pub(super) fn toggled(value: &Expr, flag: &str, names: &[&str]) -> Variation {
+    let expr = Expr::Binary(BinaryOp::BitXor, Box::new(value.clone()), Box::new(Expr::Const(flag.to_owned())));
+    let change = format!("{flag} of `{}` turned", print(value, names));
+    Variation { expr, change, direction: Direction::Other, difference: Expr::Bool(true) }
+}
+
 struct Varying<'a> {
     names: &'a [&'a str],
     found: Vec<Variation>,
@@ -76,39 +90,50 @@ type Whole<'a> = &'a dyn Fn(Expr) -> Expr;
 
 impl Varying<'_> {
     fn push(&mut self, whole: Whole<'_>, expr: Expr, change: String, direction: Direction) {
-        self.found.push(Variation { expr: whole(expr), change, direction });
+        self.differ(whole, expr, change, direction, &[]);
+    }
+
+    fn differ(&mut self, whole: Whole<'_>, expr: Expr, change: String, direction: Direction, there: &[Expr]) {
+        let difference = join(BinaryOp::And, there.to_vec());
+        self.found.push(Variation { expr: whole(expr), change, direction, difference });
     }
 
     fn text(&self, expr: &Expr) -> String {
         print(expr, self.names)
     }
 
-    /// `whole` puts what stands here back into what is around it; `positive` says whether it is wider where this is.
-    fn condition(&mut self, expr: &Expr, positive: bool, whole: Whole<'_>) {
+    /// `whole` puts what stands here back into what is around it; `positive` says whether it is wider where this is, and
+    /// `around` is what must be true for this to matter.
+    fn condition(&mut self, expr: &Expr, positive: bool, whole: Whole<'_>, around: &[Expr]) {
         match expr {
-            Expr::Binary(op @ (BinaryOp::And | BinaryOp::Or), ..) => self.chain(*op, expr, positive, whole),
+            Expr::Binary(op @ (BinaryOp::And | BinaryOp::Or), ..) => self.chain(*op, expr, positive, whole, around),
             Expr::Binary(BinaryOp::Implies, when, then) => {
                 let implies = |a: Expr, b: Expr| Expr::Binary(BinaryOp::Implies, Box::new(a), Box::new(b));
-                self.condition(when, !positive, &|new| whole(implies(new, (**then).clone())));
-                self.condition(then, positive, &|new| whole(implies((**when).clone(), new)));
+                self.condition(when, !positive, &|new| whole(implies(new, (**then).clone())), around);
+                let around = extended(around, [(**when).clone()]);
+                self.condition(then, positive, &|new| whole(implies((**when).clone(), new)), &around);
             }
             Expr::Unary(UnaryOp::Not, inner) => {
-                self.condition(inner, !positive, &|new| whole(Expr::Unary(UnaryOp::Not, Box::new(new))));
+                self.condition(inner, !positive, &|new| whole(Expr::Unary(UnaryOp::Not, Box::new(new))), around);
             }
-            Expr::Binary(op, left, right) if op.precedence() == 4 => self.comparison(*op, left, right, positive, whole),
+            Expr::Binary(op, left, right) if op.precedence() == 4 => {
+                self.comparison(*op, left, right, positive, whole, around)
+            }
             Expr::In(inner, list) if list.len() > 1 => {
                 for (index, item) in list.iter().enumerate() {
                     let mut rest = list.clone();
                     rest.remove(index);
                     let change = format!("`{}` without `{}`", self.text(expr), self.text(item));
-                    self.push(whole, Expr::In(inner.clone(), rest), change, Direction::Narrower.under(positive));
+                    let is = Expr::Binary(BinaryOp::Eq, inner.clone(), Box::new(item.clone()));
+                    let expr = Expr::In(inner.clone(), rest);
+                    self.differ(whole, expr, change, Direction::Narrower.under(positive), &extended(around, [is]));
                 }
             }
             _ => {}
         }
     }
 
-    fn chain(&mut self, op: BinaryOp, expr: &Expr, positive: bool, whole: Whole<'_>) {
+    fn chain(&mut self, op: BinaryOp, expr: &Expr, positive: bool, whole: Whole<'_>, around: &[Expr]) {
         let mut parts = Vec::new();
         flatten(op, expr, &mut parts);
         for (index, part) in parts.iter().enumerate() {
@@ -124,20 +149,32 @@ impl Varying<'_> {
                 parts.iter().enumerate().filter(|(at, _)| *at != index).map(|(_, part)| *part).collect();
             let direction = if op == BinaryOp::And { Direction::Wider } else { Direction::Narrower };
             // Where the others say nothing without it, the condition becomes unknown instead of false: it demands no more.
-            if op == BinaryOp::Or || !guards(part, &others) {
+            let is_and = op == BinaryOp::And;
+            let siblings = others.iter().map(|other| if is_and { (*other).clone() } else { denied(other) });
+            let around = extended(around, siblings);
+            if !(if is_and { guards(part, &others) } else { shields(part, &others) }) {
                 let change = format!("without `{}`", self.text(part));
-                self.push(whole, without(None), change, direction.under(positive));
+                let this = if is_and { denied(part) } else { (*part).clone() };
+                self.differ(whole, without(None), change, direction.under(positive), &extended(&around, [this]));
             }
-            self.condition(part, positive, &|new| whole(without(Some(new))));
+            self.condition(part, positive, &|new| whole(without(Some(new))), &around);
         }
     }
 
-    fn comparison(&mut self, op: BinaryOp, left: &Expr, right: &Expr, positive: bool, whole: Whole<'_>) {
+    fn comparison(
+        &mut self,
+        op: BinaryOp,
+        left: &Expr,
+        right: &Expr,
+        positive: bool,
+        whole: Whole<'_>,
+        around: &[Expr],
+    ) {
         let now = |op, right: Expr| Expr::Binary(op, Box::new(left.clone()), Box::new(right));
         let old = self.text(&now(op, right.clone()));
         let mut push = |new: Expr, direction: Direction| {
             let change = format!("`{old}` becomes `{}`", self.text(&new));
-            self.push(whole, new, change, direction.under(positive));
+            self.differ(whole, new, change, direction.under(positive), around);
         };
         let more = |by| plus(right, by);
         match op {
@@ -181,6 +218,22 @@ impl Varying<'_> {
         let binary = |a: Expr, b: Expr| Expr::Binary(*op, Box::new(a), Box::new(b));
         self.number(left, &|new| whole(binary(new, (**right).clone())));
         self.number(right, &|new| whole(binary((**left).clone(), new)));
+    }
+}
+
+fn extended(around: &[Expr], more: impl IntoIterator<Item = Expr>) -> Vec<Expr> {
+    around.iter().cloned().chain(more).collect()
+}
+
+/// The negation, as an equality where there is one.
+fn denied(expr: &Expr) -> Expr {
+    let with = |op, a: &Expr, b: &Expr| Expr::Binary(op, Box::new(a.clone()), Box::new(b.clone()));
+    match expr {
+        Expr::Binary(BinaryOp::Eq, a, b) => with(BinaryOp::Ne, a, b),
+        Expr::Binary(BinaryOp::Ne, a, b) => with(BinaryOp::Eq, a, b),
+        Expr::Binary(BinaryOp::And, a, b) => Expr::Binary(BinaryOp::Or, Box::new(denied(a)), Box::new(denied(b))),
+        Expr::Binary(BinaryOp::Or, a, b) => Expr::Binary(BinaryOp::And, Box::new(denied(a)), Box::new(denied(b))),
+        other => negated(other),
     }
 }
 
@@ -256,6 +309,14 @@ fn guards(part: &Expr, others: &[&Expr]) -> bool {
     let Expr::Call(guard @ (Function::Exists | Function::Open), list) = part else { return false };
     let Some(subject) = list.first() else { return false };
     others.iter().any(|other| never_true(other, *guard, subject))
+}
+
+/// Whether the other alternatives are all unknown where `part` is true, so that without it nothing is denied.
+fn shields(part: &Expr, others: &[&Expr]) -> bool {
+    let Expr::Unary(UnaryOp::Not, inner) = part else { return false };
+    let Expr::Call(guard @ (Function::Exists | Function::Open), list) = &**inner else { return false };
+    let Some(subject) = list.first() else { return false };
+    others.iter().any(|other| needs(other, *guard, subject))
 }
 
 /// Whether a condition is unknown or false wherever `subject` is not there.

@@ -37,6 +37,7 @@ pub struct Mutant {
     pub span: Span,
     clause: Option<MutatedClause>,
     apply: Apply,
+    difference: Option<Apply>,
 }
 
 /// Who could notice a change.
@@ -79,6 +80,12 @@ impl Mutant {
                 && !clause.implied
         });
         found.and_then(|index| u32::try_from(index).ok()).map(ClauseId)
+    }
+
+    /// Turns the clause's condition into the one under which the change makes a difference; `false` where that is not known.
+    /// Where the clause cannot be exercised then, nothing can tell the mutant from the original.
+    pub fn apply_difference(&self, spec: &mut Spec) -> bool {
+        self.difference.as_ref().inspect(|apply| apply(spec)).is_some()
     }
 
     /// Whether what changes is a clause of its own, which a target may lack.
@@ -189,7 +196,21 @@ impl Making<'_> {
             span: subject.span,
             clause: subject.clause.clone(),
             apply: Box::new(apply),
+            difference: None,
         });
+    }
+
+    /// Says of the last mutant under which condition of its clause it makes a difference.
+    fn differs(&mut self, part: Part, apply: impl Fn(&mut Contract) + Send + Sync + 'static) {
+        let name = self.call.name.value.clone();
+        let apply = move |spec: &mut Spec| {
+            if let Some(contract) = spec.syscalls.get_mut(&name).and_then(|call| part.of_mut(call)) {
+                apply(contract);
+            }
+        };
+        if let Some(last) = self.mutants.last_mut() {
+            last.difference = Some(Box::new(apply));
+        }
     }
 
     /// The same, changing a contract.

@@ -3,6 +3,8 @@
 use super::{Making, Shows, Subject};
 use crate::expr::{BinaryOp, Expr, print};
 use crate::model::{Member, Set, SetKind, Spec, Syscall};
+use crate::resolve::constant_values;
+use crate::target::Target;
 use crate::types::Type;
 use crate::version::{Release, Span};
 use std::collections::BTreeSet;
@@ -26,8 +28,8 @@ fn of_member(making: &mut Making<'_>, set: &Set, index: usize, member: &Member) 
             change(member);
         }
     };
-    // A mask adds no bit, so its end says nothing. The name keeps its value, so that conditions still mean what they say.
-    if !member.mask {
+    // Without a bit of its own its end says nothing. The name keeps its value, so that conditions still mean what they say.
+    if set.kind == SetKind::Enum && !member.mask || has_own_bit(making, set, index) {
         let owner = set.name.value.clone();
         making.add(&subject, "dropped", format!("{name}: no member of {} any more", set.name.value), move |spec| {
             change(spec, &owner, &|member| member.span = Span { since: None, until: Some(Release::new(0, 1)) });
@@ -53,6 +55,15 @@ fn of_member(making: &mut Making<'_>, set: &Set, index: usize, member: &Member) 
             });
         },
     );
+}
+
+/// Whether a member has a bit that no other one has.
+fn has_own_bit(making: &Making<'_>, set: &Set, index: usize) -> bool {
+    let values = constant_values(making.spec, &Target::new(making.arch, Release::new(0, 1)));
+    let value = |member: &Member| values.get(&member.name.value).copied().unwrap_or(0);
+    let others =
+        set.members.iter().enumerate().filter(|(at, _)| *at != index).fold(0, |bits, (_, member)| bits | value(member));
+    value(&set.members[index]) & !others != 0
 }
 
 /// The sets that parameters of a call take, in structs too, with those that they include.

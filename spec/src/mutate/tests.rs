@@ -70,7 +70,9 @@ fn error_rules_change_in_every_way() {
 
 #[test]
 fn a_permission_is_never_made_wider() {
-    for mutant in all("openat2").iter().filter(|mutant| mutant.change.contains(", may `")) {
+    // Of alternatives each one less is narrower; only what is joined by `&&` grows when a part goes.
+    let joined = |change: &str| change.contains(", may `") && !change.contains("||");
+    for mutant in all("openat2").iter().filter(|mutant| joined(&mutant.change)) {
         assert!(!mutant.change.contains(": without `exists"), "{}", mutant.change);
         assert!(!mutant.change.contains("!= 0` becomes"), "{}", mutant.change);
     }

@@ -1,0 +1,380 @@
+//! Aimed arguments: the values that make one condition of the specification true, or miss it by one conjunct.
+
+use super::dice::Dice;
+use super::mine::Spot;
+use super::producers::Names;
+use super::values::AT_FDCWD;
+use crate::program::{Argument, Block, Placement};
+use abispec::expr::{BinaryOp, Expr, Function, UnaryOp, Word};
+use abispec::target::Variant;
+use abispec::types::Type;
+
+/// Changes arguments so that a condition of the call, picked by chance, is true or misses one conjunct. What the condition
+/// says nothing about becomes plain, so that nothing else hides it.
+pub(super) fn aim(dice: &mut Dice<'_>, variant: &Variant, names: &Names, selector: Option<u8>, args: &mut [Argument]) {
+    let conditions = conditions(variant);
+    let Some(condition) = dice.pick(&conditions).copied() else { return };
+    let wishes = variant.params.iter().map(|_| PathWish::default()).collect();
+    let mut aiming = Aiming { dice, variant, selector, args, wishes };
+    if aiming.dice.chance(75) {
+        aiming.make_plain();
+    }
+    let want = aiming.dice.chance(65);
+    aiming.solve(condition, want);
+    aiming.name_files(names);
+}
+
+/// Every condition that speaks of what is before the call.
+fn conditions(variant: &Variant) -> Vec<&Expr> {
+    let mut list: Vec<&Expr> = variant.rules.iter().map(|rule| &rule.condition).collect();
+    list.extend(variant.ensures.iter().map(|ensure| &ensure.condition));
+    list.extend(variant.effects.iter().filter_map(|rule| rule.effect.when.as_ref()).map(|when| &when.value));
+    for param in &variant.params {
+        list.extend(param.memory.as_ref().and_then(|memory| memory.used.as_ref()));
+        list.extend(param.path.iter().flat_map(|keys| [&keys.follow, &keys.empty, &keys.must_exist, &keys.scoped]));
+    }
+    list.retain(|condition| !matches!(condition, Expr::Bool(_) | Expr::Unknown(_)));
+    list
+}
+
+/// What a condition wants of a name.
+#[derive(Default)]
+struct PathWish {
+    any: bool,
+    kinds: Vec<Word>,
+    not_kinds: Vec<Word>,
+    exists: Option<bool>,
+    empty: bool,
+    slash: bool,
+    absolute: bool,
+    link: bool,
+    last_link: bool,
+    denied: bool,
+    parent_denied: bool,
+    read_only: bool,
+    outside: bool,
+}
+
+struct Aiming<'a, 'd, 'r> {
+    dice: &'d mut Dice<'r>,
+    variant: &'a Variant,
+    selector: Option<u8>,
+    args: &'d mut [Argument],
+    wishes: Vec<PathWish>,
+}
+
+/// A number that a condition looks at: where it is, its bytes, which of its bits count, and what is added to it.
+struct Number {
+    spot: Spot,
+    bytes: usize,
+    mask: i128,
+    add: i128,
+}
+
+impl Aiming<'_, '_, '_> {
+    /// Flags become 0, and so does what the kernel reads of structs.
+    fn make_plain(&mut self) {
+        for (position, (param, arg)) in self.variant.params.iter().zip(self.args.iter_mut()).enumerate() {
+            let selects = self.selector.map(usize::from) == Some(position);
+            match (&param.ty, arg) {
+                (Type::Flags { .. }, arg @ Argument::Number(_)) if !selects => *arg = Argument::Number(0),
+                (Type::Ptr { to, direction, .. }, Argument::Block(block))
+                    if direction.reads() && block.links.is_empty() =>
+                {
+                    if matches!(**to, Type::Struct(_) | Type::Extensible { .. }) {
+                        block.bytes.fill(0);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn solve(&mut self, expr: &Expr, want: bool) {
+        match expr {
+            Expr::Binary(op @ (BinaryOp::And | BinaryOp::Or), ..) => {
+                let mut parts = Vec::new();
+                flatten(*op, expr, &mut parts);
+                // An AND is false, and an OR true, by one part alone.
+                let all = want == (*op == BinaryOp::And);
+                let one = self.dice.below(parts.len());
+                for (index, part) in parts.iter().enumerate() {
+                    if all || index != one {
+                        self.solve(part, *op == BinaryOp::And);
+                    }
+                }
+                if !all {
+                    self.solve(parts[one], *op == BinaryOp::Or);
+                }
+            }
+            Expr::Binary(BinaryOp::Implies, when, _) => self.solve(when, want),
+            Expr::Unary(UnaryOp::Not, inner) => self.solve(inner, !want),
+            Expr::Old(inner) => self.solve(inner, want),
+            Expr::Binary(op, left, right) if op.precedence() == 4 => self.compare(*op, left, right, want),
+            Expr::In(inner, list) => self.membership(inner, list, want),
+            Expr::Call(function, list) => self.question(*function, list, want),
+            _ => {}
+        }
+    }
+
+    fn compare(&mut self, op: BinaryOp, left: &Expr, right: &Expr, want: bool) {
+        let op = if want { op } else { opposite(op) };
+        if let Expr::Word(_) = right {
+            return self.membership(left, std::slice::from_ref(right), op == BinaryOp::Eq);
+        }
+        if let (Expr::Param(a), Expr::Param(b)) = (left, right) {
+            if op == BinaryOp::Eq && usize::from(*a) < self.args.len() {
+                self.args[usize::from(*b)] = self.args[usize::from(*a)].clone();
+            }
+            return;
+        }
+        let (Some(number), Expr::Int(value)) = (number(left), right) else { return };
+        let Some(current) = self.read(&number) else { return };
+        let value = *value;
+        let width = if number.bytes >= 8 { u64::MAX.into() } else { (1_i128 << (8 * number.bytes)) - 1 };
+        let mask = number.mask & width;
+        let masked = number.mask != -1;
+        let near =
+            |dice: &mut Dice<'_>, by: i128| if dice.chance(60) { by } else { by * (1 + dice.below(5000) as i128) };
+        let new = match op {
+            BinaryOp::Eq if masked => current & !mask | value & mask,
+            BinaryOp::Ne if masked => {
+                let Some(bit) = self.bit(mask) else { return };
+                let kept = current & !mask | value & mask;
+                kept ^ bit
+            }
+            _ if masked => return,
+            BinaryOp::Eq | BinaryOp::Le | BinaryOp::Ge if self.dice.chance(60) => value,
+            BinaryOp::Eq => value,
+            BinaryOp::Lt | BinaryOp::Le => value - near(self.dice, 1),
+            BinaryOp::Gt | BinaryOp::Ge => value + near(self.dice, 1),
+            _ => {
+                let up = self.dice.chance(50);
+                value + near(self.dice, if up { 1 } else { -1 })
+            }
+        };
+        self.write(&number, new - number.add);
+    }
+
+    fn bit(&mut self, mask: i128) -> Option<i128> {
+        let bits: Vec<i128> = (0..64).map(|bit| 1_i128 << bit).filter(|bit| mask & bit != 0).collect();
+        self.dice.pick(&bits).copied()
+    }
+
+    fn membership(&mut self, inner: &Expr, list: &[Expr], want: bool) {
+        if let Some(function) = path_function(inner) {
+            let words = list.iter().filter_map(|item| if let Expr::Word(word) = item { Some(*word) } else { None });
+            let Some(wish) = self.wishes.get_mut(usize::from(function.1)) else { return };
+            if function.0 == Function::Kind {
+                wish.any = true;
+                if want { wish.kinds = words.collect() } else { wish.not_kinds.extend(words) }
+            }
+            return;
+        }
+        let Some(number) = number(inner) else { return };
+        let values: Vec<i128> =
+            list.iter().filter_map(|item| if let Expr::Int(value) = item { Some(*value) } else { None }).collect();
+        if let (true, Some(value)) = (want, self.dice.pick(&values).copied()) {
+            self.write(&number, value - number.add);
+        }
+    }
+
+    fn question(&mut self, function: Function, list: &[Expr], want: bool) {
+        let Some(Expr::Param(index)) = list.first() else { return };
+        let is_path =
+            self.variant.params.get(usize::from(*index)).is_some_and(|param| matches!(param.ty, Type::Path { .. }));
+        if !is_path {
+            return;
+        }
+        let Some(wish) = self.wishes.get_mut(usize::from(*index)) else { return };
+        wish.any = true;
+        match function {
+            Function::Exists => wish.exists = Some(want),
+            Function::Empty => wish.empty = want,
+            Function::TrailingSlash => wish.slash = want,
+            Function::Absolute => wish.absolute = want,
+            Function::ViaSymlink => wish.link = want,
+            Function::LastIsSymlink => wish.last_link = want,
+            Function::May => wish.denied = !want,
+            Function::MayParent => wish.parent_denied = !want,
+            Function::ReadOnlyFs => wish.read_only = want,
+            Function::Leaves | Function::CrossesMount => wish.outside = want,
+            _ => wish.any = false,
+        }
+    }
+
+    fn read(&self, number: &Number) -> Option<i128> {
+        match (number.spot, self.args.get(usize::from(spot_param(number.spot)))?) {
+            (Spot::Param(_), Argument::Number(value)) => Some((*value).into()),
+            (Spot::Behind(_, offset), Argument::Block(block)) => {
+                let at = offset as usize;
+                let mut bytes = [0; 8];
+                bytes.get_mut(..number.bytes)?.copy_from_slice(block.bytes.get(at..at + number.bytes)?);
+                Some(u64::from_le_bytes(bytes).into())
+            }
+            _ => None,
+        }
+    }
+
+    fn write(&mut self, number: &Number, value: i128) {
+        if self.selector == Some(spot_param(number.spot)) {
+            return;
+        }
+        let low = value as u64;
+        match (number.spot, self.args.get_mut(usize::from(spot_param(number.spot)))) {
+            (Spot::Param(_), Some(Argument::Number(slot))) => *slot = low,
+            (Spot::Behind(_, offset), Some(Argument::Block(block))) => {
+                let at = offset as usize;
+                if let Some(slot) = block.bytes.get_mut(at..at + number.bytes.min(8)) {
+                    slot.copy_from_slice(&low.to_le_bytes()[..number.bytes.min(8)]);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn name_files(&mut self, names: &Names) {
+        for position in 0..self.wishes.len() {
+            let keys = self.variant.params[position].path.as_ref();
+            if !self.wishes[position].any || keys.is_none() {
+                continue;
+            }
+            let text = name(self.dice, &self.wishes[position], names);
+            self.args[position] =
+                Argument::Block(Block { placement: Placement::Middle, ..Block::text(text.as_bytes()) });
+            if let Some(base) = keys.and_then(|keys| keys.base)
+                && self.dice.chance(70)
+            {
+                self.args[usize::from(base)] = Argument::Number(AT_FDCWD);
+            }
+        }
+    }
+}
+
+/// A name that has what is wished for.
+fn name(dice: &mut Dice<'_>, wish: &PathWish, names: &Names) -> String {
+    if wish.empty {
+        return String::new();
+    }
+    let mut list: Vec<(&str, Word)> = Vec::new();
+    let mut add = |paths: &[&'static str], kind: Word| list.extend(paths.iter().map(|path| (*path, kind)));
+    if wish.exists == Some(false) {
+        let missing: &[&str] = if wish.parent_denied {
+            &["nowrite/n1", "nowrite/n2"]
+        } else if wish.read_only {
+            &["/n1", "/n2"]
+        } else {
+            &["n1", "n2", "n3", "n4", "d/n1", "e/n1", "dangling"]
+        };
+        add(missing, Word::Regular);
+    } else if wish.denied {
+        add(&["secret", "readonly", "nosearch/f"], Word::Regular);
+        add(&["closed", "nowrite", "nosearch"], Word::Directory);
+    } else if wish.outside {
+        add(&["../t/f", "/t/f", "d/../../t/f"], Word::Regular);
+        add(&["..", "/", "/t", "labs"], Word::Directory);
+        add(&["/dev/null"], Word::CharDevice);
+    } else if wish.read_only {
+        add(&["/", "..", "/proc"], Word::Directory);
+    } else if wish.last_link {
+        add(&["lf", "abs"], Word::Regular);
+        add(&["ld", "labs", "d/up"], Word::Directory);
+        add(&["dangling", "loop"], Word::Symlink);
+    } else if wish.link {
+        add(&["ld/f", "labs/f", "d/up/f", "lf", "abs"], Word::Regular);
+        add(&["ld", "labs", "ld/sub"], Word::Directory);
+    } else {
+        add(&["/dev/null"], Word::CharDevice);
+        add(&["lf", "ld", "loop", "dangling"], Word::Symlink);
+        list.extend(names.files.iter().map(|path| (path.as_str(), Word::Regular)));
+        list.extend(names.directories.iter().map(|path| (path.as_str(), Word::Directory)));
+        list.extend(names.fifos.iter().map(|path| (path.as_str(), Word::Pipe)));
+    }
+    let fits = |(_, kind): &&(&str, Word)| {
+        (wish.kinds.is_empty() || wish.kinds.contains(kind)) && !wish.not_kinds.contains(kind)
+    };
+    let fitting: Vec<&(&str, Word)> = list.iter().filter(fits).collect();
+    // Of many files and few of the other kinds, each kind is worth the same.
+    let kinds: Vec<Word> = {
+        let mut kinds: Vec<Word> = fitting.iter().map(|(_, kind)| *kind).collect();
+        kinds.dedup();
+        kinds
+    };
+    let kind = dice.pick(&kinds).copied();
+    let of_kind: Vec<&str> = fitting.iter().filter(|(_, own)| Some(*own) == kind).map(|(path, _)| *path).collect();
+    let mut text = dice.pick(&of_kind).copied().unwrap_or("f").to_owned();
+    if wish.absolute && !text.starts_with('/') {
+        text.insert_str(0, "/t/");
+    }
+    if wish.slash && !text.ends_with('/') {
+        text.push('/');
+    }
+    text
+}
+
+fn spot_param(spot: Spot) -> u8 {
+    match spot {
+        Spot::Param(index) | Spot::Behind(index, _) => index,
+    }
+}
+
+fn opposite(op: BinaryOp) -> BinaryOp {
+    match op {
+        BinaryOp::Eq => BinaryOp::Ne,
+        BinaryOp::Ne => BinaryOp::Eq,
+        BinaryOp::Lt => BinaryOp::Ge,
+        BinaryOp::Ge => BinaryOp::Lt,
+        BinaryOp::Gt => BinaryOp::Le,
+        BinaryOp::Le => BinaryOp::Gt,
+        other => other,
+    }
+}
+
+fn flatten<'e>(op: BinaryOp, expr: &'e Expr, into: &mut Vec<&'e Expr>) {
+    match expr {
+        Expr::Binary(own, a, b) if *own == op => {
+            flatten(op, a, into);
+            flatten(op, b, into);
+        }
+        other => into.push(other),
+    }
+}
+
+/// A function of a path parameter.
+fn path_function(expr: &Expr) -> Option<(Function, u8)> {
+    match expr {
+        Expr::Call(function, list) => match list.first() {
+            Some(Expr::Param(index)) => Some((*function, *index)),
+            _ => None,
+        },
+        Expr::Old(inner) => path_function(inner),
+        _ => None,
+    }
+}
+
+fn number(expr: &Expr) -> Option<Number> {
+    let plain = |spot, bytes| Some(Number { spot, bytes, mask: -1, add: 0 });
+    match expr {
+        Expr::Param(index) => plain(Spot::Param(*index), 8),
+        Expr::Load { address, size, .. } => match &**address {
+            Expr::Param(index) => plain(Spot::Behind(*index, 0), usize::from(*size)),
+            Expr::Binary(BinaryOp::Add, base, offset) => match (&**base, &**offset) {
+                (Expr::Param(index), Expr::Int(offset)) => {
+                    plain(Spot::Behind(*index, u32::try_from(*offset).ok()?), usize::from(*size))
+                }
+                _ => None,
+            },
+            _ => None,
+        },
+        Expr::Binary(BinaryOp::BitAnd, inner, other) => match &**other {
+            Expr::Int(mask) => number(inner).map(|number| Number { mask: number.mask & mask, ..number }),
+            _ => None,
+        },
+        Expr::Binary(BinaryOp::Add, inner, other) => match &**other {
+            Expr::Int(value) => number(inner).map(|number| Number { add: number.add + value, ..number }),
+            _ => None,
+        },
+        Expr::Old(inner) => number(inner),
+        _ => None,
+    }
+}

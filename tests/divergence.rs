@@ -1,0 +1,90 @@
+//! A divergence from end to end: found, saved, replayed, and shown again by its C program.
+//!
+//! The specification is made wrong in one rule, so that a right kernel diverges from it.
+
+mod common;
+
+use common::{abispec, code, scratch, stderr, stdout};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A folder of this test's own with all files of the specification.
+fn copy_of_the_specification(name: &str) -> PathBuf {
+    let dir = scratch(name);
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("spec");
+    for folder in ["flags", "resources", "types", "syscalls"] {
+        fs::create_dir_all(dir.join(folder)).unwrap();
+        for entry in fs::read_dir(source.join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            fs::copy(&path, dir.join(folder).join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    dir
+}
+
+#[test]
+fn a_divergence_is_saved_replayed_and_compiled() {
+    let dir = copy_of_the_specification("divergence");
+    let file = dir.join("syscalls/dup.yaml");
+    let text = fs::read_to_string(&file).unwrap();
+    let wrong = text.replace("EBADF:", "EINVAL:");
+    assert_ne!(text, wrong, "dup.yaml has a rule for EBADF");
+    fs::write(&file, wrong).unwrap();
+    let found = dir.join("found");
+    let spec = dir.to_str().unwrap();
+    let out = found.to_str().unwrap();
+
+    let fuzz = abispec(&["fuzz", "--spec", spec, "--syscalls", "dup", "--time", "4s", "--seed", "1", "--out", out]);
+    let text = stdout(&fuzz);
+    if code(&fuzz) == 2 {
+        // Without user namespaces there is no sandbox; the fuzzer says so itself.
+        assert!(text.contains("skipped"), "{text}{}", stderr(&fuzz));
+        eprintln!("SKIPPED: {text}");
+        return;
+    }
+    assert_eq!(code(&fuzz), 1, "{text}{}", stderr(&fuzz));
+    assert!(text.contains("dup.yaml"), "the finding names the specification's place: {text}");
+    let mut saved: Vec<_> = fs::read_dir(&found).unwrap().map(|entry| entry.unwrap().path()).collect();
+    saved.sort();
+    let with = |extension: &str| saved.iter().find(|path| path.extension().is_some_and(|e| e == extension)).cloned();
+    let replay = with("yaml").expect("a replay file");
+    let c = with("c").expect("a C program");
+
+    let replay = replay.to_str().unwrap();
+    let again = abispec(&["replay", "--spec", spec, replay]);
+    assert_eq!(code(&again), 1, "the divergence is still there: {}{}", stdout(&again), stderr(&again));
+    let right = abispec(&["replay", replay]);
+    assert_eq!(code(&right), 0, "the right specification permits it: {}{}", stdout(&right), stderr(&right));
+
+    let binary = dir.join("reproducer");
+    let cc = Command::new("cc").args(["-std=gnu99", "-Wall", "-Wextra", "-Werror", "-o"]).arg(&binary).arg(&c).status();
+    let Ok(status) = cc else {
+        eprintln!("SKIPPED: the C program is not compiled, there is no cc");
+        return;
+    };
+    assert!(status.success(), "{} compiles without a warning", c.display());
+    let status = Command::new(&binary).status().unwrap();
+    assert_eq!(status.code(), Some(1), "the C program sees the answer again");
+}
+
+#[test]
+fn a_broken_replay_file_is_told_where() {
+    let file = scratch("broken-replay").join("broken.yaml");
+    let cases = [
+        ("format: 1\ncalls: []\n", ":2:", "at least one call"),
+        ("format: 7\ncalls: [{call: dup, args: [{number: 0}]}]\n", ":1:", "format 1"),
+        ("format: 1\ncalls:\n  - call: dpu\n    args: [{number: 0}]\n", ":3:", "did you mean `dup`"),
+        ("format: 1\ncalls:\n  - call: dup\n    args: []\n", ":4:", "takes 1 argument"),
+        ("format: 1\ncalls:\n  - call: dup\n    args: [{result: {of: 0}}]\n", ":4:", "does not come before"),
+        ("format: 1\nstrange: 2\ncalls: []\n", ":2:", "strange"),
+        ("format: [\n", "broken.yaml:", "replay file is not right"),
+    ];
+    for (text, place, message) in cases {
+        fs::write(&file, text).unwrap();
+        let output = abispec(&["replay", file.to_str().unwrap()]);
+        assert_eq!(code(&output), 2, "{text}: {}", stderr(&output));
+        assert!(stderr(&output).contains(place), "{text}: no {place} in {}", stderr(&output));
+        assert!(stderr(&output).contains(message), "{text}: no `{message}` in {}", stderr(&output));
+    }
+}
