@@ -14,10 +14,17 @@ fn copy_of_the_specification(name: &str) -> PathBuf {
     let dir = scratch(name);
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("spec");
     for folder in ["flags", "resources", "types", "syscalls"] {
-        fs::create_dir_all(dir.join(folder)).unwrap();
-        for entry in fs::read_dir(source.join(folder)).unwrap() {
-            let path = entry.unwrap().path();
-            fs::copy(&path, dir.join(folder).join(path.file_name().unwrap())).unwrap();
+        fs::create_dir_all(dir.join(folder)).expect("the specification is readable and the build folder writable");
+        for entry in
+            fs::read_dir(source.join(folder)).expect("the specification is readable and the build folder writable")
+        {
+            let path = entry.expect("the specification is readable and the build folder writable").path();
+            fs::copy(
+                &path,
+                dir.join(folder)
+                    .join(path.file_name().expect("the specification is readable and the build folder writable")),
+            )
+            .expect("the specification is readable and the build folder writable");
         }
     }
     dir
@@ -27,13 +34,13 @@ fn copy_of_the_specification(name: &str) -> PathBuf {
 fn a_divergence_is_saved_replayed_and_compiled() {
     let dir = copy_of_the_specification("divergence");
     let file = dir.join("syscalls/dup.yaml");
-    let text = fs::read_to_string(&file).unwrap();
+    let text = fs::read_to_string(&file).expect("the specification is readable and the build folder writable");
     let wrong = text.replace("EBADF:", "EINVAL:");
     assert_ne!(text, wrong, "dup.yaml has a rule for EBADF");
-    fs::write(&file, wrong).unwrap();
+    fs::write(&file, wrong).expect("the specification is readable and the build folder writable");
     let found = dir.join("found");
-    let spec = dir.to_str().unwrap();
-    let out = found.to_str().unwrap();
+    let spec = dir.to_str().expect("the specification is readable and the build folder writable");
+    let out = found.to_str().expect("the specification is readable and the build folder writable");
 
     let fuzz = abispec(&["fuzz", "--spec", spec, "--syscalls", "dup", "--time", "4s", "--seed", "1", "--out", out]);
     let text = stdout(&fuzz);
