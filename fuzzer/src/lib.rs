@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod campaign;
+pub mod cell;
 pub mod confirm;
 pub mod coverage;
 pub mod environment;

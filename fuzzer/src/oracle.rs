@@ -246,3 +246,13 @@ fn vacuous<O: Observer>(condition: &Expr, observer: &O) -> bool {
         _ => false,
     }
 }
+
+/// Whether the call's results may be negative, so that a value cannot be told from an errno.
+pub fn may_be_value(variant: &Variant, ret: i64) -> bool {
+    match &variant.returns {
+        Type::Int { range: Some(range), .. } => {
+            matches!(range.0, Expr::Int(low) if low < 0 && low <= i128::from(ret))
+        }
+        _ => false,
+    }
+}

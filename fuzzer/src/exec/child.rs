@@ -138,10 +138,12 @@ fn limits(control: &Control) -> Result<(), Errno> {
     set(Resource::RLIMIT_NOFILE, control.nofile_soft.load(Relaxed), control.nofile_hard.load(Relaxed))
 }
 
-/// The commander gave every signal its default disposition; this one's differ in three.
+/// The commander gave every signal its default disposition; this one's differ in the interrupt and in those that tested calls
+/// themselves bring about: broken pipes, limits of file size, and news of leases and directories.
 fn signals() -> Result<(), Errno> {
     sys::ignore_signal(libc::SIGPIPE)?;
     sys::ignore_signal(libc::SIGXFSZ)?;
+    sys::ignore_signal(libc::SIGIO)?;
     sys::handle_signal(INTERRUPT_SIGNAL, on_interrupt)?;
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
 }

@@ -286,7 +286,7 @@ pub(crate) fn table() -> Vec<Planted> {
         vec![clause("broken-ensures", "fstat", "st_size")]);
     add("a file is not emptied", &["creat", "fstat"],
         vec![plant("creat", instead(libc::SYS_open, &[Param(0, 0), Number(bits(libc::O_CREAT | libc::O_WRONLY)), Param(1, 0)]))],
-        vec![clause("broken-ensures", "fstat", "st_size")]);
+        vec![clause("broken-ensures", "fstat", "st_size"), clause("broken-effect", "creat", "sets_size")]);
     add("the old name stays", &["renameat2"],
         vec![plant("renameat2", also(libc::SYS_linkat, &[Param(2, 0), Param(3, 0), Param(0, 0), Param(1, 0), Number(0)]))],
         vec![clause("broken-effect", "renameat2", "renames")]);
@@ -315,7 +315,8 @@ pub(crate) fn table() -> Vec<Planted> {
 
     // More of what flags ask for.
     add("a file is made though it exists", &["openat"], vec![plant("openat", drop_bits(2, libc::O_EXCL))],
-        vec![clause("missing-error", "openat", "exists(filename)")]);
+        vec![clause("missing-error", "openat", "exists(filename)"),
+             clause("unjustified-errno", "openat", "trailing_slash(filename)")]);
     add("a link is followed though not asked", &["newfstatat"],
         vec![plant("newfstatat", drop_bits(3, libc::AT_SYMLINK_NOFOLLOW))],
         vec![clause("broken-ensures", "newfstatat", "kind(filename)"), clause("broken-ensures", "newfstatat", "st_"),
