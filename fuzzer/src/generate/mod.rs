@@ -191,7 +191,8 @@ impl Making<'_> {
                     param.path.as_ref().is_some_and(|keys| keys.base.map(usize::from) == Some(position))
                 };
                 // Where a path starts, other descriptors hide whatever comes behind.
-                let name = if variant.params.iter().any(starts_path) { "fd[directory]" } else { name };
+                let starts = variant.params.iter().any(starts_path) && dice.chance(88);
+                let name = if starts { "fd[directory]" } else { name };
                 args[position] = Some(self.resource(dice, name, intents[position], reuse));
             }
         }

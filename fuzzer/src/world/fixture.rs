@@ -88,6 +88,7 @@ const TABLE: &[Entry] = &[
     HardLink("two_too", "two"),
     File("secret", 0, 10),
     File("readonly", 0o444, 10),
+    File("writeonly", 0o200, 10),
     File("script", 0o755, 10),
     Dir("d", 0o755),
     File("d/f", 0o644, 10),

@@ -59,7 +59,8 @@ impl Applying<'_, '_, '_> {
     pub(super) fn creates(&mut self, path: u8, kind: &Expr, permissions: Option<&Expr>, certain: bool) {
         self.touched.path(path);
         let kind = self.value(kind).and_then(word);
-        let permissions = self.optional(permissions).and_then(|permissions| u16::try_from(permissions).ok());
+        // A mode has no more bits than these; what an effect says of others is said of nothing.
+        let permissions = self.optional(permissions).and_then(|permissions| u16::try_from(permissions & 0o7777).ok());
         let target = if kind == Some(Word::Symlink) { self.view.link_text().map(Into::into) } else { None };
         let size = (kind == Some(Word::Regular)).then_some(0);
         match self.view.place(path).filter(|_| certain && kind.is_some()) {
