@@ -348,6 +348,25 @@ fn effects(
             return Some(Verdict { id: "broken-effect", clause, expected, actual: format!("it is {actual}") });
         }
     }
+    let found =
+        |path: u8, moment| view.call(Function::Exists, &[OperandValue::Param { index: path, value: None }], moment);
+    for rule in variant.effects.iter().filter(|rule| active.contains(&rule.clause)) {
+        // Effects that say of a name what cannot be are wrong whatever the kernel did.
+        let (path, wrong, expected, actual) = match &rule.effect.effect {
+            Effect::Creates { path, .. } => {
+                (path, found(*path, Moment::Before) == Some(1), "new", "named a file before")
+            }
+            Effect::Opens { file: Some(path), .. } => {
+                (path, found(*path, Moment::After) == Some(0), "a file's", "names no file")
+            }
+            _ => continue,
+        };
+        if wrong {
+            let expected = format!("the name in argument {} is {expected}", path + 1);
+            let actual = format!("it {actual}, and the call succeeded");
+            return Some(Verdict { id: "broken-effect", clause: Some(rule.clause), expected, actual });
+        }
+    }
     if let Some((what, expected, actual)) = low.file.as_ref().and_then(|file| file_differs(&view, ret, file, sandbox)) {
         let makes = |effect: &Effect| matches!(effect, Effect::Creates { .. } | Effect::SetsSize { .. });
         let clause = variant

@@ -5,7 +5,7 @@ use super::mine::Spot;
 use super::producers::Names;
 use super::values::AT_FDCWD;
 use crate::program::{Argument, Block, Placement};
-use abispec::expr::{BinaryOp, Expr, Function, UnaryOp, Word};
+use abispec::expr::{BinaryOp, Expr, Function, Moment, Observer, OperandValue, Truth, UnaryOp, Word, truth};
 use abispec::target::Variant;
 use abispec::types::Type;
 
@@ -21,6 +21,12 @@ pub(super) fn aim(dice: &mut Dice<'_>, variant: &Variant, names: &Names, selecto
     }
     let want = aiming.dice.chance(65);
     aiming.solve(condition, want);
+    if aiming.dice.chance(70) {
+        aiming.clear_the_way(condition);
+    }
+    if aiming.dice.chance(25) {
+        aiming.turn_a_bit();
+    }
     aiming.name_files(names);
 }
 
@@ -78,15 +84,45 @@ impl Aiming<'_, '_, '_> {
             let selects = self.selector.map(usize::from) == Some(position);
             match (&param.ty, arg) {
                 (Type::Flags { .. }, arg @ Argument::Number(_)) if !selects => *arg = Argument::Number(0),
-                (Type::Ptr { to, direction, .. }, Argument::Block(block))
-                    if direction.reads() && block.links.is_empty() =>
-                {
-                    if matches!(**to, Type::Struct(_) | Type::Extensible { .. }) {
+                (Type::Ptr { to, direction, .. }, Argument::Block(block)) if block.links.is_empty() => {
+                    // What is only written keeps its poison mostly.
+                    let plain = direction.reads() || self.dice.chance(25);
+                    if plain && matches!(**to, Type::Struct(_) | Type::Extensible { .. }) {
                         block.bytes.fill(0);
                     }
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// Makes rules false that the numbers alone make true: they would hide the condition.
+    fn clear_the_way(&mut self, condition: &Expr) {
+        let variant = self.variant;
+        for _ in 0..2 {
+            for rule in variant.rules.iter().filter(|rule| rule.duty && &rule.condition != condition) {
+                if truth(&rule.condition, &Registers(self.args), Moment::Before) == Truth::True {
+                    self.solve(&rule.condition, false);
+                }
+            }
+        }
+    }
+
+    /// Turns one bit of a flags parameter or of what the kernel reads, low ones more often.
+    fn turn_a_bit(&mut self) {
+        let position = self.dice.below(self.args.len());
+        let few = if self.dice.chance(70) { 24 } else { 64 };
+        let bit = self.dice.below(few);
+        let Some(param) = self.variant.params.get(position) else { return };
+        match (&param.ty, &mut self.args[position]) {
+            (Type::Flags { .. }, Argument::Number(value)) => *value ^= 1 << bit,
+            (Type::Ptr { .. }, Argument::Block(block)) if block.links.is_empty() => {
+                let at = self.dice.below(block.bytes.len().div_ceil(8)) * 8 + bit / 8;
+                if let Some(byte) = block.bytes.get_mut(at) {
+                    *byte ^= 1 << (bit % 8);
+                }
+            }
+            _ => {}
         }
     }
 
@@ -128,9 +164,8 @@ impl Aiming<'_, '_, '_> {
             }
             return;
         }
-        let (Some(number), Expr::Int(value)) = (number(left), right) else { return };
+        let (Some(number), Some(value)) = (self.number(left), self.value(right)) else { return };
         let Some(current) = self.read(&number) else { return };
-        let value = *value;
         let width = if number.bytes >= 8 { u64::MAX.into() } else { (1_i128 << (8 * number.bytes)) - 1 };
         let mask = number.mask & width;
         let masked = number.mask != -1;
@@ -156,6 +191,30 @@ impl Aiming<'_, '_, '_> {
         self.write(&number, new - number.add);
     }
 
+    /// The number that an expression looks at; a part of a sum that only the kernel knows is guessed.
+    fn number(&mut self, expr: &Expr) -> Option<Number> {
+        if let Expr::Binary(BinaryOp::Add, known, unknown) = expr {
+            for (a, b) in [(known, unknown), (unknown, known)] {
+                if let (Some(found), Expr::Call(..) | Expr::Old(_)) = (number(a), &**b) {
+                    return self.value(b).map(|value| Number { add: found.add + value, ..found });
+                }
+            }
+        }
+        number(expr)
+    }
+
+    /// A number, or what it may well be: the length of a file, a position.
+    fn value(&mut self, expr: &Expr) -> Option<i128> {
+        match expr {
+            Expr::Int(value) => Some(*value),
+            Expr::Old(inner) => self.value(inner),
+            Expr::Call(Function::Size | Function::Offset | Function::Available | Function::Room, _) => {
+                Some(self.dice.of([0, 10, 10, 100, 300, 4096, 5000]))
+            }
+            _ => None,
+        }
+    }
+
     fn bit(&mut self, mask: i128) -> Option<i128> {
         let bits: Vec<i128> = (0..64).map(|bit| 1_i128 << bit).filter(|bit| mask & bit != 0).collect();
         self.dice.pick(&bits).copied()
@@ -171,7 +230,7 @@ impl Aiming<'_, '_, '_> {
             }
             return;
         }
-        let Some(number) = number(inner) else { return };
+        let Some(number) = self.number(inner) else { return };
         let values: Vec<i128> =
             list.iter().filter_map(|item| if let Expr::Int(value) = item { Some(*value) } else { None }).collect();
         if let (true, Some(value)) = (want, self.dice.pick(&values).copied()) {
@@ -251,6 +310,40 @@ impl Aiming<'_, '_, '_> {
     }
 }
 
+/// The numbers of a call that is not made yet: registers, and memory behind them.
+struct Registers<'a>(&'a [Argument]);
+
+/// Stands for the address of an argument's memory.
+const BEHIND: i128 = 1 << 70;
+
+impl Observer for Registers<'_> {
+    fn argument(&self, index: u8) -> Option<i128> {
+        match self.0.get(usize::from(index))? {
+            Argument::Number(value) => Some((*value).into()),
+            Argument::Block(_) => Some(BEHIND * (i128::from(index) + 1)),
+            Argument::Result { .. } => None,
+        }
+    }
+
+    fn result(&self) -> Option<i128> {
+        None
+    }
+
+    fn load(&self, address: i128, size: u8, _: bool, _: Moment) -> Option<i128> {
+        let index = usize::try_from(address / BEHIND - 1).ok()?;
+        let at = usize::try_from(address % BEHIND).ok()?;
+        let Argument::Block(block) = self.0.get(index)? else { return None };
+        let mut bytes = [0; 8];
+        let size = usize::from(size);
+        bytes.get_mut(..size)?.copy_from_slice(block.bytes.get(at..at + size)?);
+        Some(u64::from_le_bytes(bytes).into())
+    }
+
+    fn call(&self, _: Function, _: &[OperandValue], _: Moment) -> Option<i128> {
+        None
+    }
+}
+
 /// A name that has what is wished for.
 fn name(dice: &mut Dice<'_>, wish: &PathWish, names: &Names) -> String {
     if wish.empty {
@@ -259,7 +352,7 @@ fn name(dice: &mut Dice<'_>, wish: &PathWish, names: &Names) -> String {
     let mut list: Vec<(&str, Word)> = Vec::new();
     let mut add = |paths: &[&'static str], kind: Word| list.extend(paths.iter().map(|path| (*path, kind)));
     if wish.exists == Some(false) {
-        let missing: &[&str] = if wish.parent_denied {
+        let missing: &[&'static str] = if wish.parent_denied {
             &["nowrite/n1", "nowrite/n2"]
         } else if wish.read_only {
             &["/n1", "/n2"]
@@ -267,8 +360,10 @@ fn name(dice: &mut Dice<'_>, wish: &PathWish, names: &Names) -> String {
             &["n1", "n2", "n3", "n4", "d/n1", "e/n1", "dangling"]
         };
         add(missing, Word::Regular);
+    } else if wish.parent_denied {
+        add(&["nowrite/f"], Word::Regular);
     } else if wish.denied {
-        add(&["secret", "readonly", "nosearch/f"], Word::Regular);
+        add(&["secret", "readonly", "writeonly"], Word::Regular);
         add(&["closed", "nowrite", "nosearch"], Word::Directory);
     } else if wish.outside {
         add(&["../t/f", "/t/f", "d/../../t/f"], Word::Regular);
@@ -278,11 +373,12 @@ fn name(dice: &mut Dice<'_>, wish: &PathWish, names: &Names) -> String {
         add(&["/", "..", "/proc"], Word::Directory);
     } else if wish.last_link {
         add(&["lf", "abs"], Word::Regular);
-        add(&["ld", "labs", "d/up"], Word::Directory);
-        add(&["dangling", "loop"], Word::Symlink);
+        add(&["ld", "labs", "d/up", "lslash"], Word::Directory);
+        add(&["dangling", "loop", "lfslash"], Word::Symlink);
     } else if wish.link {
         add(&["ld/f", "labs/f", "d/up/f", "lf", "abs"], Word::Regular);
-        add(&["ld", "labs", "ld/sub"], Word::Directory);
+        add(&["ld", "labs", "ld/sub", "lslash"], Word::Directory);
+        add(&["lfslash"], Word::Symlink);
     } else {
         add(&["/dev/null"], Word::CharDevice);
         add(&["lf", "ld", "loop", "dangling"], Word::Symlink);

@@ -159,6 +159,10 @@ impl Producers<'_> {
                     _ => 0,
                 };
                 let opened = self.open(program, &path, flags)?;
+                // A file that ends in a hole.
+                if flags == self.constant("O_RDWR") && dice.chance(30) {
+                    let _ = self.push(program, "ftruncate", vec![opened.clone(), number(9000)]);
+                }
                 self.position(dice, &opened, program);
                 Some(opened)
             }

@@ -43,7 +43,7 @@ pub(super) fn negated(expr: &Expr) -> Expr {
 
 /// Every variation of a condition.
 pub(super) fn variations(condition: &Expr, names: &[&str]) -> Vec<Variation> {
-    let mut varying = Varying { names, found: Vec::new() };
+    let mut varying = Varying { names, consequences: Vec::new(), found: Vec::new() };
     varying.condition(condition, true, &|expr| expr, &[]);
     varying.found
 }
@@ -68,7 +68,7 @@ pub(super) fn values(value: &Expr, names: &[&str]) -> Vec<Variation> {
             .into_iter()
             .collect();
     }
-    let mut varying = Varying { names, found: Vec::new() };
+    let mut varying = Varying { names, consequences: Vec::new(), found: Vec::new() };
     varying.found.push(other(plus(value, 1), format!("`{}` becomes one more", print(value, names))));
     varying.number(value, &|expr| expr);
     varying.found
@@ -83,6 +83,7 @@ pub(super) fn toggled(value: &Expr, flag: &str, names: &[&str]) -> Variation {
 
 struct Varying<'a> {
     names: &'a [&'a str],
+    consequences: Vec<Expr>,
     found: Vec<Variation>,
 }
 
@@ -109,7 +110,10 @@ impl Varying<'_> {
             Expr::Binary(op @ (BinaryOp::And | BinaryOp::Or), ..) => self.chain(*op, expr, positive, whole, around),
             Expr::Binary(BinaryOp::Implies, when, then) => {
                 let implies = |a: Expr, b: Expr| Expr::Binary(BinaryOp::Implies, Box::new(a), Box::new(b));
+                // What the consequence says nothing without, the condition need not say.
+                self.consequences.push((**then).clone());
                 self.condition(when, !positive, &|new| whole(implies(new, (**then).clone())), around);
+                self.consequences.pop();
                 let around = extended(around, [(**when).clone()]);
                 self.condition(then, positive, &|new| whole(implies((**when).clone(), new)), &around);
             }
@@ -152,7 +156,13 @@ impl Varying<'_> {
             let is_and = op == BinaryOp::And;
             let siblings = others.iter().map(|other| if is_and { (*other).clone() } else { denied(other) });
             let around = extended(around, siblings);
-            if !(if is_and { guards(part, &others) } else { shields(part, &others) }) {
+            let needed = if is_and {
+                let all = self.consequences.iter().chain(others.iter().copied()).collect::<Vec<_>>();
+                guards(part, &all)
+            } else {
+                shields(part, &others)
+            };
+            if !needed {
                 let change = format!("without `{}`", self.text(part));
                 let this = if is_and { denied(part) } else { (*part).clone() };
                 self.differ(whole, without(None), change, direction.under(positive), &extended(&around, [this]));
@@ -306,7 +316,7 @@ fn is_number(expr: &Expr) -> bool {
 
 /// Whether the other conjuncts cannot all be true where `part` is false, because one of them is unknown there.
 fn guards(part: &Expr, others: &[&Expr]) -> bool {
-    let Expr::Call(guard @ (Function::Exists | Function::Open), list) = part else { return false };
+    let Expr::Call(guard @ (Function::Exists | Function::Open | Function::Seekable), list) = part else { return false };
     let Some(subject) = list.first() else { return false };
     others.iter().any(|other| never_true(other, *guard, subject))
 }
@@ -358,5 +368,9 @@ fn is_unknown_without(function: Function, guard: Function) -> bool {
         function,
         Kind | Readable | Writable | IsPath | Nonblock | Append | Cloexec | StatusFlags | Seekable | Offset
     );
-    if guard == Function::Exists { of_file } else { of_descriptor }
+    match guard {
+        Function::Exists => of_file,
+        Function::Seekable => function == Function::Offset,
+        _ => of_descriptor,
+    }
 }

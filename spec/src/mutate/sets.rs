@@ -38,6 +38,8 @@ fn of_member(making: &mut Making<'_>, set: &Set, index: usize, member: &Member) 
     let value = &member.arch.get(&arch).unwrap_or(&member.value).value;
     let new = match (set.kind, value) {
         (_, Expr::Int(0)) => Expr::Int(1),
+        (SetKind::Enum, Expr::Int(value)) => Expr::Int(value + 1),
+        (_, Expr::Int(value)) => Expr::Int(value << 1),
         (SetKind::Enum, other) => Expr::Binary(BinaryOp::Add, Box::new(other.clone()), Box::new(Expr::Int(1))),
         (SetKind::Flags | SetKind::Bits, other) => {
             Expr::Binary(BinaryOp::Shl, Box::new(other.clone()), Box::new(Expr::Int(1)))
