@@ -28,6 +28,14 @@ pub struct Facts {
     pub prototypes: BTreeMap<String, Fact<Prototype>>,
     /// System call numbers, by the name behind `__NR_`.
     pub numbers: BTreeMap<String, Fact<u32>>,
+    /// Device control requests, by name: what their numbers are made of.
+    pub ioctls: BTreeMap<String, Fact<Ioctl>>,
+    /// The kernel's functions that the tables of system calls name, by call.
+    pub entries: BTreeMap<String, Fact<Entry>>,
+    /// Kernel options without which a call answers ENOSYS, by the call's entry.
+    pub options: BTreeMap<String, Fact<String>>,
+    /// Errnos that a call is said to give, by call and errno.
+    pub errnos: BTreeMap<String, BTreeMap<String, Fact<Attribution>>>,
     /// What it could have said but did not.
     pub silent: Vec<Silence>,
 }
@@ -45,6 +53,10 @@ impl Facts {
             layouts: BTreeMap::new(),
             prototypes: BTreeMap::new(),
             numbers: BTreeMap::new(),
+            ioctls: BTreeMap::new(),
+            entries: BTreeMap::new(),
+            options: BTreeMap::new(),
+            errnos: BTreeMap::new(),
             silent: Vec::new(),
         }
     }
@@ -56,7 +68,15 @@ impl Facts {
 
     /// How many single facts it states.
     pub fn count(&self) -> usize {
-        self.constants.len() + self.layouts.len() + self.prototypes.len() + self.numbers.len()
+        let errnos: usize = self.errnos.values().map(BTreeMap::len).sum();
+        self.constants.len()
+            + self.layouts.len()
+            + self.prototypes.len()
+            + self.numbers.len()
+            + self.ioctls.len()
+            + self.entries.len()
+            + self.options.len()
+            + errnos
     }
 
     /// Whether a header of this name was read.
@@ -115,6 +135,12 @@ pub enum WitnessKind {
     Btf,
     /// The kernel's own list of system calls and their parameters.
     Tracefs,
+    /// A kernel's source tree: system call tables, definitions of system calls.
+    Tree,
+    /// Bindings for Rust.
+    Rust,
+    /// Man pages.
+    Man,
 }
 
 impl WitnessKind {
@@ -124,6 +150,9 @@ impl WitnessKind {
             Self::Headers => "headers",
             Self::Btf => "btf",
             Self::Tracefs => "tracefs",
+            Self::Tree => "tree",
+            Self::Rust => "rust",
+            Self::Man => "man",
         }
     }
 }
@@ -310,6 +339,47 @@ pub struct Parameter {
 pub enum Unstated {
     /// Only the wrapper that takes every argument as a register is described.
     RegisterOnly,
+}
+
+/// What the number of a device control request is made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Ioctl {
+    /// The whole number.
+    pub number: u32,
+    /// Whether user space hands an argument to the kernel, as the request's name says it.
+    pub writes: bool,
+    /// Whether the kernel hands one back.
+    pub reads: bool,
+    /// The letter or number of the subsystem, 0..=255.
+    pub kind: u8,
+    /// The request's own number, 0..=255.
+    pub nr: u8,
+    /// Bytes of the argument.
+    pub size: u32,
+    /// The C type of the argument, where the request is written with one.
+    pub argument: Option<String>,
+}
+
+/// An entry of a table of system calls.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Entry {
+    /// The ABI that the table names: `common`, `64`, `x32`, `i386`.
+    pub abi: String,
+    /// The kernel's function behind `sys_`; `None` for a number that is only reserved.
+    pub entry: Option<String>,
+    /// The function that serves callers of the other word size.
+    pub compat: Option<String>,
+}
+
+/// How surely an errno is said to be a call's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum Attribution {
+    /// The text is about this call alone.
+    Single,
+    /// The text is about several calls and names this one.
+    Marked,
+    /// The text is about several calls and does not say which.
+    Shared,
 }
 
 /// Something that a witness does not state, and why.

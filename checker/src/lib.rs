@@ -9,6 +9,7 @@ pub mod checks;
 mod ctype;
 pub mod discover;
 pub mod facts;
+pub mod files;
 pub mod headers;
 pub mod tracefs;
 

@@ -192,12 +192,12 @@ impl<'a> Bench<'a> {
         for (name, described) in &spec.structs {
             let header = described.header.as_ref().map(|header| header.value.as_str());
             let tag = match facts.kind {
-                WitnessKind::Headers => described.c.as_str(),
+                WitnessKind::Headers | WitnessKind::Rust => described.c.as_str(),
                 WitnessKind::Btf => match &described.btf {
                     Some(tag) => tag.as_str(),
                     None => continue,
                 },
-                WitnessKind::Tracefs => continue,
+                WitnessKind::Tracefs | WitnessKind::Tree | WitnessKind::Man => continue,
             };
             if let Some(header) =
                 header.filter(|header| facts.kind == WitnessKind::Headers && !facts.has_header(header))
@@ -242,11 +242,13 @@ impl<'a> Bench<'a> {
         let (spec, facts) = (self.spec, self.facts);
         let mut found = Vec::new();
         let reason = match facts.kind {
-            WitnessKind::Headers => return found,
+            WitnessKind::Headers | WitnessKind::Rust => return found,
             WitnessKind::Btf => {
                 "the kernel's compiler merged the call's function into another, so its type information lacks it"
             }
             WitnessKind::Tracefs => "the kernel does not trace the call",
+            WitnessKind::Tree => "the tree does not define the call",
+            WitnessKind::Man => "no page describes the call",
         };
         for (name, call) in &spec.syscalls {
             if self.has(call.span) == Some(false) {
