@@ -1,0 +1,263 @@
+//! A batch: filled with operations, run, watched while it runs, and asked what became of it.
+
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+
+use super::{PATIENCE, Sandbox};
+use crate::exec::commander::command;
+use crate::exec::layout::{INTERRUPT_SIGNAL, MAX_OPS, NO_OP, arena_offset, bits};
+use crate::exec::op::{Arg, Guard, Op, OpIndex, OpResult, OpState, PushError, Source};
+use crate::exec::sys;
+use crate::exec::watchdog::{Verdict, Watchdog, sleeps};
+
+/// How an executor ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Killed by this signal.
+    Signal(i32),
+    /// Exited with this code.
+    Exit(i32),
+}
+
+/// Why a batch could not run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lost {
+    /// The last executor ended: [`Sandbox::respawn`] makes a new one.
+    NoExecutor,
+    /// The sandbox process was killed from outside: a new sandbox is needed.
+    NoSandbox,
+}
+
+/// How a batch ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BatchEnd {
+    /// Every operation returned or was skipped.
+    Completed,
+    /// The executor died.
+    Died {
+        /// What of.
+        ending: Ending,
+        /// The operation that did not return; none if it died between two.
+        op: Option<OpIndex>,
+    },
+    /// An operation could not be interrupted, so that the executor was killed.
+    Stuck {
+        /// The operation.
+        op: Option<OpIndex>,
+    },
+    /// It did not run, or not observably.
+    Lost(Lost),
+}
+
+impl Sandbox {
+    /// Empties the batch.
+    pub fn clear(&mut self) {
+        self.len = 0;
+        self.in_flight = None;
+    }
+
+    /// Adds an operation to the batch.
+    pub fn push(&mut self, op: Op) -> Result<OpIndex, PushError> {
+        let index = self.len;
+        let records = self.arena.records();
+        let (Some(wire), Some(extra)) = (records.ops.get(index as usize), records.extras.get(index as usize)) else {
+            return Err(PushError::Full);
+        };
+        let earlier = |op: OpIndex| if op.0 < index { Ok(u64::from(op.0)) } else { Err(PushError::NotEarlier(op)) };
+        let (guard, guard_op) = match op.guard {
+            Guard::Always => (bits::GUARD_ALWAYS, 0),
+            Guard::IfOk(op) => (bits::GUARD_IF_OK, earlier(op)?),
+            Guard::IfErr(op) => (bits::GUARD_IF_ERR, earlier(op)?),
+        };
+        let (mut dynamic, mut kinds) = (0u64, 0u64);
+        for (place, arg) in op.args.into_iter().enumerate() {
+            let Arg { source, add, high } = arg;
+            let (kind, value) = match source {
+                Source::Imm(value) => {
+                    let value = value.wrapping_add(add as u64);
+                    let value = high.map_or(value, |high| value & u64::from(u32::MAX) | u64::from(high) << 32);
+                    wire.args[place].store(value, Relaxed);
+                    continue;
+                }
+                Source::Result(op) => (bits::FROM_RESULT, earlier(op)?),
+                Source::Mem32(addr) => (bits::FROM_MEM32, readable(addr, 4)?),
+                Source::Mem64(addr) => (bits::FROM_MEM64, readable(addr, 8)?),
+            };
+            wire.args[place].store(value, Relaxed);
+            extra.add[place].store(add as u64, Relaxed);
+            extra.high[place].store(high.unwrap_or(0), Relaxed);
+            dynamic |= 1 << place;
+            kinds |= u64::from(kind | if high.is_some() { bits::HIGH } else { 0 }) << (8 * place);
+        }
+        if dynamic != 0 {
+            extra.kinds.store(kinds, Relaxed);
+        }
+        wire.guard_op.store(guard_op, Relaxed);
+        let head = u64::from(op.nr) | u64::from(guard) << bits::GUARD_SHIFT | dynamic << bits::DYNAMIC_SHIFT;
+        wire.head.store(head, Relaxed);
+        records.states[index as usize].store(bits::NOT_RUN, Relaxed);
+        self.len += 1;
+        Ok(OpIndex(index))
+    }
+
+    /// The number of operations in the batch.
+    pub fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    /// True if the batch is empty.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Operations that the batch can still take.
+    pub fn room(&self) -> usize {
+        MAX_OPS - self.len()
+    }
+
+    /// Runs the batch; it stays and may be run again.
+    pub fn run(&mut self) -> BatchEnd {
+        self.in_flight = None;
+        let records = self.arena.records();
+        for state in records.states.iter().take(self.len()) {
+            state.store(bits::NOT_RUN, Relaxed);
+        }
+        if !self.alive {
+            return BatchEnd::Lost(Lost::NoExecutor);
+        }
+        if self.is_empty() {
+            return BatchEnd::Completed;
+        }
+        let control = &records.control;
+        control.op_count.store(self.len, Relaxed);
+        control.interrupt_target.store(NO_OP, Relaxed);
+        let go = control.go.load(Relaxed).wrapping_add(1);
+        control.go.store(go, Release);
+        sys::futex_wake(&control.go);
+        self.watch(go)
+    }
+
+    fn watch(&mut self, go: u32) -> BatchEnd {
+        let tick = (self.config.block_timeout / 2).max(Duration::from_millis(1));
+        let mut watchdog = Watchdog::default();
+        loop {
+            let control = self.arena.control();
+            let seen = control.event.load(Acquire);
+            if control.finished.load(Acquire) == go {
+                self.settle();
+                return BatchEnd::Completed;
+            }
+            if control.ended.load(Acquire) == self.number {
+                return self.died(watchdog.interrupts > 0);
+            }
+            if sys::futex_wait(&control.event, seen, Some(tick)) != Err(Errno::ETIMEDOUT) {
+                continue;
+            }
+            if self.hung_up() {
+                self.alive = false;
+                self.note_in_flight();
+                return BatchEnd::Lost(Lost::NoSandbox);
+            }
+            let control = self.arena.control();
+            let cursor = control.cursor.load(Relaxed);
+            match watchdog.look(cursor, || sleeps(control.executor_pid.load(Relaxed))) {
+                Verdict::Wait => {}
+                Verdict::Interrupt => {
+                    control.interrupt_target.store(cursor, Release);
+                    // A sandbox that cannot be asked is gone, which the next look finds.
+                    if self.send(command::INTERRUPT).is_ok() {
+                        self.interrupts = self.interrupts.wrapping_add(1);
+                    }
+                }
+                Verdict::Kill => return self.stuck(),
+            }
+        }
+    }
+
+    /// Waits until every interrupt asked for was sent, so that none can hit the next batch.
+    fn settle(&self) {
+        let control = self.arena.control();
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let seen = control.event.load(Acquire);
+            if control.interrupts.load(Acquire) == self.interrupts || Instant::now() > deadline {
+                return;
+            }
+            // Timing out or not, the count decides.
+            let _ = sys::futex_wait(&control.event, seen, Some(Duration::from_millis(10)));
+        }
+    }
+
+    fn note_in_flight(&mut self) {
+        let records = self.arena.records();
+        let cursor = records.control.cursor.load(Acquire);
+        let returned = records.states.get(cursor as usize).is_none_or(|state| state.load(Relaxed) != bits::NOT_RUN);
+        self.in_flight = (cursor < self.len && !returned).then_some(cursor);
+    }
+
+    fn died(&mut self, interrupted: bool) -> BatchEnd {
+        self.alive = false;
+        self.note_in_flight();
+        let op = self.in_flight.map(OpIndex);
+        match ending(self.arena.control().wait_status.load(Relaxed)) {
+            // Without its handler our own signal kills.
+            Ending::Signal(INTERRUPT_SIGNAL) if interrupted => BatchEnd::Stuck { op },
+            ending => BatchEnd::Died { ending, op },
+        }
+    }
+
+    fn stuck(&mut self) -> BatchEnd {
+        self.alive = false;
+        if self.send(command::KILL).is_ok() {
+            let deadline = Instant::now() + Duration::from_secs(2);
+            loop {
+                let control = self.arena.control();
+                let seen = control.event.load(Acquire);
+                // One that sleeps through SIGKILL is the next respawn's trouble.
+                if control.ended.load(Acquire) == self.number || Instant::now() > deadline {
+                    break;
+                }
+                // Timing out or not, the two conditions above decide.
+                let _ = sys::futex_wait(&control.event, seen, Some(Duration::from_millis(100)));
+            }
+        }
+        self.note_in_flight();
+        BatchEnd::Stuck { op: self.in_flight.map(OpIndex) }
+    }
+
+    /// What became of an operation of the batch.
+    pub fn result(&self, op: OpIndex) -> OpResult {
+        let records = self.arena.records();
+        let (Some(ret), Some(state)) = (records.rets.get(op.get()), records.states.get(op.get())) else {
+            return OpResult { ret: -1, state: OpState::NotRun };
+        };
+        let state = match state.load(Relaxed) {
+            _ if op.0 >= self.len => OpState::NotRun,
+            bits::DONE => OpState::Done,
+            bits::SKIPPED => OpState::Skipped,
+            bits::INTERRUPTED => OpState::Interrupted,
+            bits::DISTURBED => OpState::Disturbed,
+            _ if self.in_flight == Some(op.0) => OpState::InFlight,
+            // Any other value was written by a tested call.
+            _ => OpState::NotRun,
+        };
+        match state {
+            OpState::Done | OpState::Interrupted | OpState::Disturbed => OpResult { ret: ret.load(Relaxed), state },
+            OpState::NotRun | OpState::InFlight | OpState::Skipped => OpResult { ret: -1, state },
+        }
+    }
+}
+
+fn readable(addr: u64, len: u64) -> Result<u64, PushError> {
+    arena_offset(addr, len).map(|_| addr).ok_or(PushError::OutsideArena(addr))
+}
+
+pub(super) fn ending(status: i32) -> Ending {
+    if libc::WIFSIGNALED(status) {
+        Ending::Signal(libc::WTERMSIG(status))
+    } else {
+        Ending::Exit(libc::WEXITSTATUS(status))
+    }
+}

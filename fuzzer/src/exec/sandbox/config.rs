@@ -1,0 +1,73 @@
+//! What executors are like, and how that is told to the commander.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use libc::sock_filter;
+
+use crate::exec::child::pack_filter;
+use crate::exec::error::{SandboxError, Stage};
+use crate::exec::layout::{Control, MAX_SHIM};
+
+/// What executors are like. Except for `block_timeout`, a change takes effect with the next [`Sandbox::respawn`].
+#[derive(Debug, Clone)]
+pub struct SandboxConfig {
+    /// How long an operation may sleep before the watchdog interrupts it.
+    pub block_timeout: Duration,
+    /// Soft limit of open descriptors.
+    pub nofile_soft: u64,
+    /// Hard limit of open descriptors.
+    pub nofile_hard: u64,
+    /// Limit of a file's size.
+    pub file_size: u64,
+    /// Limit of the address space.
+    pub address_space: u64,
+    /// Limit of locked memory.
+    pub locked_memory: u64,
+    /// Size of the work directory's tmpfs.
+    pub work_bytes: u64,
+    /// Inodes of the work directory's tmpfs.
+    pub work_inodes: u64,
+    /// The executor gives up all capabilities, those in its own user namespace too.
+    pub drop_capabilities: bool,
+    /// An extra filter, installed last: a planted kernel violation ([`ShimFilter`](super::ShimFilter)).
+    pub shim: Option<Vec<sock_filter>>,
+}
+
+impl Default for SandboxConfig {
+    fn default() -> SandboxConfig {
+        SandboxConfig {
+            block_timeout: Duration::from_millis(20),
+            nofile_soft: 64,
+            nofile_hard: 128,
+            file_size: 16 << 20,
+            address_space: 1 << 30,
+            locked_memory: 64 << 10,
+            work_bytes: 16 << 20,
+            work_inodes: 2048,
+            drop_capabilities: false,
+            shim: None,
+        }
+    }
+}
+
+pub(super) fn write_config(control: &Control, config: &SandboxConfig) -> Result<(), SandboxError> {
+    let shim = config.shim.as_deref().unwrap_or_default();
+    if shim.len() > MAX_SHIM {
+        let detail = format!("it has {} instructions, at most {MAX_SHIM} fit", shim.len());
+        return Err(SandboxError::with_detail(Stage::Shim, None, detail));
+    }
+    for (slot, instruction) in control.shim.iter().zip(shim) {
+        slot.store(pack_filter(instruction), Relaxed);
+    }
+    control.shim_len.store(shim.len() as u32, Relaxed);
+    control.drop_capabilities.store(config.drop_capabilities.into(), Relaxed);
+    control.nofile_soft.store(config.nofile_soft, Relaxed);
+    control.nofile_hard.store(config.nofile_hard, Relaxed);
+    control.file_size.store(config.file_size, Relaxed);
+    control.address_space.store(config.address_space, Relaxed);
+    control.locked_memory.store(config.locked_memory, Relaxed);
+    control.work_bytes.store(config.work_bytes, Relaxed);
+    control.work_inodes.store(config.work_inodes, Relaxed);
+    Ok(())
+}

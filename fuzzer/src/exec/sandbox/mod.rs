@@ -1,0 +1,297 @@
+//! The supervisor's side: starts a sandbox, replaces its executor, ends it.
+
+mod batch;
+mod config;
+
+use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::unistd::{SysconfVar, getegid, geteuid, sysconf};
+
+use super::commander::command;
+use super::error::{Part, SandboxError, SandboxReport, Skipped, Stage};
+use super::layout::{Control, MAGIC, NO_OP, PAGE, Records, arena_offset};
+use super::shared::Shared;
+use super::{SANDBOX_ARGUMENT, sys};
+use batch::ending;
+pub use batch::{BatchEnd, Ending, Lost};
+pub use config::SandboxConfig;
+use config::write_config;
+
+/// How long the sandbox process may take for one step of setting up, or for dying.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The memory for arguments, by the addresses that the executor sees.
+pub struct Arena {
+    shared: Shared,
+}
+
+impl Arena {
+    /// `len` bytes at `addr`, if they lie in the writable or in the read-only pages of one cell.
+    pub fn slice(&self, addr: u64, len: usize) -> Option<&[u8]> {
+        let offset = arena_offset(addr, len as u64)? as usize;
+        self.shared.arena().get(offset..offset + len)
+    }
+
+    /// The same bytes, to be written: the supervisor may write to the pages that are read-only in the executor.
+    pub fn slice_mut(&mut self, addr: u64, len: usize) -> Option<&mut [u8]> {
+        let offset = arena_offset(addr, len as u64)? as usize;
+        self.shared.arena_mut().get_mut(offset..offset + len)
+    }
+
+    fn records(&self) -> &Records {
+        self.shared.records()
+    }
+
+    fn control(&self) -> &Control {
+        &self.records().control
+    }
+}
+
+/// A sandbox with at most one executor in it. Dropping it kills and reaps every process of it; its mounts go with them.
+pub struct Sandbox {
+    arena: Arena,
+    /// None once dropping has begun.
+    socket: UnixStream,
+    child: Child,
+    config: SandboxConfig,
+    report: SandboxReport,
+    mappings: Vec<(u64, u64)>,
+    /// Operations in the batch.
+    len: u32,
+    /// Number of the present executor.
+    number: u32,
+    alive: bool,
+    /// Interrupts asked for in the sandbox's life.
+    interrupts: u32,
+    /// The operation that the last batch ended in.
+    in_flight: Option<u32>,
+}
+
+impl Sandbox {
+    /// Starts a sandbox and its first executor.
+    pub fn start(config: &SandboxConfig) -> Result<Sandbox, SandboxError> {
+        match sysconf(SysconfVar::PAGE_SIZE) {
+            Ok(Some(size)) if size as u64 == PAGE => {}
+            _ => return Err(SandboxError::new(Stage::PageSize, None)),
+        }
+        let memory = |errno: Errno| SandboxError::new(Stage::SharedMemory, Some(errno as i32));
+        let (shared, memfd) = Shared::create().map_err(memory)?;
+        shared.records().control.magic.store(MAGIC, Release);
+
+        let start = |error: std::io::Error| SandboxError::new(Stage::Start, error.raw_os_error());
+        let (socket, theirs) = UnixStream::pair().map_err(start)?;
+        socket.set_read_timeout(Some(PATIENCE)).map_err(start)?;
+        // The descriptors travel as standard ones: no other child of this process can inherit them.
+        let child = Command::new("/proc/self/exe")
+            .arg0("abispec")
+            .arg(SANDBOX_ARGUMENT)
+            .env_clear()
+            .current_dir("/")
+            .stdin(OwnedFd::from(theirs))
+            .stdout(memfd)
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(start)?;
+        let mut sandbox = Sandbox {
+            arena: Arena { shared },
+            socket,
+            child,
+            config: config.clone(),
+            report: SandboxReport::default(),
+            mappings: Vec::new(),
+            len: 0,
+            number: 0,
+            alive: false,
+            interrupts: 0,
+            in_flight: None,
+        };
+        sandbox.expect_progress()?;
+        let pid = sandbox.child.id();
+        sandbox.report.outside = map_ids(pid, sandbox.arena.control())?;
+        sandbox.send(command::MAPPED)?;
+        sandbox.expect_progress()?;
+        sandbox.respawn()?;
+        sandbox.mappings = read_mappings(sandbox.arena.control());
+        Ok(sandbox)
+    }
+
+    /// Replaces the executor, dead or alive, by a fresh process in a fresh work directory. The batch and the arena
+    /// stay as they are.
+    pub fn respawn(&mut self) -> Result<(), SandboxError> {
+        self.alive = false;
+        self.number = self.number.wrapping_add(1);
+        let control = self.arena.control();
+        write_config(control, &self.config)?;
+        control.cursor.store(NO_OP, Relaxed);
+        control.finished.store(control.go.load(Relaxed), Relaxed);
+        control.failed_stage.store(0, Relaxed);
+        control.wanted.store(self.number, Release);
+        self.send(command::SPAWN)?;
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let control = self.arena.control();
+            let seen = control.event.load(Acquire);
+            if control.ready.load(Acquire) == self.number {
+                self.alive = true;
+                self.report.skipped = read_skipped(control);
+                return Ok(());
+            }
+            if control.ended.load(Acquire) == self.number {
+                let stage = Stage::from_raw(control.failed_stage.load(Acquire));
+                return Err(match stage {
+                    Some(stage) => SandboxError::new(stage, Some(control.failed_errno.load(Relaxed))),
+                    None => SandboxError::with_detail(
+                        Stage::Process,
+                        None,
+                        format!("it ended before it was ready ({:?})", ending(control.wait_status.load(Relaxed))),
+                    ),
+                });
+            }
+            let timed_out =
+                sys::futex_wait(&control.event, seen, Some(Duration::from_millis(100))) == Err(Errno::ETIMEDOUT);
+            if timed_out && self.hung_up() {
+                return Err(SandboxError::new(Stage::Gone, None));
+            }
+            if Instant::now() > deadline {
+                return Err(SandboxError::new(Stage::Unkillable, None));
+            }
+        }
+    }
+
+    /// The configuration of the next executor.
+    pub fn config_mut(&mut self) -> &mut SandboxConfig {
+        &mut self.config
+    }
+
+    /// True if there is an executor to run a batch.
+    pub fn has_executor(&self) -> bool {
+        self.alive
+    }
+
+    /// The memory for arguments.
+    pub fn arena(&self) -> &Arena {
+        &self.arena
+    }
+
+    /// The memory for arguments, to be written.
+    pub fn arena_mut(&mut self) -> &mut Arena {
+        &mut self.arena
+    }
+
+    /// What could not be set up.
+    pub fn report(&self) -> &SandboxReport {
+        &self.report
+    }
+
+    /// Address ranges that belong to the executor itself, sorted: its code, stack, heap, the shared memory. A call
+    /// that changes or writes to them tests nothing, it only breaks the executor. Empty if they are not known
+    /// ([`Part::OwnMappings`]).
+    pub fn own_mappings(&self) -> &[(u64, u64)] {
+        &self.mappings
+    }
+
+    /// The executor's pid in the supervisor's pid namespace.
+    pub fn executor_pid(&self) -> i32 {
+        self.arena.control().executor_pid.load(Relaxed)
+    }
+
+    fn send(&self, byte: u8) -> Result<(), SandboxError> {
+        (&self.socket).write_all(&[byte]).map_err(|error| SandboxError::new(Stage::Gone, error.raw_os_error()))
+    }
+
+    /// Waits for the sandbox process to say that it has come one step further.
+    fn expect_progress(&mut self) -> Result<(), SandboxError> {
+        let mut message = [0; 2];
+        match (&self.socket).read_exact(&mut message) {
+            Ok(()) => match (Stage::from_raw(message[0].into()), message[1]) {
+                (None, _) => Ok(()),
+                (Some(stage), errno) => Err(SandboxError::new(stage, Some(errno.into()))),
+            },
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                Err(SandboxError::with_detail(Stage::Handshake, None, format!("no answer in {} s", PATIENCE.as_secs())))
+            }
+            Err(_) => {
+                let detail = self
+                    .child
+                    .wait()
+                    .map_or_else(|error| error.to_string(), |status| format!("it ended early, {status}"));
+                Err(SandboxError::with_detail(Stage::Handshake, None, detail))
+            }
+        }
+    }
+
+    fn hung_up(&self) -> bool {
+        let mut ready = [PollFd::new(self.socket.as_fd(), PollFlags::empty())];
+        matches!(poll(&mut ready, PollTimeout::ZERO), Ok(count) if count > 0)
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        // The sandbox process ends when it finds its socket closed, and closes its own end as the last thing it does.
+        let _ = self.socket.shutdown(std::net::Shutdown::Write);
+        let mut rest = [0; 64];
+        loop {
+            match (&self.socket).read(&mut rest) {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(_) => {
+                    // Something in it does not die: its death signal is left to do what it can.
+                    let _ = self.child.kill();
+                    break;
+                }
+            }
+        }
+        let _ = self.child.wait();
+    }
+}
+
+/// Maps user and group 0 of the sandbox: to `nobody` if this process may, so that not even a privileged supervisor's
+/// sandbox owns anything of the host; to this process's own otherwise.
+fn map_ids(pid: u32, control: &Control) -> Result<(u32, u32), SandboxError> {
+    const NOBODY: u32 = 65534;
+    let write = |file: &str, text: &str| fs::write(format!("/proc/{pid}/{file}"), text);
+    // Without it an ordinary user may not map a group. A kernel too old to have the file does not ask for it.
+    let _ = write("setgroups", "deny");
+    let map = |file: &str, own: u32| {
+        let foreign = match write(file, &format!("0 {NOBODY} 1\n")) {
+            Ok(()) => return Ok(NOBODY),
+            Err(error) => error,
+        };
+        write(file, &format!("0 {own} 1\n")).map_err(|error| SandboxError::new(Stage::IdMap, error.raw_os_error()))?;
+        if own == 0 {
+            control.skipped[Part::ForeignUser as usize].store(foreign.raw_os_error().unwrap_or(libc::EIO), Relaxed);
+        }
+        Ok(own)
+    };
+    let user = map("uid_map", geteuid().as_raw())?;
+    let group = map("gid_map", getegid().as_raw())?;
+    Ok((user, group))
+}
+
+fn read_skipped(control: &Control) -> Vec<Skipped> {
+    let errno = |part: Part| control.skipped[part as usize].load(Relaxed);
+    Part::ALL
+        .into_iter()
+        .map(|part| Skipped { part, errno: errno(part) })
+        .filter(|skipped| skipped.errno != 0)
+        .collect()
+}
+
+fn read_mappings(control: &Control) -> Vec<(u64, u64)> {
+    let count = control.mapping_count.load(Acquire) as usize;
+    let mut mappings: Vec<(u64, u64)> =
+        control.mappings.iter().take(count).map(|[start, end]| (start.load(Relaxed), end.load(Relaxed))).collect();
+    mappings.sort_unstable();
+    mappings
+}
