@@ -6,6 +6,7 @@ use abispec::arch::Arch;
 use abispec::suggest::nearest;
 use abispec::target::Target;
 use abispec::version::Release;
+use abispec_fuzzer::campaign::Shard;
 use clap::{Args, Parser, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -128,6 +129,18 @@ pub(crate) fn arch(text: &str) -> Result<Arch, String> {
     })
 }
 
+/// Reads `2/3`: the second of three.
+pub(crate) fn shard(text: &str) -> Result<Shard, String> {
+    let (number, of) = text.split_once('/').ok_or("write it like 2/3: the second of three")?;
+    let read = |text: &str| text.parse().map_err(|_| "write it like 2/3: the second of three".to_owned());
+    let shard = Shard { number: read(number)?, of: read(of)? };
+    if (1..=shard.of).contains(&shard.number) {
+        Ok(shard)
+    } else {
+        Err(format!("the first number is 1 to {}", shard.of))
+    }
+}
+
 /// Reads `500ms`, `10s`, `10m`, `2h`; a bare number is seconds.
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
@@ -157,6 +170,14 @@ mod tests {
             let help = sub.get_after_help().map(ToString::to_string).unwrap_or_default();
             let groups = sub.get_subcommands().next().is_some();
             assert!(groups || help.contains("Examples:"), "{} has no examples", sub.get_name());
+        }
+    }
+
+    #[test]
+    fn shards_are_counted_from_one() {
+        assert_eq!(shard("2/3"), Ok(Shard { number: 2, of: 3 }));
+        for text in ["", "2", "0/3", "4/3", "1/0", "-1/2", "1/2/3", "1/99999"] {
+            assert!(shard(text).is_err(), "{text}");
         }
     }
 

@@ -6,43 +6,21 @@
 
 mod common;
 
-use common::{abispec, code, scratch, stderr, stdout};
+use common::{abispec, code, copy_of_the_specification, scratch, stderr, stdout};
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::Command;
-
-/// A folder of this test's own with all files of the specification.
-fn copy_of_the_specification(name: &str) -> PathBuf {
-    let dir = scratch(name);
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("spec");
-    for folder in ["flags", "resources", "types", "syscalls"] {
-        fs::create_dir_all(dir.join(folder)).expect("the specification is readable and the build folder writable");
-        for entry in
-            fs::read_dir(source.join(folder)).expect("the specification is readable and the build folder writable")
-        {
-            let path = entry.expect("the specification is readable and the build folder writable").path();
-            fs::copy(
-                &path,
-                dir.join(folder)
-                    .join(path.file_name().expect("the specification is readable and the build folder writable")),
-            )
-            .expect("the specification is readable and the build folder writable");
-        }
-    }
-    dir
-}
 
 #[test]
 fn a_divergence_is_saved_replayed_and_compiled() {
     let dir = copy_of_the_specification("divergence");
     let file = dir.join("syscalls/dup.yaml");
-    let text = fs::read_to_string(&file).expect("the specification is readable and the build folder writable");
+    let text = fs::read_to_string(&file).unwrap();
     let wrong = text.replace("EBADF:", "EINVAL:");
     assert_ne!(text, wrong, "dup.yaml has a rule for EBADF");
-    fs::write(&file, wrong).expect("the specification is readable and the build folder writable");
+    fs::write(&file, wrong).unwrap();
     let found = dir.join("found");
-    let spec = dir.to_str().expect("the specification is readable and the build folder writable");
-    let out = found.to_str().expect("the specification is readable and the build folder writable");
+    let spec = dir.to_str().unwrap();
+    let out = found.to_str().unwrap();
 
     let fuzz = abispec(&["fuzz", "--spec", spec, "--syscalls", "dup", "--time", "4s", "--seed", "1", "--out", out]);
     let text = stdout(&fuzz);

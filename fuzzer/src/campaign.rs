@@ -5,15 +5,18 @@ use crate::coverage::{Coverage, Executable, executable};
 use crate::examine::Suspicion;
 use crate::generate::{Generator, Wishes};
 use crate::lower::Mode;
+use crate::pending::Pending;
 use crate::plant::Plant;
 use crate::program::Program;
+use crate::reproduce;
 use crate::setup::footprint_of;
 use crate::worker::{BATCH, Room, Setting, WorkerError};
 use abispec::target::{Call, Resolved};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -39,8 +42,40 @@ pub struct Options {
     pub shrink: bool,
     /// Told of every divergence at once, so that none is lost.
     pub report: Option<Reporter>,
+    /// Programs that are run before any is generated.
+    pub first: Vec<First>,
+    /// Where suspicions are kept while they are tried again.
+    pub pending: Option<Arc<Pending>>,
+    /// This run is one of several that share a seed; each makes other programs.
+    pub shard: Shard,
     /// Set from outside to end the run.
     pub stop: Arc<AtomicBool>,
+}
+
+/// A program that is run before any is generated.
+#[derive(Clone, Debug)]
+pub struct First {
+    /// The program.
+    pub program: Program,
+    /// Whether its executor keeps the capabilities of its user namespace.
+    pub capabilities: bool,
+    /// The file of a suspicion that an earlier run did not settle.
+    pub left: Option<PathBuf>,
+}
+
+/// One of several runs that share a seed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    /// Which one, from 1.
+    pub number: u16,
+    /// How many there are.
+    pub of: u16,
+}
+
+impl Default for Shard {
+    fn default() -> Self {
+        Self { number: 1, of: 1 }
+    }
 }
 
 impl Default for Options {
@@ -56,6 +91,9 @@ impl Default for Options {
             stop_at_first: false,
             shrink: true,
             report: None,
+            first: Vec::new(),
+            pending: None,
+            shard: Shard::default(),
             stop,
         }
     }
@@ -111,6 +149,8 @@ struct Shared {
     progress: Arc<Progress>,
     executable: Vec<Executable>,
     deadline: Option<Instant>,
+    /// How many of the programs that come first have been taken.
+    first: AtomicUsize,
     options: Options,
 }
 
@@ -118,6 +158,8 @@ struct Shared {
 const TRIES: u64 = 4;
 /// Programs between two looks at what has not been seen yet.
 const REPLAN: usize = 400;
+/// Sandboxes that a worker may lose before it gives up.
+const LOSSES: u32 = 1000;
 
 /// Runs programs for the calls that `wanted` picks until time, calls or `stop` end it.
 ///
@@ -140,6 +182,7 @@ pub fn run(
         progress: progress.clone(),
         executable: executable(resolved),
         deadline: options.time.map(|time| begin + time),
+        first: AtomicUsize::new(0),
         options,
     };
     let generator = Generator::new(resolved.clone(), wanted);
@@ -187,15 +230,26 @@ pub fn random(seed: u64, worker: usize) -> TestRng {
 
 fn work(number: usize, setting: Setting, generator: &Generator, shared: &Shared) -> (Coverage, Option<WorkerError>) {
     let mut coverage = Coverage::new(&setting.resolved);
-    let error =
-        Working::start(number, setting, generator, shared).and_then(|mut working| working.go(&mut coverage)).err();
-    (coverage, error)
+    let shard = shared.options.shard;
+    let rng = random(shared.options.seed, number * usize::from(shard.of) + usize::from(shard.number - 1));
+    let config = Config { failure_persistence: None, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(config, rng);
+    for _ in 0..LOSSES {
+        let working = Working::start(setting.clone(), generator, shared, &mut runner);
+        match working.and_then(|mut working| working.go(&mut coverage)) {
+            Ok(()) => return (coverage, None),
+            // Somebody killed the sandbox, memory pressure for example: a new one goes on.
+            Err(WorkerError::Lost) => {}
+            Err(error) => return (coverage, Some(error)),
+        }
+    }
+    (coverage, Some(WorkerError::Lost))
 }
 
 struct Working<'a> {
     generator: &'a Generator,
     shared: &'a Shared,
-    runner: TestRunner,
+    runner: &'a mut TestRunner,
     /// One room where executors have capabilities, one where they have none.
     rooms: [Room; 2],
     /// Where suspicions are tried again, made when first needed.
@@ -207,18 +261,16 @@ struct Working<'a> {
 
 impl<'a> Working<'a> {
     fn start(
-        number: usize,
         setting: Setting,
         generator: &'a Generator,
         shared: &'a Shared,
+        runner: &'a mut TestRunner,
     ) -> Result<Self, WorkerError> {
         let without = Setting { capabilities: false, ..setting.clone() };
-        let rng = random(shared.options.seed, number);
-        let config = Config { failure_persistence: None, ..Config::default() };
         Ok(Self {
             generator,
             shared,
-            runner: TestRunner::new_with_rng(config, rng),
+            runner,
             rooms: [Room::open_hasty(setting)?, Room::open_hasty(without)?],
             trials: [None, None],
             wishes: generator.even(),
@@ -236,6 +288,7 @@ impl<'a> Working<'a> {
     }
 
     fn go(&mut self, coverage: &mut Coverage) -> Result<(), WorkerError> {
+        self.first(coverage)?;
         let mut turn = 0;
         while !self.over() {
             if self.planned >= REPLAN {
@@ -251,6 +304,29 @@ impl<'a> Working<'a> {
                     break;
                 }
                 self.batch(persona, std::slice::from_ref(&program), coverage)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Programs that come before any is generated; workers take them in turn.
+    fn first(&mut self, coverage: &mut Coverage) -> Result<(), WorkerError> {
+        let shared = self.shared;
+        while !self.over() {
+            let next = shared.first.fetch_add(1, Ordering::Relaxed);
+            let Some(first) = shared.options.first.get(next) else { break };
+            let persona = usize::from(!first.capabilities);
+            match &first.left {
+                None => self.batch(persona, std::slice::from_ref(&first.program), coverage)?,
+                Some(path) => {
+                    let found = self.again(persona, &first.program)?;
+                    if let Trial::Confirmed(found) = found {
+                        self.confirmed(*found, None);
+                    }
+                    if let Some(pending) = &shared.options.pending {
+                        pending.settle(path);
+                    }
+                }
             }
         }
         Ok(())
@@ -315,37 +391,53 @@ impl<'a> Working<'a> {
                 return Ok(());
             }
         }
-        let setting = self.rooms[persona].setting().clone();
-        let trial = match &mut self.trials[persona] {
-            Some(trial) => trial,
-            empty => empty.insert(Room::open(setting)?),
-        };
-        let found = confirm(trial, program, self.shared.options.shrink, &|key| {
-            self.shared.confirmed.lock().unwrap_or_else(PoisonError::into_inner).contains_key(key)
-        })?;
-        match found {
+        let kept = self.shared.options.pending.as_ref().and_then(|pending| {
+            let resolved = &self.rooms[persona].setting().resolved;
+            let text = reproduce::write_suspicion(program, resolved, persona == 0, key.id);
+            // Where nothing can be written, the run goes on without this safety.
+            pending.keep(&format!("{}-{}", key.syscall, key.id), &text).ok().map(|path| (pending, path))
+        });
+        match self.again(persona, program)? {
             Trial::Known => {}
-            Trial::Confirmed(found) => {
-                let mut confirmed = self.shared.confirmed.lock().unwrap_or_else(PoisonError::into_inner);
-                // What the quick look called by another name is not tried again either.
-                if found.key != *key {
-                    confirmed.entry(key.clone()).or_insert(None);
-                }
-                if let Entry::Vacant(free) = confirmed.entry(found.key.clone()) {
-                    if let Some(report) = &self.shared.options.report {
-                        report(&found);
-                    }
-                    free.insert(Some(*found));
-                    self.shared.progress.findings.fetch_add(1, Ordering::Relaxed);
-                }
-            }
+            Trial::Confirmed(found) => self.confirmed(*found, Some(key)),
             Trial::Unstable => {
                 let mut dismissed = self.shared.dismissed.lock().unwrap_or_else(PoisonError::into_inner);
                 let like = || Dismissed { times: 0, program: program.clone(), suspicion };
                 dismissed.entry(key.clone()).or_insert_with(like).times += 1;
             }
         }
+        if let Some((pending, path)) = kept {
+            pending.settle(&path);
+        }
         Ok(())
+    }
+
+    /// Tries a program again in fresh sandboxes.
+    fn again(&mut self, persona: usize, program: &Program) -> Result<Trial, WorkerError> {
+        let setting = self.rooms[persona].setting().clone();
+        let trial = match &mut self.trials[persona] {
+            Some(trial) => trial,
+            empty => empty.insert(Room::open(setting)?),
+        };
+        confirm(trial, program, self.shared.options.shrink, &|key| {
+            self.shared.confirmed.lock().unwrap_or_else(PoisonError::into_inner).contains_key(key)
+        })
+    }
+
+    /// Reports a divergence, once for each key. `suspected` is what the quick look called it.
+    fn confirmed(&self, found: Confirmed, suspected: Option<&Key>) {
+        let mut confirmed = self.shared.confirmed.lock().unwrap_or_else(PoisonError::into_inner);
+        // What the quick look called by another name is not tried again either.
+        if let Some(key) = suspected.filter(|key| **key != found.key) {
+            confirmed.entry(key.clone()).or_insert(None);
+        }
+        if let Entry::Vacant(free) = confirmed.entry(found.key.clone()) {
+            if let Some(report) = &self.shared.options.report {
+                report(&found);
+            }
+            free.insert(Some(found));
+            self.shared.progress.findings.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// More wishes for calls with clauses that have not been seen.

@@ -1,6 +1,7 @@
 //! Confirmed divergences as findings, with their reproducers.
 
 use crate::confirm::Confirmed;
+use crate::pending::write_whole;
 use crate::reproduce;
 use abispec::finding::{Finding, SourcePlace};
 use abispec::model::Spec;
@@ -66,7 +67,7 @@ pub fn save(dir: &Path, resolved: &Resolved, found: &Confirmed, kernel: &str, fi
     ];
     for (name, text) in files {
         let path = dir.join(name);
-        fs::write(&path, text)?;
+        write_whole(&path, &text)?;
         finding.files.push(path.display().to_string());
     }
     Ok(())

@@ -13,6 +13,7 @@ pub mod generate;
 pub mod hazard;
 pub mod lower;
 pub mod oracle;
+pub mod pending;
 pub mod plant;
 pub mod program;
 pub mod reproduce;

@@ -11,10 +11,12 @@ use abispec::finding::Finding;
 use abispec::model::Spec;
 use abispec::suggest::nearest;
 use abispec::target::{Call, Clause, Resolved};
-use abispec_fuzzer::campaign::{self, Options, Outcome, Progress, Reporter};
+use abispec_fuzzer::campaign::{self, First, Options, Outcome, Progress, Reporter, Shard};
 use abispec_fuzzer::coverage::{self, Executable};
 use abispec_fuzzer::environment::Environment;
 use abispec_fuzzer::findings;
+use abispec_fuzzer::pending::{Pending, replay_files};
+use abispec_fuzzer::reproduce;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
@@ -32,8 +34,11 @@ use std::time::{Duration, Instant};
   abispec fuzz --syscalls group:descriptors  a group
   abispec fuzz --time 1m --unseen            also what was not reached
 
+  abispec fuzz --seed 7 --shard 2/3          the second of three machines
+  abispec fuzz --corpus abispec-findings     what was found before comes first
+
 A divergence is run again in a fresh sandbox, made as simple as it can be, and saved at once below --out
-as a replay file and a C program.
+as a replay file and a C program. What a run that was killed had not settled waits in --out and comes first.
 Exit codes: 0 conforms, 1 divergences, 2 could not run or compared nothing.")]
 pub(crate) struct Args {
     /// How long
@@ -51,6 +56,12 @@ pub(crate) struct Args {
     /// Workers side by side, by default one for each processor
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     workers: Option<u16>,
+    /// This run is the K-th of N that share a seed; each makes other programs
+    #[arg(long, value_name = "K/N", value_parser = crate::args::shard)]
+    shard: Option<Shard>,
+    /// Replay files that are run first
+    #[arg(long, value_name = "DIR")]
+    corpus: Option<PathBuf>,
     /// Where divergences are saved
     #[arg(long, value_name = "DIR", default_value = "abispec-findings")]
     out: PathBuf,
@@ -69,13 +80,24 @@ struct Job<'a> {
     syscalls: &'a [String],
     seed: u64,
     workers: usize,
+    shard: Shard,
+    corpus: Option<&'a Path>,
     out: &'a Path,
 }
 
 /// Holds a specification against what real calls answer.
 pub(super) fn engine(spec: &Spec, time: Duration, stop: Arc<AtomicBool>) -> Result<EngineResult, Failure> {
     let out = PathBuf::from("abispec-findings");
-    let job = Job { time, calls: None, syscalls: &[], seed: fresh_seed(), workers: processors(), out: &out };
+    let job = Job {
+        time,
+        calls: None,
+        syscalls: &[],
+        seed: fresh_seed(),
+        workers: processors(),
+        shard: Shard::default(),
+        corpus: None,
+        out: &out,
+    };
     Ok(hold(spec, &job, stop)?.0)
 }
 
@@ -89,6 +111,8 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
         syscalls: &args.syscalls,
         seed: args.seed.unwrap_or_else(fresh_seed),
         workers: args.workers.map_or_else(processors, usize::from),
+        shard: args.shard.unwrap_or_default(),
+        corpus: args.corpus.as_deref(),
         out: &args.out,
     };
     let (result, ran) = hold(&spec, &job, stop)?;
@@ -125,11 +149,17 @@ fn hold(spec: &Spec, job: &Job<'_>, stop: Arc<AtomicBool>) -> Result<(EngineResu
     let chosen = choose(&resolved, job.syscalls)?;
     let progress = Arc::new(Progress::default());
     let saved: Arc<Mutex<Vec<Finding>>> = Arc::default();
+    let pending = Arc::new(Pending::below(job.out));
+    let first = programs_to_run_first(&resolved, job.corpus, &pending)?;
+    let earlier = first.len();
     let options = Options {
         time: Some(job.time),
         calls: job.calls,
         seed: job.seed,
         workers: job.workers,
+        shard: job.shard,
+        first,
+        pending: Some(pending),
         stop,
         report: Some(saver(spec, &resolved, job.out, &environment.release_text, &saved)),
         ..Options::default()
@@ -154,9 +184,34 @@ fn hold(spec: &Spec, job: &Job<'_>, stop: Arc<AtomicBool>) -> Result<(EngineResu
     result.findings = std::mem::take(&mut *saved.lock().unwrap_or_else(PoisonError::into_inner));
     result.findings.sort_by(|a, b| (&a.subject, &a.id, &a.spec).cmp(&(&b.subject, &b.id, &b.spec)));
     result.summary = summary(&resolved, &outcome, &environment, job, chosen.len());
+    if earlier > 0 {
+        result.summary.push(format!("{earlier} program(s) of earlier runs came first"));
+    }
     result.skipped = skipped(&outcome, &environment);
     result.took = start.elapsed();
     Ok((result, Some((resolved, outcome))))
+}
+
+/// The programs of a corpus, and what earlier runs suspected and did not settle.
+fn programs_to_run_first(resolved: &Resolved, corpus: Option<&Path>, pending: &Pending) -> Result<Vec<First>, Failure> {
+    let mut first = Vec::new();
+    for (path, text) in pending.left() {
+        // What this specification no longer names has nothing to be held against.
+        if let Ok(replay) = reproduce::read(&text, resolved) {
+            first.push(First { program: replay.program, capabilities: replay.capabilities, left: Some(path) });
+        }
+    }
+    let Some(corpus) = corpus else { return Ok(first) };
+    if !corpus.is_dir() {
+        return Err(Failure::new("the corpus could not be read")
+            .at(corpus.display().to_string())
+            .help("--corpus takes a folder of replay files"));
+    }
+    for (path, text) in replay_files(corpus) {
+        let replay = reproduce::read(&text, resolved).map_err(|error| super::replay::mistake(&path, &text, &error))?;
+        first.push(First { program: replay.program, capabilities: replay.capabilities, left: None });
+    }
+    Ok(first)
 }
 
 /// The calls that a selection names.

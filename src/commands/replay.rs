@@ -7,11 +7,11 @@ use crate::failure::Failure;
 use abispec::arch::Arch;
 use abispec_fuzzer::confirm;
 use abispec_fuzzer::environment::Environment;
-use abispec_fuzzer::reproduce;
+use abispec_fuzzer::reproduce::{self, ReplayError};
 use abispec_fuzzer::worker::{Room, Setting};
 use serde_json::json;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Options of `abispec replay`.
@@ -25,6 +25,15 @@ pub(crate) struct Args {
     file: PathBuf,
 }
 
+/// What is wrong with a replay file, and where.
+pub(super) fn mistake(file: &Path, text: &str, error: &ReplayError) -> Failure {
+    let line = text.lines().nth(error.line as usize - 1).unwrap_or_default().trim();
+    Failure::new(format!("the replay file is not right: {}", error.message))
+        .at(format!("{}:{}:{}", file.display(), error.line, error.column))
+        .why(format!("the line is `{line}`"))
+        .help("README.md shows a replay file")
+}
+
 /// Runs the command.
 pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
     let shown = args.file.display().to_string();
@@ -34,13 +43,7 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     let environment =
         Environment::of_this_machine().map_err(|why| Failure::new("the running kernel is not known").why(why))?;
     let resolved = Arc::new(abispec::resolve(&spec, &environment.target()));
-    let replay = reproduce::read(&text, &resolved).map_err(|error| {
-        let line = text.lines().nth(error.line as usize - 1).unwrap_or_default().trim().to_owned();
-        Failure::new(format!("the replay file is not right: {}", error.message))
-            .at(format!("{shown}:{}:{}", error.line, error.column))
-            .why(format!("the line is `{line}`"))
-            .help("README.md shows a replay file")
-    })?;
+    let replay = reproduce::read(&text, &resolved).map_err(|error| mistake(&args.file, &text, &error))?;
     let setting = Setting { capabilities: replay.capabilities, ..Setting::new(resolved.clone()) };
     let failed = |error: abispec_fuzzer::worker::WorkerError| {
         Failure::new("the program could not be run").at(shown.clone()).why(error.to_string())

@@ -2,7 +2,8 @@
 
 #![allow(dead_code, reason = "each test uses a part")]
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// A command line that is about to run, with nothing taken from the caller's terminal.
@@ -40,5 +41,20 @@ pub(crate) fn scratch(name: &str) -> PathBuf {
     let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _ = std::fs::remove_dir_all(&dir);
     std::fs::create_dir_all(&dir).expect("the build folder is writable");
+    dir
+}
+
+/// A folder of this test's own with all files of the specification.
+pub(crate) fn copy_of_the_specification(name: &str) -> PathBuf {
+    const POSSIBLE: &str = "the specification is readable and the build folder writable";
+    let dir = scratch(name);
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("spec");
+    for folder in ["flags", "resources", "types", "syscalls"] {
+        fs::create_dir_all(dir.join(folder)).expect(POSSIBLE);
+        for entry in fs::read_dir(source.join(folder)).expect(POSSIBLE) {
+            let entry = entry.expect(POSSIBLE);
+            fs::copy(entry.path(), dir.join(folder).join(entry.file_name())).expect(POSSIBLE);
+        }
+    }
     dir
 }

@@ -4,4 +4,4 @@ mod c;
 mod yaml;
 
 pub use c::write as write_c;
-pub use yaml::{Replay, ReplayError, read, write as write_yaml};
+pub use yaml::{Replay, ReplayError, read, write as write_yaml, write_suspicion};

@@ -245,6 +245,13 @@ pub fn write(found: &Confirmed, resolved: &Resolved, place: &str, kernel: &str) 
     out
 }
 
+/// Writes a program that only raised a suspicion so far.
+pub fn write_suspicion(program: &Program, resolved: &Resolved, capabilities: bool, finding: &str) -> String {
+    let mut out = format!("format: {FORMAT}\nfinding: {finding}\ncapabilities: {capabilities}\ncalls:\n");
+    write_calls(program, resolved, &mut out);
+    out
+}
+
 /// Writes the calls of a program.
 fn write_calls(program: &Program, resolved: &Resolved, out: &mut String) {
     for call in &program.calls {
