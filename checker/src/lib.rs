@@ -12,6 +12,7 @@ pub mod facts;
 pub mod files;
 pub mod headers;
 pub mod tracefs;
+pub mod tree;
 
 pub use checks::{Report, check};
 pub use discover::{Places, Witness, witnesses_of_this_machine};
