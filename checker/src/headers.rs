@@ -8,9 +8,12 @@ mod collect;
 mod declare;
 mod evaluate;
 mod expand;
+mod export;
 mod expr;
 mod file;
 mod grammar;
+mod install;
+mod kbuild;
 mod layout;
 mod lex;
 mod library;
@@ -29,12 +32,14 @@ mod unit;
 mod value;
 
 use crate::facts::{Claim, Facts};
+use crate::files::Files;
 use abispec::arch::Arch;
 use abispec::version::Release;
-use library::{Folder, KERNEL_FOLDERS, Library, Shelf, Texts};
+use library::{Anywhere, Folder, KERNEL_FOLDERS, Library, Shelf, Texts, Tree};
 use machine::{COMPILER_HEADERS, Machine};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Reads the headers installed under `root`, `/usr/include` for example, as a compiler for `arch` sees them.
 ///
@@ -56,6 +61,42 @@ pub fn read_search_path(folders: &[&Path], arch: Arch) -> Result<Facts, String> 
     }
     let shelves = folders.into_iter().map(|path| Box::new(Folder(path.to_path_buf())) as Box<dyn Shelf>).collect();
     Ok(read_shelves(&witness, shelves, arch))
+}
+
+/// Whether the files are a kernel's source tree, as opposed to installed headers.
+pub fn is_kernel_tree(files: &dyn Files) -> bool {
+    install::is_tree(files)
+}
+
+/// Reads what `make headers_install` would install for `arch` from a kernel's source tree, without running it. Facts stand
+/// where the tree states them: system call numbers in their table.
+///
+/// # Errors
+/// When it is no kernel tree, or has no such port.
+pub fn read_tree_headers(files: &Arc<dyn Files>, arch: Arch) -> Result<Facts, String> {
+    if !is_kernel_tree(&**files) {
+        return Err(format!("{} holds no kernel source (no folder {}/linux)", files.show(""), install::SHARED));
+    }
+    let shared = files.below(install::SHARED, ".h");
+    let installed = install::installed(&**files, &shared, arch)?;
+    let silent = installed.silent.clone();
+    let mut facts = read_shelves(&files.show(""), vec![Box::new(Tree { files: Arc::clone(files), installed })], arch);
+    facts.silent.extend(silent);
+    Ok(facts)
+}
+
+/// Reads installed headers, wherever they are kept.
+///
+/// # Errors
+/// When there are no kernel headers.
+pub fn read_installed_headers(files: &Arc<dyn Files>, arch: Arch) -> Result<Facts, String> {
+    let folders = [format!("{}/", Machine::multiarch(arch)), String::new()];
+    let holds = |folder: &String| KERNEL_FOLDERS.iter().any(|name| !files.list(&format!("{folder}{name}")).is_empty());
+    if !folders.iter().any(holds) {
+        return Err(format!("{} holds no kernel headers (no folder linux/ or asm/)", files.show("")));
+    }
+    let shelf = |folder| Box::new(Anywhere { files: Arc::clone(files), folder }) as Box<dyn Shelf>;
+    Ok(read_shelves(&files.show(""), folders.into_iter().map(shelf).collect(), arch))
 }
 
 /// Reads headers from memory: texts by the names they are included by.

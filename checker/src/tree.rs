@@ -1,5 +1,6 @@
 //! A kernel's source tree: its tables of system calls and what it defines them with.
 
+pub mod port;
 mod define;
 mod guard;
 mod kbuild;

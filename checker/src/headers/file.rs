@@ -17,6 +17,8 @@ pub(crate) struct HeaderFile {
     pub(crate) folder: usize,
     /// Part of the kernel's own headers.
     pub(crate) kernel: bool,
+    /// The text is that of the kernel's source, not the one that is installed.
+    pub(crate) source: bool,
     /// Every token.
     pub(crate) tokens: Vec<Token>,
     /// Text and directives in order.
@@ -84,9 +86,10 @@ pub(crate) struct Macro {
 impl HeaderFile {
     /// Takes a header apart.
     pub(crate) fn read(text: &str, file: u16, place: HeaderPlace, symbols: &mut Symbols) -> Self {
-        let tokens = lex(text, file, symbols);
+        let HeaderPlace { path, name, folder, kernel, source } = place;
+        let tokens = lex(text, file, source, symbols);
         let parts = split(&tokens);
-        Self { path: place.path, name: place.name, folder: place.folder, kernel: place.kernel, tokens, parts }
+        Self { path, name, folder, kernel, source, tokens, parts }
     }
 }
 
@@ -101,6 +104,8 @@ pub(crate) struct HeaderPlace {
     pub(crate) folder: usize,
     /// Part of the kernel's own headers.
     pub(crate) kernel: bool,
+    /// The text is that of the kernel's source, not the one that is installed.
+    pub(crate) source: bool,
 }
 
 fn split(tokens: &[Token]) -> Vec<Part> {

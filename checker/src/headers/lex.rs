@@ -2,6 +2,7 @@
 //!
 //! Lines that end in a backslash are joined first; comments and blanks leave no token, only a mark on the next one.
 
+use super::export::{self, Export};
 use super::symbol::{Sym, Symbols, sym};
 use nom::branch::alt;
 use nom::bytes::complete::{is_not, tag, take, take_until, take_while, take_while1};
@@ -209,13 +210,15 @@ fn token(input: &str) -> IResult<&str, (Kind, &str)> {
     .parse(input)
 }
 
-/// Reads the tokens of a file.
-pub(crate) fn lex(text: &str, file: u16, symbols: &mut Symbols) -> Vec<Token> {
+/// Reads the tokens of a file. `source`: it is the kernel's own text, and its tokens are those that it has when it is
+/// installed.
+pub(crate) fn lex(text: &str, file: u16, source: bool, symbols: &mut Symbols) -> Vec<Token> {
     let joined = join(text);
     let all: &str = &joined.text;
     let mut tokens = Vec::with_capacity(all.len() / 6);
     let mut line = 0;
     let mut first = true;
+    let mut dropped = false;
     let mut input = all;
     loop {
         let (start, gap) = gap(input);
@@ -228,9 +231,32 @@ pub(crate) fn lex(text: &str, file: u16, symbols: &mut Symbols) -> Vec<Token> {
         let column = all.get(joined.starts[line]..offset).map_or(0, |before| before.chars().count());
         let at =
             Spot { line: line as u32 + 1, file, column: column.saturating_add(1).min(usize::from(u16::MAX)) as u16 };
-        tokens.push(Token { sym: symbols.intern(text), kind, first, spaced: gap.spaced, painted: false, at });
-        first = false;
         input = next;
+        let spaced = gap.spaced || std::mem::take(&mut dropped);
+        let mut push = |kind, text: &str, first, spaced| {
+            tokens.push(Token { sym: symbols.intern(text), kind, first, spaced, painted: false, at });
+        };
+        match if source && kind == Kind::Name { export::word(all, offset, text) } else { Export::Same } {
+            Export::Same => push(kind, text, first, spaced),
+            Export::Renamed(name) => push(kind, name, first, spaced),
+            Export::Packed => {
+                push(kind, "__attribute__", first, spaced);
+                for (kind, text) in [
+                    (Kind::Punct, "("),
+                    (Kind::Punct, "("),
+                    (Kind::Name, "packed"),
+                    (Kind::Punct, ")"),
+                    (Kind::Punct, ")"),
+                ] {
+                    push(kind, text, false, false);
+                }
+            }
+            Export::Dropped => {
+                dropped = true;
+                continue;
+            }
+        }
+        first = false;
     }
     tokens
 }
@@ -252,7 +278,7 @@ mod tests {
 
     fn texts(text: &str) -> Vec<(String, u32, u16)> {
         let mut symbols = Symbols::new();
-        let tokens = lex(text, 0, &mut symbols);
+        let tokens = lex(text, 0, false, &mut symbols);
         tokens.iter().map(|token| (symbols.text(token.sym).to_owned(), token.at.line, token.at.column)).collect()
     }
 
@@ -280,7 +306,7 @@ mod tests {
     #[test]
     fn directives_are_known_by_their_first_token() {
         let mut symbols = Symbols::new();
-        let tokens = lex("#define A /* long\n comment */ 1\n  # undef A", 0, &mut symbols);
+        let tokens = lex("#define A /* long\n comment */ 1\n  # undef A", 0, false, &mut symbols);
         let firsts: Vec<_> = tokens.iter().filter(|t| t.first).map(|t| t.at.line).collect();
         assert_eq!(firsts, [1, 3]);
     }

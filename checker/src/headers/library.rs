@@ -1,7 +1,9 @@
 //! Finds headers in the search path and keeps each one taken apart.
 
 use super::file::{HeaderFile, HeaderPlace};
+use super::install::{Installed, Origin};
 use super::symbol::Symbols;
+use crate::files::Files;
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,6 +20,43 @@ pub(crate) trait Shelf {
 
     /// The names of the kernel's headers on it.
     fn kernel_headers(&self) -> Vec<String>;
+
+    /// Whether its texts are a kernel's own, which are changed a little when they are installed.
+    fn sources(&self) -> bool {
+        false
+    }
+}
+
+/// What a kernel's source tree installs.
+pub(crate) struct Tree {
+    /// The tree.
+    pub(crate) files: Arc<dyn Files>,
+    /// The headers.
+    pub(crate) installed: Installed,
+}
+
+impl Shelf for Tree {
+    fn text(&self, name: &str) -> Option<String> {
+        match self.installed.headers.get(name)? {
+            Origin::File(path) => self.files.text(path),
+            Origin::Made { text, .. } => Some(text.clone()),
+        }
+    }
+
+    fn path(&self, name: &str) -> String {
+        match self.installed.headers.get(name) {
+            Some(Origin::File(path) | Origin::Made { path, .. }) => self.files.show(path),
+            None => name.to_owned(),
+        }
+    }
+
+    fn kernel_headers(&self) -> Vec<String> {
+        self.installed.headers.keys().cloned().collect()
+    }
+
+    fn sources(&self) -> bool {
+        true
+    }
 }
 
 /// A folder.
@@ -121,7 +160,14 @@ impl Library {
             return None;
         };
         let path = self.shelves.get(folder).map(|shelf| shelf.path(name)).unwrap_or_default();
-        let place = HeaderPlace { path: path.into(), name: name.into(), folder, kernel: is_kernel_header(name) };
+        let sources = self.shelves.get(folder).is_some_and(|shelf| shelf.sources());
+        let place = HeaderPlace {
+            path: path.into(),
+            name: name.into(),
+            folder,
+            kernel: is_kernel_header(name),
+            source: sources,
+        };
         let file = Rc::new(HeaderFile::read(&text, number, place, &mut self.symbols));
         self.files.push(Rc::clone(&file));
         self.by_place.insert(key, Some(number));
@@ -176,4 +222,28 @@ fn normal(path: &str) -> String {
         }
     }
     parts.join("/")
+}
+
+/// Installed headers, wherever they are kept.
+pub(crate) struct Anywhere {
+    /// The files.
+    pub(crate) files: Arc<dyn Files>,
+    /// The folder that `linux/` stands in, with a `/` at its end, or nothing.
+    pub(crate) folder: String,
+}
+
+impl Shelf for Anywhere {
+    fn text(&self, name: &str) -> Option<String> {
+        self.files.text(&format!("{}{name}", self.folder))
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.files.show(&format!("{}{name}", self.folder))
+    }
+
+    fn kernel_headers(&self) -> Vec<String> {
+        let folders = KERNEL_FOLDERS.iter().map(|name| format!("{}{name}", self.folder));
+        let found = folders.flat_map(|folder| self.files.below(&folder, ".h"));
+        found.filter_map(|path| path.strip_prefix(&self.folder).map(str::to_owned)).collect()
+    }
 }

@@ -1,6 +1,7 @@
 //! Walks a header and what it includes: conditionals, inclusion, definitions. What is left are the tokens of C.
 
 use super::expand::{Expander, Overgrown};
+use super::export::drops_include;
 use super::expr::condition;
 use super::file::{Condition, HeaderFile, Macro, Part, define};
 use super::lex::{Kind, Spot, Token, lex};
@@ -40,7 +41,7 @@ pub(crate) struct Problem {
 
 /// The definitions that a compiler for a port makes before the first line.
 pub(crate) fn predefine(text: &str, library: &mut Library) -> Vec<Rc<Macro>> {
-    let tokens = lex(text, u16::MAX, &mut library.symbols);
+    let tokens = lex(text, u16::MAX, false, &mut library.symbols);
     let lines = tokens.chunk_by(|_, next| !next.first);
     lines.filter_map(|line| define(line).ok()).map(Rc::new).collect()
 }
@@ -197,6 +198,8 @@ impl Walk<'_> {
                 self.file(&found);
                 self.depth -= 1;
             }
+            // What an installed header does not include.
+            Err(reason) if reason.is_empty() => {}
             Err(reason) => self.problem(at, reason, false),
         }
     }
@@ -217,7 +220,13 @@ impl Walk<'_> {
             }
             _ => return Err("expected <name> or \"name\" after #include".to_owned()),
         };
-        found.ok_or_else(|| format!("the header <{text}> is not installed"))
+        found.ok_or_else(|| {
+            if file.source && drops_include(&text) {
+                String::new()
+            } else {
+                format!("the header <{text}> is not installed")
+            }
+        })
     }
 
     fn text(&mut self, file: &HeaderFile, range: &Range<usize>) {
