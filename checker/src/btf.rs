@@ -1,4 +1,4 @@
-//! The running kernel's type information as a witness: layouts, constants, and the parameters of system calls.
+//! A kernel's type information as a witness: layouts, constants, and the parameters of system calls.
 
 mod parse;
 mod types;
@@ -7,7 +7,9 @@ use crate::facts::{
     Constant, Fact, Facts, Field, Layout, Parameter, Position, Prototype, Source, Unstated, WitnessKind,
 };
 use abispec::arch::Arch;
-use parse::{Btf, Kind, Member, Param};
+use memchr::memmem;
+pub(crate) use parse::{Btf, Order};
+use parse::{Kind, Member, Param};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -28,7 +30,30 @@ pub fn read_btf(path: &Path, arch: Arch, wanted: &dyn Fn(&str) -> bool) -> Resul
 /// When it is not whole.
 pub fn read_btf_bytes(witness: &str, bytes: &[u8], arch: Arch, wanted: &dyn Fn(&str) -> bool) -> Result<Facts, String> {
     let btf = Btf::parse(bytes).map_err(|reason| format!("{witness}: {reason}"))?;
-    let reader = Reader { btf: &btf, word: arch.data_model().word(), file: Arc::from(witness) };
+    Ok(facts_of(witness, &btf, arch, wanted))
+}
+
+/// Whether the bytes begin with the mark of type information, in either byte order.
+pub(crate) fn is_btf(bytes: &[u8]) -> bool {
+    bytes.starts_with(&[0x9f, 0xeb, 1]) || bytes.starts_with(&[0xeb, 0x9f, 1])
+}
+
+/// The kernel's type information inside an image that has no sections.
+pub(crate) fn find_btf(bytes: &[u8]) -> Option<&[u8]> {
+    // The mark, version 1, no flags, and a header of 24 bytes.
+    let marks: [&[u8]; 2] = [&[0x9f, 0xeb, 1, 0, 24, 0, 0, 0], &[0xeb, 0x9f, 1, 0, 0, 0, 0, 24]];
+    marks.into_iter().flat_map(|mark| memmem::find_iter(bytes, mark)).find_map(|at| {
+        let rest = bytes.get(at..)?;
+        let btf = Btf::parse(rest).ok()?;
+        // A module's information refers to the kernel's and is none by itself.
+        btf.has_struct("task_struct").then_some(rest)
+    })
+}
+
+/// What type information states; see [`read_btf_bytes`].
+pub(crate) fn facts_of(witness: &str, btf: &Btf<'_>, arch: Arch, wanted: &dyn Fn(&str) -> bool) -> Facts {
+    let word = btf.data_model().unwrap_or(arch.data_model()).word();
+    let reader = Reader { btf, word, file: Arc::from(witness) };
     let mut facts = Facts::new(WitnessKind::Btf, witness, arch);
     for (id, kind) in btf.types() {
         match kind {
@@ -55,7 +80,7 @@ pub fn read_btf_bytes(witness: &str, bytes: &[u8], arch: Arch, wanted: &dyn Fn(&
             _ => {}
         }
     }
-    Ok(facts)
+    facts
 }
 
 struct Reader<'a> {
@@ -136,15 +161,18 @@ impl Reader<'_> {
         kind
     }
 
-    /// `__do_sys_NAME` has the types and names of the kernel's source; `__se_sys_NAME` takes every argument as a
-    /// register and only tells their names.
+    /// `__do_sys_NAME` has the types and names of the kernel's source, as has `sys_NAME` on ports whose calls take their
+    /// arguments one by one; `__se_sys_NAME` takes every argument as a register and only tells their names. Entries such
+    /// as `__x64_sys_NAME` take all registers and tell nothing: the compiler's information gives one prototype, with one
+    /// set of names, to all of them.
     fn function(&self, id: u32, prototype: u32, facts: &mut Facts) {
         let name = self.btf.name(id);
-        let (call, typed) = match (name.strip_prefix("__do_sys_"), name.strip_prefix("__se_sys_")) {
-            (Some(call), _) => (call, true),
-            (None, Some(call)) => (call, false),
-            (None, None) => return,
-        };
+        let (call, typed) =
+            match (name.strip_prefix("__do_sys_").or(name.strip_prefix("sys_")), name.strip_prefix("__se_sys_")) {
+                (Some(call), _) => (call, true),
+                (None, Some(call)) => (call, false),
+                (None, None) => return,
+            };
         let Kind::Prototype { params } = self.btf.get(prototype) else { return };
         if !typed && facts.prototypes.contains_key(call) {
             return;
@@ -161,6 +189,6 @@ impl Reader<'_> {
 
     /// A call without parameters is given all registers, which it does not look at.
     fn is_registers(&self, param: &Param) -> bool {
-        types::print(self.btf, param.ty) == "const struct pt_regs *"
+        matches!(types::print(self.btf, param.ty).as_str(), "const struct pt_regs *" | "struct pt_regs *")
     }
 }

@@ -1,8 +1,8 @@
 //! The witnesses that are found on a machine.
 
-use crate::btf::read_btf;
 use crate::facts::{Claim, Facts, Position, Source, WitnessKind};
 use crate::headers::read_headers;
+use crate::image::read_image;
 use crate::tracefs::read_tracefs;
 use abispec::arch::Arch;
 use abispec::model::Spec;
@@ -12,15 +12,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Where the running kernel shows its type information.
+const RUNNING: &str = "/sys/kernel/btf/vmlinux";
+
 /// Where witnesses are looked for. `None` leaves one out.
 #[derive(Clone, Debug)]
 pub struct Places {
-    /// The port that the headers are read for; the kernel's own witnesses speak of the port it runs on.
-    pub arch: Arch,
+    /// The port that is asked for; without it the one that the witness names, and else the one this program runs on.
+    pub arch: Option<Arch>,
     /// The folder that holds `linux/`.
     pub headers: Option<PathBuf>,
-    /// The kernel's type information.
+    /// Type information of the running kernel or of another; see [`read_image`].
     pub btf: Option<PathBuf>,
+    /// A kernel image.
+    pub kernel: Option<PathBuf>,
     /// Where tracefs is mounted.
     pub tracefs: Option<PathBuf>,
     /// The file that names the running kernel's release.
@@ -30,9 +35,10 @@ pub struct Places {
 impl Default for Places {
     fn default() -> Self {
         Self {
-            arch: Arch::NATIVE,
+            arch: None,
             headers: Some(PathBuf::from("/usr/include")),
-            btf: Some(PathBuf::from("/sys/kernel/btf/vmlinux")),
+            btf: Some(PathBuf::from(RUNNING)),
+            kernel: None,
             tracefs: Some(PathBuf::from("/sys/kernel/tracing")),
             release: PathBuf::from("/proc/sys/kernel/osrelease"),
         }
@@ -55,16 +61,23 @@ pub fn witnesses_of_this_machine(places: &Places, spec: &Spec) -> Vec<Witness> {
     let names = names_of(spec);
     let wanted = |name: &str| names.contains(name);
     let release = running_release(&places.release);
-    let kernel = |facts: Result<Facts, String>| facts.map(|facts| Facts { release: release.clone(), ..facts });
+    let running = |facts: Result<Facts, String>| facts.map(|facts| Facts { release: release.clone(), ..facts });
     let mut found = Vec::new();
     let mut add = |kind, place: &Option<PathBuf>, read: &dyn Fn(&Path) -> Result<Facts, String>| {
         if let Some(place) = place {
             found.push(Witness { kind, place: place.clone(), facts: read(place) });
         }
     };
-    add(WitnessKind::Headers, &places.headers, &|place| read_headers(place, places.arch));
-    add(WitnessKind::Btf, &places.btf, &|place| kernel(read_btf(place, Arch::NATIVE, &wanted)));
-    add(WitnessKind::Tracefs, &places.tracefs, &|place| kernel(read_tracefs(place, Arch::NATIVE, &wanted)));
+    add(WitnessKind::Headers, &places.headers, &|place| read_headers(place, places.arch.unwrap_or(Arch::NATIVE)));
+    add(WitnessKind::Btf, &places.btf, &|place| {
+        if place == Path::new(RUNNING) {
+            running(read_image(place, Some(Arch::NATIVE), &wanted))
+        } else {
+            read_image(place, places.arch, &wanted)
+        }
+    });
+    add(WitnessKind::Btf, &places.kernel, &|place| read_image(place, places.arch, &wanted));
+    add(WitnessKind::Tracefs, &places.tracefs, &|place| running(read_tracefs(place, Arch::NATIVE, &wanted)));
     found
 }
 

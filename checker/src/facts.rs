@@ -3,7 +3,7 @@
 use abispec::arch::{Arch, DataModel};
 use abispec::version::Release;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -18,6 +18,8 @@ pub struct Facts {
     pub arch: Arch,
     /// The kernel release it speaks of, where it says one.
     pub release: Claim<Release>,
+    /// The options of its kernel that are y or m.
+    pub config: Claim<BTreeSet<String>>,
     /// For each header, by the name it is included by, the files it consists of, itself among them.
     pub headers: BTreeMap<String, Vec<Arc<str>>>,
     /// Integer constants by name. More than one fact: headers that are never used together disagree.
@@ -48,6 +50,7 @@ impl Facts {
             witness: witness.into(),
             arch,
             release: Claim::Silent { reason: "the witness names no release".to_owned() },
+            config: Claim::Silent { reason: "the witness has no configuration".to_owned() },
             headers: BTreeMap::new(),
             constants: BTreeMap::new(),
             layouts: BTreeMap::new(),

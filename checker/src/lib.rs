@@ -11,6 +11,7 @@ pub mod discover;
 pub mod facts;
 pub mod files;
 pub mod headers;
+pub mod image;
 pub mod tracefs;
 pub mod tree;
 

@@ -25,6 +25,7 @@ use std::time::Instant;
   abispec check                                   what this machine states: headers, BTF, tracefs
   abispec check --headers ./usr/include           other headers, as `make headers_install` leaves them
   abispec check --headers ./usr/include --arch arm64 --only headers
+  abispec check --kernel /boot/vmlinuz-6.12.117   a kernel that does not run here, of whatever port
   abispec check --silent                          also what no witness says anything about
   abispec check --format json                     one finding a line, then what was compared
 
@@ -33,13 +34,16 @@ pub(crate) struct Args {
     /// The folder of the UAPI headers, which holds linux/
     #[arg(long, value_name = "DIR")]
     headers: Option<PathBuf>,
-    /// The kernel's type information
-    #[arg(long, value_name = "FILE")]
+    /// A kernel's type information by itself, as /sys/kernel/btf/vmlinux is [default: the running kernel's]
+    #[arg(long, value_name = "FILE", conflicts_with = "kernel")]
     btf: Option<PathBuf>,
+    /// A kernel image instead of the running kernel: vmlinux, vmlinuz, bzImage, Image.gz, zImage, EFI zboot
+    #[arg(long, value_name = "IMAGE")]
+    kernel: Option<PathBuf>,
     /// Where tracefs is mounted
     #[arg(long, value_name = "DIR")]
     tracefs: Option<PathBuf>,
-    /// The port that the headers are read for
+    /// The port that headers are read for, and of which a witness is that does not name its port
     #[arg(long, value_name = "PORT", value_parser = crate::args::arch)]
     arch: Option<Arch>,
     /// Ask these witnesses only
@@ -55,7 +59,7 @@ pub(crate) struct Args {
 enum Only {
     /// UAPI headers
     Headers,
-    /// The running kernel's type information
+    /// A kernel's type information
     Btf,
     /// The running kernel's list of system calls
     Tracefs,
@@ -68,9 +72,10 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     let asked =
         |only: Only, place: Option<PathBuf>| place.filter(|_| args.only.is_empty() || args.only.contains(&only));
     let places = Places {
-        arch: args.arch.unwrap_or(usual.arch),
+        arch: args.arch,
         headers: asked(Only::Headers, args.headers.clone().or(usual.headers)),
-        btf: asked(Only::Btf, args.btf.clone().or(usual.btf)),
+        btf: asked(Only::Btf, args.btf.clone().or(usual.btf)).filter(|_| args.kernel.is_none()),
+        kernel: asked(Only::Btf, args.kernel.clone()),
         tracefs: asked(Only::Tracefs, args.tracefs.clone().or(usual.tracefs)),
         release: usual.release,
     };

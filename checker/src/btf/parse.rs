@@ -1,5 +1,6 @@
 //! The binary form of the kernel's type information. Nothing in it is trusted: every offset is checked.
 
+use abispec::arch::DataModel;
 use nom::bytes::complete::take;
 use nom::multi::count;
 use nom::number::Endianness;
@@ -11,8 +12,18 @@ const MAGIC: u16 = 0xeb9f;
 /// Type information, taken apart.
 #[derive(Debug)]
 pub(crate) struct Btf<'a> {
+    order: Order,
     strings: &'a [u8],
     types: Vec<Entry>,
+}
+
+/// A byte order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// The least significant byte first.
+    Little,
+    /// The most significant byte first.
+    Big,
 }
 
 /// A type and its name.
@@ -117,7 +128,32 @@ impl<'a> Btf<'a> {
             types.push(entry);
             input = rest;
         }
-        Ok(Self { strings, types })
+        let order = if order == Endianness::Big { Order::Big } else { Order::Little };
+        Ok(Self { order, strings, types })
+    }
+
+    /// The byte order of the kernel.
+    pub(crate) fn order(&self) -> Order {
+        self.order
+    }
+
+    /// The width of the kernel's `long`, where it is described.
+    pub(crate) fn data_model(&self) -> Option<DataModel> {
+        self.types.iter().find_map(|entry| match entry.kind {
+            Kind::Int { size } if matches!(self.text(entry.name), "long unsigned int" | "unsigned long") => {
+                match size {
+                    8 => Some(DataModel::Lp64),
+                    4 => Some(DataModel::Ilp32),
+                    _ => None,
+                }
+            }
+            _ => None,
+        })
+    }
+
+    /// Whether a struct of this tag is described.
+    pub(crate) fn has_struct(&self, tag: &str) -> bool {
+        self.types.iter().any(|entry| matches!(entry.kind, Kind::Record { .. }) && self.text(entry.name) == tag)
     }
 
     /// A type by its number; void for a number that does not exist.
