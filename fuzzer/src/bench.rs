@@ -76,7 +76,7 @@ fn one(
     let mut coverage = Coverage::new(generator.resolved());
     let (mut checked_calls, mut checked_time) = (0_u64, Duration::ZERO);
     let (mut bare_calls, mut bare_time) = (0_u64, Duration::ZERO);
-    let footprints = room.setting().footprints.clone();
+    let plans = room.setting().plans.clone();
     let begin = Instant::now();
     while begin.elapsed() < 2 * time {
         let mut batches: Vec<Vec<Program>> = Vec::with_capacity(STRETCH);
@@ -85,7 +85,7 @@ fn one(
             let mut batch = Vec::with_capacity(BATCH);
             while batch.len() < BATCH {
                 let program = generator.program(&mut rng, &wishes);
-                if !footprint_of(&program, &footprints).solitary() {
+                if !footprint_of(&program, &plans).solitary() {
                     batch.push(program);
                 }
             }

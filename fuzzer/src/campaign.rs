@@ -335,7 +335,7 @@ impl<'a> Working<'a> {
     /// Programs that leave files and limits alone share a batch; the others run one by one.
     fn gather(&mut self) -> Vec<Program> {
         let mut batch = Vec::with_capacity(BATCH);
-        let footprints = self.rooms[0].setting().footprints.clone();
+        let plans = self.rooms[0].setting().plans.clone();
         // Where every program is solitary, a batch must end too.
         for _ in 0..2 * BATCH {
             if batch.len() == BATCH || self.solitary.len() >= 12 {
@@ -343,7 +343,7 @@ impl<'a> Working<'a> {
             }
             let program = self.generator.program(self.runner.rng(), &self.wishes);
             self.planned += 1;
-            let footprint = footprint_of(&program, &footprints);
+            let footprint = footprint_of(&program, &plans);
             if footprint.solitary() { self.solitary.push(program) } else { batch.push(program) }
         }
         batch

@@ -5,7 +5,7 @@
 use crate::exec::layout::{PLAYGROUND_BASE, PLAYGROUND_MARGIN_PAGES, PLAYGROUND_PAGES};
 use crate::program::{Argument, Block, Invocation, Placement, Program};
 use abispec::expr::{Function, Moment, Observer, OperandValue, evaluate};
-use abispec::target::{Resolved, Variant};
+use abispec::target::{ResolvedParam, Variant};
 use abispec::types::{IntType, Type};
 
 /// Why a program is not run.
@@ -19,16 +19,9 @@ pub enum Hazard {
     Edges,
 }
 
-/// The first hazard of a program.
-pub fn find(program: &Program, resolved: &Resolved) -> Option<Hazard> {
-    if !fits(program) {
-        return Some(Hazard::Edges);
-    }
-    program.calls.iter().find_map(|call| {
-        let spec = &resolved.calls[call.call];
-        let variant = &spec.variants[crate::examine::variant_index(spec, call)];
-        mappings(call, variant).or_else(|| overrun(call, variant))
-    })
+/// What is dangerous about a call.
+pub fn find(call: &Invocation, variant: &Variant) -> Option<Hazard> {
+    mappings(call, variant).or_else(|| overrun(call, variant))
 }
 
 /// Whether a program's memory can be laid out: at most one block ends at the inaccessible page.
@@ -48,18 +41,9 @@ fn mappings(call: &Invocation, variant: &Variant) -> Option<Hazard> {
         Some(Argument::Number(value)) => Some(*value),
         _ => None,
     };
-    let lengths: Vec<u64> = variant
-        .params
-        .iter()
-        .enumerate()
-        .filter(|(_, param)| {
-            matches!(
-                param.ty,
-                Type::Size | Type::Len(_) | Type::Bytesize(_) | Type::Int { int: IntType::Long { .. }, .. }
-            )
-        })
-        .filter_map(|(index, _)| number(index))
-        .collect();
+    let measures = |param: &ResolvedParam| {
+        matches!(param.ty, Type::Size | Type::Len(_) | Type::Bytesize(_) | Type::Int { int: IntType::Long { .. }, .. })
+    };
     let margin = PLAYGROUND_MARGIN_PAGES * 4096;
     let (begin, end) = (PLAYGROUND_BASE - margin, PLAYGROUND_BASE + PLAYGROUND_PAGES * 4096 + margin);
     for (index, param) in variant.params.iter().enumerate() {
@@ -71,7 +55,8 @@ fn mappings(call: &Invocation, variant: &Variant) -> Option<Hazard> {
         if address > u64::MAX - 8192 {
             return Some(Hazard::Mappings);
         }
-        for length in lengths.iter().copied().chain([4096]) {
+        let lengths = variant.params.iter().enumerate().filter(|(_, param)| measures(param));
+        for length in lengths.filter_map(|(index, _)| number(index)).chain([4096]) {
             let last = address.saturating_add(length);
             let inside = address >= begin && last <= end;
             let above = address >= 1 << 47;

@@ -14,6 +14,7 @@ pub mod hazard;
 pub mod lower;
 pub mod oracle;
 pub mod pending;
+pub mod plan;
 pub mod plant;
 pub mod program;
 pub mod reproduce;

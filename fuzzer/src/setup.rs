@@ -4,11 +4,10 @@ use crate::exec::layout::{
     CELL_RW, CELL_RW_SIZE, CELLS, PLAYGROUND_BASE, PLAYGROUND_MARGIN_PAGES, PLAYGROUND_PAGES, WORK_DIRECTORY, cell,
 };
 use crate::exec::{Arg, BatchEnd, Guard, Op, OpIndex, PushError, Sandbox};
-use crate::program::{Argument, Program};
+use crate::plan::{Plans, Reach};
+use crate::program::Program;
 use crate::world::fixture::{Build, content};
-use abispec::expr::Expr;
 use abispec::model::Effect;
-use abispec::target::Resolved;
 
 /// Why files could not be made.
 #[derive(Debug)]
@@ -198,9 +197,9 @@ pub fn footprint(call: &abispec::target::Call) -> Footprint {
 }
 
 /// What a whole program may leave changed.
-pub fn footprint_of(program: &Program, footprints: &[Footprint]) -> Footprint {
+pub fn footprint_of(program: &Program, plans: &Plans) -> Footprint {
     program.calls.iter().fold(Footprint::default(), |sum, call| {
-        let own = footprints.get(call.call).copied().unwrap_or_default();
+        let own = plans.footprint(call.call);
         Footprint {
             files: sum.files || own.files,
             mappings: sum.mappings || own.mappings,
@@ -219,29 +218,27 @@ fn work_directory_address() -> u64 {
     cell(CELLS - 1) + crate::exec::layout::CELL_RO + crate::exec::layout::CELL_RO_SIZE - 8
 }
 
-/// The mappings that a program's calls may have made outside the playground: the call's result, and how long it is.
-pub fn returned_mappings(program: &Program, resolved: &Resolved, ops: &[OpIndex]) -> Vec<(OpIndex, u64)> {
-    let mut found = Vec::new();
-    for (call, op) in program.calls.iter().zip(ops) {
-        let variant = &resolved.calls[call.call].variants[0];
-        for rule in &variant.effects {
-            let Effect::Maps { addr: Expr::Ret, len, .. } = &rule.effect.effect else { continue };
-            if let Expr::Param(index) = len
-                && let Some(Argument::Number(length)) = call.args.get(usize::from(*index))
-            {
-                found.push((*op, *length));
-            }
-        }
-    }
-    found
+/// Appends the call that takes back a mapping which a call of the program may have made outside the playground.
+///
+/// # Errors
+/// When the batch is full.
+pub fn unmap(made: OpIndex, length: u64, sandbox: &mut Sandbox) -> Result<(), PushError> {
+    let args = [Arg::result(made), Arg::imm(length)];
+    sandbox.push(Op::new(libc::SYS_munmap, &args).guarded(Guard::IfOk(made)))?;
+    Ok(())
 }
 
 /// Appends the calls that bring an executor back to its first state after a program.
 ///
 /// # Errors
 /// When the batch is full.
-pub fn after(footprint: Footprint, returned: &[(OpIndex, u64)], sandbox: &mut Sandbox) -> Result<(), PushError> {
-    sandbox.push(Op::new(libc::SYS_close_range, &[Arg::imm(3), Arg::imm(u64::from(u32::MAX)), Arg::imm(0)]))?;
+pub fn after(footprint: Footprint, reach: Reach, sandbox: &mut Sandbox) -> Result<(), PushError> {
+    // The kernel looks at each number of the range. New descriptors take the lowest free one: what lies above those that the
+    // program may have opened is closed, and a leak shows in the table at its end.
+    let last = if reach.chooses { u64::from(u32::MAX) } else { (3 + reach.opens).cast_unsigned().into() };
+    if reach.opens > 0 || reach.chooses {
+        sandbox.push(Op::new(libc::SYS_close_range, &[Arg::imm(3), Arg::imm(last), Arg::imm(0)]))?;
+    }
     if footprint.cwd {
         let address = work_directory_address();
         if let Some(memory) = sandbox.arena_mut().slice_mut(address, WORK_DIRECTORY.len() + 1) {
@@ -263,10 +260,6 @@ pub fn after(footprint: Footprint, returned: &[(OpIndex, u64)], sandbox: &mut Sa
         sandbox.push(Op::new(libc::SYS_rt_sigprocmask, &[Arg::imm(set), zeros.into(), Arg::imm(0), Arg::imm(8)]))?;
     }
     if footprint.mappings {
-        for (op, length) in returned {
-            let args = [Arg::result(*op), Arg::imm(*length)];
-            sandbox.push(Op::new(libc::SYS_munmap, &args).guarded(Guard::IfOk(*op)))?;
-        }
         let margin = PLAYGROUND_MARGIN_PAGES * 4096;
         let begin = PLAYGROUND_BASE - margin;
         let length = PLAYGROUND_PAGES * 4096 + 2 * margin;

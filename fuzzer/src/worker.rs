@@ -5,11 +5,12 @@ use crate::examine::{Context, Examined, Suspicion, examine};
 use crate::exec::layout::CELLS;
 use crate::exec::layout::{PLAYGROUND_BASE, PLAYGROUND_MARGIN_PAGES, PLAYGROUND_PAGES};
 use crate::exec::{BatchEnd, Ending, Sandbox, SandboxConfig, SandboxError};
-use crate::lower::{Lowered, Mode, lower};
+use crate::lower::{Lowered, Lowering, Mode, lower};
 use crate::oracle::Verdict;
+use crate::plan::Plans;
 use crate::plant::Plant;
 use crate::program::Program;
-use crate::setup::{self, BuildError, Footprint, footprint};
+use crate::setup::{self, BuildError};
 use crate::world::{Identity, Numbers, World, fixture, repair};
 use abispec::target::Resolved;
 use std::fmt;
@@ -22,8 +23,8 @@ pub struct Setting {
     pub resolved: Arc<Resolved>,
     /// The target's numbers.
     pub numbers: Arc<Numbers>,
-    /// What each call may leave changed.
-    pub footprints: Arc<Vec<Footprint>>,
+    /// What was worked out of it.
+    pub plans: Arc<Plans>,
     /// Whether executors keep the capabilities of their user namespace.
     pub capabilities: bool,
     /// Planted violations.
@@ -34,8 +35,8 @@ impl Setting {
     /// A setting for a resolved specification.
     pub fn new(resolved: Arc<Resolved>) -> Self {
         let numbers = Arc::new(Numbers::of(&resolved));
-        let footprints = Arc::new(resolved.calls.iter().map(footprint).collect());
-        Self { resolved, numbers, footprints, capabilities: true, plants: Arc::new(Vec::new()) }
+        let plans = Arc::new(Plans::of(&resolved));
+        Self { resolved, numbers, plans, capabilities: true, plants: Arc::new(Vec::new()) }
     }
 }
 
@@ -88,6 +89,8 @@ pub struct Room {
     fresh: World,
     /// The state that the next program finds.
     current: World,
+    /// The programs of the last batch; their memory serves the next one.
+    lowered: Vec<Lowered>,
 }
 
 /// A program that ran.
@@ -121,7 +124,7 @@ impl Room {
         setup::build(&mut sandbox, &fixture::setup_calls())?;
         let fresh = World::fixture(&identity(&setting, &config, &mut sandbox), &setting.numbers, &[playground()]);
         let current = fresh.clone();
-        Ok(Self { sandbox, setting, fresh, current })
+        Ok(Self { sandbox, setting, fresh, current, lowered: Vec::new() })
     }
 
     /// The setting.
@@ -146,54 +149,40 @@ impl Room {
     /// # Errors
     /// When the sandbox is lost for good.
     pub fn run(&mut self, programs: &[Program], mode: Mode, coverage: &mut Coverage) -> Result<Vec<Ran>, WorkerError> {
-        self.sandbox.clear();
         let setting = self.setting.clone();
-        let mut lowered: Vec<Option<Lowered>> = Vec::with_capacity(programs.len());
-        for (index, program) in programs.iter().enumerate() {
-            let found = lower(
-                program,
-                &setting.resolved,
-                &setting.footprints,
-                index as u64,
-                &mut self.sandbox,
-                mode,
-                &setting.plants,
-            );
-            lowered.push(found.ok());
-        }
+        let ready = self.lower(programs, mode, &setting.plants);
         let end = self.sandbox.run();
         let context = Context { resolved: &setting.resolved, numbers: &setting.numbers, plants: &setting.plants };
         let mut ran = Vec::with_capacity(programs.len());
         let mut spoilt = false;
         // Programs that ran after the state was spoilt leave changes that nobody followed.
         let mut followed = true;
-        for (program, lowered) in programs.iter().zip(&lowered) {
-            let Some(lowered) = lowered.as_ref().filter(|_| !spoilt) else {
-                followed &= lowered.is_none();
+        for ((program, lowered), ready) in programs.iter().zip(&self.lowered).zip(ready) {
+            if !ready || spoilt {
+                followed &= !ready;
                 ran.push(Ran { examined: None });
                 continue;
-            };
+            }
             if mode == Mode::Bare {
                 ran.push(Ran { examined: None });
                 continue;
             }
             let mut examined = examine(context, program, lowered, &self.sandbox, &self.current, coverage);
             if let Some(suspicion) = lost(&end, lowered)
-                && !ran_out_of_time(&end, program, &setting.footprints)
+                && !ran_out_of_time(&end, program, &setting.plans)
                 && !may_sleep(&setting.resolved, program, suspicion.call, suspicion.verdict.id)
             {
                 examined.suspicion = examined.suspicion.or(Some(suspicion));
             }
-            let next = examined.world.clone();
             let stained = examined.suspicion.is_some() || examined.cut_short;
-            ran.push(Ran { examined: Some(examined) });
             // What a program changed for good is the end of its batch: the others would meet its leavings.
-            if stained || !fresh_after_reset(&next, &self.fresh) || !next.tree.is_unchanged() {
-                self.current = next;
+            if stained || !fresh_after_reset(&examined.world, &self.fresh) || !examined.world.tree.is_unchanged() {
+                self.current = examined.world.clone();
                 spoilt = true;
                 // Calls behind the point where judging ended were made all the same.
                 followed &= !stained;
             }
+            ran.push(Ran { examined: Some(examined) });
         }
         match end {
             BatchEnd::Completed if !spoilt => {}
@@ -205,26 +194,27 @@ impl Room {
         Ok(ran)
     }
 
+    /// Fills the batch with programs; says which of them are in it.
+    fn lower(&mut self, programs: &[Program], mode: Mode, plants: &[Plant]) -> Vec<bool> {
+        self.sandbox.clear();
+        if self.lowered.len() < programs.len() {
+            self.lowered.resize_with(programs.len(), Lowered::default);
+        }
+        let lowering = Lowering { resolved: &self.setting.resolved, plans: &self.setting.plans, plants, mode };
+        let slots = (0..).zip(programs.iter().zip(&mut self.lowered));
+        slots
+            .map(|(index, (program, lowered))| lower(lowering, program, index, &mut self.sandbox, lowered).is_ok())
+            .collect()
+    }
+
     /// Executes programs with nothing around them; gives the calls and how long the executor took.
     ///
     /// # Errors
     /// When the sandbox is lost for good.
     pub fn bare(&mut self, programs: &[Program]) -> Result<(u64, std::time::Duration), WorkerError> {
-        self.sandbox.clear();
-        let setting = self.setting.clone();
-        let mut calls = 0;
-        for (index, program) in programs.iter().enumerate() {
-            let lowered = lower(
-                program,
-                &setting.resolved,
-                &setting.footprints,
-                index as u64,
-                &mut self.sandbox,
-                Mode::Bare,
-                &[],
-            );
-            calls += lowered.map_or(0, |lowered| lowered.calls.len() as u64);
-        }
+        let ready = self.lower(programs, Mode::Bare, &[]);
+        let of_ready = self.lowered.iter().zip(ready).filter(|(_, ready)| *ready);
+        let calls = of_ready.map(|(lowered, _)| lowered.calls.len() as u64).sum();
         let start = std::time::Instant::now();
         let end = self.sandbox.run();
         let took = start.elapsed();
@@ -283,9 +273,9 @@ fn lost(end: &BatchEnd, lowered: &Lowered) -> Option<Suspicion> {
 }
 
 /// Whether the executor ended by a limit of processor time that the program itself may have set.
-fn ran_out_of_time(end: &BatchEnd, program: &Program, footprints: &[Footprint]) -> bool {
+fn ran_out_of_time(end: &BatchEnd, program: &Program, plans: &Plans) -> bool {
     let by_limit = matches!(end, BatchEnd::Died { ending: Ending::Signal(libc::SIGXCPU | libc::SIGKILL), .. });
-    by_limit && setup::footprint_of(program, footprints).process
+    by_limit && setup::footprint_of(program, plans).process
 }
 
 /// Whether a call that did not come back is one that may sleep: with every signal blocked it cannot be woken.
@@ -293,7 +283,7 @@ fn may_sleep(resolved: &Resolved, program: &Program, call: usize, id: &str) -> b
     id == "call-hangs"
         && program.calls.get(call).is_some_and(|call| {
             let spec = &resolved.calls[call.call];
-            spec.variants[crate::examine::variant_index(spec, call)].blocks.is_some()
+            spec.variants[crate::lower::variant_index(spec, call)].blocks.is_some()
         })
 }
 

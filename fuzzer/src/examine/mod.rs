@@ -8,7 +8,7 @@ use crate::cell::CellMemory;
 use crate::coverage::Coverage;
 use crate::exec::layout::{CELL_RO, CELL_RW, CELL_RW_SIZE};
 use crate::exec::{OpState, Sandbox};
-use crate::lower::{Lowered, LoweredCall, STATX_BYTES, selector};
+use crate::lower::{Lowered, LoweredCall, STATX_BYTES};
 use crate::oracle::{Answer, Verdict, judge_ensures, judge_error, judge_success, may_be_value};
 use crate::plant::Plant;
 use crate::program::{Argument, Invocation, Output, Program};
@@ -95,8 +95,7 @@ pub fn examine(
             owned.push((file.address, file.address + STATX_BYTES as u64));
         }
         let spec = &context.resolved.calls[call.call];
-        let variant_index = variant_index(spec, call);
-        let variant = &spec.variants[variant_index];
+        let variant = &spec.variants[low.variant];
         let registers = registers(call, low, &returns, lowered, sandbox);
         let ret = Plant::seen(context.plants, spec, &registers, result.ret);
         returns.push(result.ret);
@@ -133,7 +132,7 @@ pub fn examine(
                     let view = View::new(context.numbers, variant, registers, before).returned(value, here);
                     apply(&view, &variant.effects, &mut next);
                     own(&view, variant, low, None, context, &mut owned);
-                    coverage.successes[call.call][variant_index] += 1;
+                    coverage.successes[call.call][low.variant] += 1;
                     first
                         .or_else(|| {
                             effects(
@@ -183,20 +182,6 @@ pub fn examine(
         coverage.mark(clause);
     }
     examined
-}
-
-/// The variant that describes a call, by its selecting argument.
-pub fn variant_index(spec: &abispec::target::Call, call: &Invocation) -> usize {
-    let selected = selector(spec.select, call).map(|value| {
-        let position = usize::from(spec.select.unwrap_or(0));
-        let signed = spec.variants[0].params.get(position).is_some_and(|param| param.int.signed());
-        if signed && value > i128::from(i32::MAX) { value - (1 << 32) } else { value }
-    });
-    let last = spec.variants.len() - 1;
-    spec.variants[..last]
-        .iter()
-        .position(|variant| variant.selector.is_some() && variant.selector == selected)
-        .unwrap_or(last)
 }
 
 /// The registers as the kernel got them.

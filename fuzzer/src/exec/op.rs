@@ -5,7 +5,7 @@ use std::fmt;
 use super::deny::DENIED_ERRNO;
 
 /// The place of an operation in its batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OpIndex(pub(super) u32);
 
 impl OpIndex {

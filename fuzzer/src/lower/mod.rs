@@ -1,0 +1,341 @@
+//! Programs become operations and memory: where every block lies, and which questions are asked around the calls.
+
+mod memory;
+mod probes;
+
+pub use memory::Image;
+
+use crate::exec::layout::cell;
+use crate::exec::{Arg, Guard, Op, OpIndex, PushError, Sandbox};
+use crate::hazard::{self, Hazard};
+use crate::plan::{Plans, Reach};
+use crate::plant::Plant;
+use crate::program::{Argument, Output, Program};
+use crate::setup;
+use abispec::expr::Expr;
+use abispec::target::{Call, Resolved};
+
+/// Fills memory that nobody has written; neither zero nor a plausible descriptor or length.
+pub const POISON: u8 = 0xa5;
+
+/// How much is asked of the kernel beside the calls themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Nothing but the calls: for measuring.
+    Bare,
+    /// After each success what its effects touched, and all descriptors at the end.
+    Quick,
+    /// All descriptors after every call: says which call changed what.
+    Careful,
+}
+
+/// A program in a batch. Lowering another one into it uses its memory again.
+#[derive(Debug, Default)]
+pub struct Lowered {
+    /// The cell that holds its memory.
+    pub cell: u64,
+    /// Its calls.
+    pub calls: Vec<LoweredCall>,
+    /// Descriptors at the end of the program, by number.
+    pub end: Vec<Probe>,
+    /// What the pages held before.
+    pub image: Image,
+    /// Calls of earlier programs.
+    spare: Vec<LoweredCall>,
+}
+
+/// A call in a batch.
+#[derive(Debug, Default)]
+pub struct LoweredCall {
+    /// The operation.
+    pub op: OpIndex,
+    /// Index of the variant that describes it.
+    pub variant: usize,
+    /// Blocks of its arguments: parameter, address, bytes present, and whether it hangs below another block.
+    pub blocks: Vec<Placed>,
+    /// Where each argument's block begins; 0 for arguments that are none.
+    pub addresses: [u64; 6],
+    /// Questions about the descriptors that its effects touch.
+    pub probes: Vec<Probe>,
+    /// Whether the names that its effects make or take away are there.
+    pub names: Vec<NameProbe>,
+    /// What the file behind the returned descriptor is.
+    pub file: Option<FileProbe>,
+    /// In careful mode, all descriptors after the call.
+    pub after: Vec<Probe>,
+}
+
+/// A question about the name in a path parameter.
+#[derive(Clone, Copy, Debug)]
+pub struct NameProbe {
+    /// The parameter.
+    pub param: u8,
+    /// `faccessat2(base, path, F_OK)`.
+    pub op: OpIndex,
+}
+
+/// A question about the file behind the descriptor that a call returned.
+#[derive(Clone, Copy, Debug)]
+pub struct FileProbe {
+    /// `statx(ret, "", AT_EMPTY_PATH, STATX_BASIC_STATS, address)`.
+    pub op: OpIndex,
+    /// Where the answer is.
+    pub address: u64,
+}
+
+/// Bytes of the answer of `statx`.
+pub const STATX_BYTES: usize = 256;
+
+/// A block with its address.
+#[derive(Clone, Copy, Debug)]
+pub struct Placed {
+    /// The parameter it belongs to.
+    pub param: u8,
+    /// Where it begins.
+    pub address: u64,
+    /// Bytes that exist.
+    pub present: usize,
+    /// Whether another block points to it.
+    pub linked: bool,
+}
+
+/// Questions about one descriptor.
+#[derive(Clone, Copy, Debug)]
+pub struct Probe {
+    /// The descriptor, as it was found.
+    pub subject: Subject,
+    /// `fcntl(fd, F_GETFD)`.
+    pub cloexec: OpIndex,
+    /// `fcntl(fd, F_GETFL)`.
+    pub status: OpIndex,
+    /// `lseek(fd, 0, SEEK_CUR)`.
+    pub offset: OpIndex,
+}
+
+/// Which descriptor a probe is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// This number.
+    Number(i32),
+    /// What the call returned.
+    Ret,
+    /// An argument of the call.
+    Param(u8),
+    /// A 32-bit integer in memory.
+    At(u64),
+}
+
+/// Why a program cannot be lowered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LowerError {
+    /// Its memory does not fit into a cell.
+    TooMuchMemory,
+    /// The batch is full.
+    BatchFull,
+    /// It is not run for the harm it would do.
+    Hazard(Hazard),
+}
+
+impl From<PushError> for LowerError {
+    fn from(_: PushError) -> Self {
+        Self::BatchFull
+    }
+}
+
+/// Everything that lowering needs beside the program.
+#[derive(Clone, Copy)]
+pub struct Lowering<'a> {
+    /// The specification.
+    pub resolved: &'a Resolved,
+    /// What was worked out of it.
+    pub plans: &'a Plans,
+    /// Planted violations.
+    pub plants: &'a [Plant],
+    /// How much is asked.
+    pub mode: Mode,
+}
+
+/// Appends a program to the sandbox's batch, its memory in the cell `index`, and notes in `lowered` where everything is.
+///
+/// # Errors
+/// When its memory does not fit or the batch is full.
+pub fn lower(
+    lowering: Lowering<'_>,
+    program: &Program,
+    index: u64,
+    sandbox: &mut Sandbox,
+    lowered: &mut Lowered,
+) -> Result<(), LowerError> {
+    lowered.restart(index);
+    if !hazard::fits(program) {
+        return Err(LowerError::Hazard(Hazard::Edges));
+    }
+    // Memory first: nothing is pushed for a program that does not fit.
+    lowering.place(program, lowered)?;
+    lowering.push(program, sandbox, lowered)?;
+    lowered.image.write(lowered.cell, sandbox);
+    Ok(())
+}
+
+impl Lowered {
+    /// Becomes an empty program.
+    fn restart(&mut self, index: u64) {
+        self.cell = cell(index);
+        self.spare.append(&mut self.calls);
+        self.end.clear();
+        self.image.clear();
+    }
+
+    /// A call without anything in it.
+    fn blank(&mut self) -> LoweredCall {
+        let mut call = self.spare.pop().unwrap_or_default();
+        call.addresses = [0; 6];
+        call.file = None;
+        call.blocks.clear();
+        call.probes.clear();
+        call.names.clear();
+        call.after.clear();
+        call
+    }
+}
+
+impl Lowering<'_> {
+    fn place(self, program: &Program, lowered: &mut Lowered) -> Result<(), LowerError> {
+        for call in &program.calls {
+            let spec = &self.resolved.calls[call.call];
+            let mut low = lowered.blank();
+            low.variant = variant_index(spec, call);
+            if let Some(hazard) = hazard::find(call, &spec.variants[low.variant]) {
+                return Err(LowerError::Hazard(hazard));
+            }
+            for (param, (arg, address)) in (0..).zip(call.args.iter().zip(&mut low.addresses)) {
+                if let Argument::Block(block) = arg {
+                    *address = lowered.image.put(lowered.cell, block, param, false, &mut low.blocks)?;
+                }
+            }
+            if self.mode != Mode::Bare && self.plans.call(call.call).variants[low.variant].asks_for_file {
+                // The answer, and behind it the empty name that is asked for.
+                let room = lowered.image.reserve(lowered.cell, STATX_BYTES + 8);
+                low.file = room.ok().map(|(address, room)| {
+                    room[STATX_BYTES..].fill(0);
+                    FileProbe { op: OpIndex::default(), address }
+                });
+            }
+            lowered.calls.push(low);
+        }
+        Ok(())
+    }
+
+    fn push(self, program: &Program, sandbox: &mut Sandbox, lowered: &mut Lowered) -> Result<(), LowerError> {
+        let mut reach = Reach::default();
+        for (position, call) in program.calls.iter().enumerate() {
+            let spec = &self.resolved.calls[call.call];
+            let (before, rest) = lowered.calls.split_at_mut(position);
+            let Some(low) = rest.first_mut() else { break };
+            let plan = &self.plans.call(call.call).variants[low.variant];
+            let mut args = [Arg::imm(0); 6];
+            for ((slot, arg), address) in args.iter_mut().zip(&call.args).zip(low.addresses) {
+                *slot = match arg {
+                    Argument::Number(value) => Arg::imm(*value),
+                    Argument::Block(_) => Arg::imm(address),
+                    Argument::Result { of, output, high } => {
+                        let value = match output {
+                            Output::Ret => before.get(*of).map_or(Arg::imm(u64::MAX), |call| Arg::result(call.op)),
+                            Output::Written { param, offset } => written(before, *of, *param, *offset),
+                        };
+                        high.map_or(value, |high| value.with_high(high))
+                    }
+                };
+            }
+            let op = Op { nr: spec.nr, guard: Guard::Always, args };
+            low.op = crate::plant::push(self.plants, spec, position, op, sandbox)?;
+            // A selector that only the program knows may select anything.
+            let unknown = spec.select.is_some() && selector(spec.select, call).is_none();
+            reach = reach.and(plan.reach).and(Reach { chooses: unknown, ..Reach::default() });
+            if self.mode == Mode::Bare {
+                continue;
+            }
+            for subject in plan.touched.iter().filter_map(|touched| touched.subject(&low.addresses)) {
+                if low.probes.iter().any(|probe| probe.subject == subject) {
+                    continue;
+                }
+                let arg = match subject {
+                    Subject::Ret => Arg::result(low.op),
+                    Subject::Param(index) => args[usize::from(index)],
+                    Subject::At(address) => Arg::mem32(address),
+                    Subject::Number(number) => Arg::imm(i64::from(number).cast_unsigned()),
+                };
+                low.probes.push(probes::probe(sandbox, subject, arg, Some(low.op))?);
+            }
+            for asked in &plan.names {
+                low.names.push(probes::name(sandbox, *asked, &args, low.op)?);
+            }
+            if let Some(file) = &mut low.file {
+                *file = probes::file_probe(sandbox, file.address, low.op)?;
+            }
+            if self.mode == Mode::Careful {
+                probes::table(sandbox, 0..CAREFUL_NUMBERS, &mut low.after)?;
+            }
+        }
+        if self.mode == Mode::Quick {
+            probes::end_table(sandbox, reach, &mut lowered.end)?;
+        }
+        let footprint = setup::footprint_of(program, self.plans);
+        if footprint.mappings {
+            for (call, low) in program.calls.iter().zip(&lowered.calls) {
+                for length in &self.plans.call(call.call).variants[low.variant].maps {
+                    if let Some(Argument::Number(length)) = call.args.get(usize::from(*length)) {
+                        setup::unmap(low.op, *length, sandbox)?;
+                    }
+                }
+            }
+        }
+        setup::after(footprint, reach, sandbox)?;
+        Ok(())
+    }
+}
+
+/// How many descriptor numbers a careful look covers.
+const CAREFUL_NUMBERS: i32 = 64;
+
+/// The selecting argument of a call, where it is a plain number.
+pub fn selector(select: Option<u8>, call: &crate::program::Invocation) -> Option<i128> {
+    match call.args.get(usize::from(select?))? {
+        Argument::Number(value) => Some(i128::from(*value & 0xffff_ffff)),
+        Argument::Result { .. } | Argument::Block(_) => None,
+    }
+}
+
+/// The variant that describes a call, by its selecting argument.
+pub fn variant_index(spec: &Call, call: &crate::program::Invocation) -> usize {
+    let last = spec.variants.len() - 1;
+    if last == 0 {
+        return 0;
+    }
+    let selected = selector(spec.select, call).map(|value| {
+        let position = usize::from(spec.select.unwrap_or(0));
+        let signed = spec.variants[0].params.get(position).is_some_and(|param| param.int.signed());
+        if signed && value > i128::from(i32::MAX) { value - (1 << 32) } else { value }
+    });
+    spec.variants[..last]
+        .iter()
+        .position(|variant| variant.selector.is_some() && variant.selector == selected)
+        .unwrap_or(last)
+}
+
+fn written(calls: &[LoweredCall], of: usize, param: u8, offset: u32) -> Arg {
+    let address = calls.get(of).map_or(0, |call| call.addresses[usize::from(param)]);
+    let inside = calls
+        .get(of)
+        .is_some_and(|call| call.blocks.iter().any(|b| b.address == address && b.present >= offset as usize + 4));
+    if address == 0 || !inside { Arg::imm(u64::MAX) } else { Arg::mem32(address + u64::from(offset)) }
+}
+
+/// The address of an element of a block, where it is plain to see.
+pub(crate) fn at(address: &Expr, addresses: &[u64; 6]) -> Option<u64> {
+    let (param, offset) = crate::plan::behind(address)?;
+    match crate::plan::Touched::Behind(param, offset).subject(addresses) {
+        Some(Subject::At(address)) => Some(address),
+        _ => None,
+    }
+}
