@@ -2,7 +2,7 @@
 
 use abispec::arch::Arch;
 use abispec::errno::Errno;
-use abispec::expr::{Expr, Moment, Observer, Truth, evaluate, truth};
+use abispec::expr::{BinaryOp, Expr, Moment, Observer, Truth, evaluate, truth};
 use abispec::target::{ClauseId, Rule, Variant};
 use abispec::types::{IntType, Type};
 
@@ -101,9 +101,14 @@ pub fn judge_error<O: Observer>(
     arch: Arch,
     seen: &mut Vec<ClauseId>,
 ) -> Option<Verdict> {
-    let actual = Answer::Error(number).text(arch);
+    let actual = || Answer::Error(number).text(arch);
     let Some(errno) = Errno::from_number(number, arch) else {
-        return Some(Verdict { id: "undocumented-errno", clause: None, expected: permitted(variant), actual });
+        return Some(Verdict {
+            id: "undocumented-errno",
+            clause: None,
+            expected: permitted(variant),
+            actual: actual(),
+        });
     };
     let mut named = None;
     let mut justified = false;
@@ -125,7 +130,7 @@ pub fn judge_error<O: Observer>(
             || if named.is_some() { format!("not {errno}: no condition for it holds") } else { permitted(variant) },
             |errnos| format!("one of {errnos}"),
         );
-        return Some(Verdict { id, clause: named, expected, actual });
+        return Some(Verdict { id, clause: named, expected, actual: actual() });
     }
     if !justified && let [only] = unknown[..] {
         // With one candidate the errno itself says that its condition held.
@@ -134,7 +139,7 @@ pub fn judge_error<O: Observer>(
     for rule in variant.rules.iter().filter(|rule| rule.duty && rule.before.contains(&errno)) {
         if truth(&rule.condition, observer, Moment::Before) == Truth::True {
             let expected = format!("{}, which comes before {errno}", rule.errno);
-            return Some(Verdict { id: "wrong-order", clause: Some(rule.clause), expected, actual });
+            return Some(Verdict { id: "wrong-order", clause: Some(rule.clause), expected, actual: actual() });
         }
     }
     None
@@ -221,15 +226,15 @@ pub fn judge_ensures<O: Observer>(
     seen: &mut Vec<ClauseId>,
 ) -> Option<Verdict> {
     for ensure in &variant.ensures {
-        match truth(&ensure.condition, observer, Moment::After) {
-            Truth::True => {
+        match promised(&ensure.condition, observer) {
+            (Truth::True, spoke) => {
                 // An implication whose condition is false says nothing about the call.
-                if !vacuous(&ensure.condition, observer) {
+                if spoke {
                     seen.push(ensure.clause);
                 }
             }
-            Truth::Unknown => {}
-            Truth::False => {
+            (Truth::Unknown, _) => {}
+            (Truth::False, _) => {
                 let (clause, actual) = (Some(ensure.clause), format!("false after success, {ret}"));
                 return Some(Verdict { id: "broken-ensures", clause, expected: "true".to_owned(), actual });
             }
@@ -238,12 +243,18 @@ pub fn judge_ensures<O: Observer>(
     None
 }
 
-fn vacuous<O: Observer>(condition: &Expr, observer: &O) -> bool {
-    match condition {
-        Expr::Binary(abispec::expr::BinaryOp::Implies, when, then) => {
-            truth(when, observer, Moment::After) != Truth::True || vacuous(then, observer)
-        }
-        _ => false,
+/// The truth of a condition, and whether it said anything: an implication does where its condition surely holds.
+fn promised<O: Observer>(condition: &Expr, observer: &O) -> (Truth, bool) {
+    let Expr::Binary(BinaryOp::Implies, when, then) = condition else {
+        return (truth(condition, observer, Moment::After), true);
+    };
+    match truth(when, observer, Moment::After) {
+        Truth::True => promised(then, observer),
+        Truth::False => (Truth::True, false),
+        Truth::Unknown => match truth(then, observer, Moment::After) {
+            Truth::True => (Truth::True, false),
+            Truth::False | Truth::Unknown => (Truth::Unknown, false),
+        },
     }
 }
 

@@ -2,8 +2,9 @@
 
 use crate::setup::{Footprint, footprint};
 use abispec::expr::{BinaryOp, Expr};
-use abispec::model::Effect;
-use abispec::target::{Call, Resolved, ResolvedEffect, Variant};
+use abispec::model::{Changed, Effect, Unknown};
+use abispec::target::{Call, ClauseId, Resolved, ResolvedEffect, ResolvedParam, Variant};
+use abispec::types::{Direction, Type};
 
 /// Plans of all calls, by their index.
 #[derive(Clone, Debug)]
@@ -31,6 +32,32 @@ pub struct VariantPlan {
     pub reach: Reach,
     /// Parameters with the length of what it maps at an address that the kernel chooses.
     pub maps: Vec<u8>,
+    /// Pointer parameters that memory is written through.
+    pub written: Vec<WrittenParam>,
+    /// Parameters whose undefined bits do nothing.
+    pub ignored: Vec<IgnoredBits>,
+    /// Some effect may have happened although the call failed.
+    pub may_half_happen: bool,
+}
+
+/// A pointer parameter that memory is written through.
+#[derive(Clone, Copy, Debug)]
+pub struct WrittenParam {
+    /// Its position.
+    pub param: u8,
+    /// It leads to structs whose own pointers are written through.
+    pub linked: bool,
+}
+
+/// Bits that a parameter ignores.
+#[derive(Clone, Copy, Debug)]
+pub struct IgnoredBits {
+    /// The position of the parameter.
+    pub param: u8,
+    /// The bits that mean something.
+    pub known: i128,
+    /// The clause that says so.
+    pub clause: ClauseId,
 }
 
 /// A descriptor that an effect touches, as far as the specification alone says which.
@@ -81,7 +108,7 @@ impl Reach {
 impl Plans {
     /// Plans for a specification.
     pub fn of(resolved: &Resolved) -> Self {
-        Self(resolved.calls.iter().map(call).collect())
+        Self(resolved.calls.iter().map(|call| of_call(resolved, call)).collect())
     }
 
     /// The plan of a call.
@@ -95,17 +122,21 @@ impl Plans {
     }
 }
 
-fn call(call: &Call) -> CallPlan {
-    CallPlan { footprint: footprint(call), variants: call.variants.iter().map(variant).collect() }
+fn of_call(resolved: &Resolved, call: &Call) -> CallPlan {
+    let variants = call.variants.iter().map(|variant| of_variant(resolved, variant)).collect();
+    CallPlan { footprint: footprint(call), variants }
 }
 
-fn variant(variant: &Variant) -> VariantPlan {
+fn of_variant(resolved: &Resolved, variant: &Variant) -> VariantPlan {
     VariantPlan {
         touched: touched(variant),
         names: names(variant),
         asks_for_file: asks_for_file(variant),
         reach: reach(variant),
         maps: maps(variant),
+        written: written(resolved, variant),
+        ignored: ignored(resolved, variant),
+        may_half_happen: may_half_happen(variant),
     }
 }
 
@@ -203,4 +234,48 @@ fn maps(variant: &Variant) -> Vec<u8> {
         _ => None,
     };
     variant.effects.iter().filter_map(length).collect()
+}
+
+fn written(resolved: &Resolved, variant: &Variant) -> Vec<WrittenParam> {
+    let written = |(position, param): (u8, &ResolvedParam)| {
+        let memory = param.memory.as_ref()?;
+        let linked = points_to_written(&param.ty, resolved);
+        (memory.direction.writes() || linked).then_some(WrittenParam { param: position, linked })
+    };
+    (0..).zip(&variant.params).filter_map(written).collect()
+}
+
+/// Whether a pointer leads to structs whose own pointers are written through.
+fn points_to_written(ty: &Type, resolved: &Resolved) -> bool {
+    let Type::Ptr { to, .. } = ty else { return false };
+    let inner = match &**to {
+        Type::Array { of, .. } => of,
+        other => other,
+    };
+    let Type::Struct(name) = inner else { return false };
+    resolved.structs.get(name).is_some_and(|found| {
+        found.fields.iter().any(|field| {
+            matches!(
+                field.shape.ty,
+                Type::Ptr { direction: Direction::Out | Direction::InOut, .. }
+                    | Type::Buffer { direction: Direction::Out | Direction::InOut, .. }
+            )
+        })
+    })
+}
+
+fn ignored(resolved: &Resolved, variant: &Variant) -> Vec<IgnoredBits> {
+    let ignored = |(position, param): (u8, &ResolvedParam)| {
+        let (Some(Unknown::Ignored), Some(clause)) = (param.unknown, param.ignored_clause) else { return None };
+        let (Type::Flags { set, .. } | Type::Enum { set, .. }) = &param.ty else { return None };
+        let known = resolved.sets.get(set)?.known;
+        Some(IgnoredBits { param: position, known, clause })
+    };
+    (0..).zip(&variant.params).filter_map(ignored).collect()
+}
+
+fn may_half_happen(variant: &Variant) -> bool {
+    let writes =
+        |effect: &Effect| matches!(effect, Effect::SetsSize { .. } | Effect::Changes { what: Changed::Contents });
+    variant.effects.iter().any(|rule| !rule.effect.on.is_empty() || writes(&rule.effect.effect))
 }

@@ -1,7 +1,7 @@
 //! One worker: makes programs, runs them in its sandbox, examines what came back.
 
 use crate::coverage::Coverage;
-use crate::examine::{Context, Examined, Suspicion, examine};
+use crate::examine::{Context, Examined, Notes, Suspicion, examine};
 use crate::exec::layout::CELLS;
 use crate::exec::layout::{PLAYGROUND_BASE, PLAYGROUND_MARGIN_PAGES, PLAYGROUND_PAGES};
 use crate::exec::{BatchEnd, Ending, Sandbox, SandboxConfig, SandboxError};
@@ -91,6 +91,7 @@ pub struct Room {
     current: World,
     /// The programs of the last batch; their memory serves the next one.
     lowered: Vec<Lowered>,
+    notes: Notes,
 }
 
 /// A program that ran.
@@ -124,7 +125,7 @@ impl Room {
         setup::build(&mut sandbox, &fixture::setup_calls())?;
         let fresh = World::fixture(&identity(&setting, &config, &mut sandbox), &setting.numbers, &[playground()]);
         let current = fresh.clone();
-        Ok(Self { sandbox, setting, fresh, current, lowered: Vec::new() })
+        Ok(Self { sandbox, setting, fresh, current, lowered: Vec::new(), notes: Notes::default() })
     }
 
     /// The setting.
@@ -152,7 +153,12 @@ impl Room {
         let setting = self.setting.clone();
         let ready = self.lower(programs, mode, &setting.plants);
         let end = self.sandbox.run();
-        let context = Context { resolved: &setting.resolved, numbers: &setting.numbers, plants: &setting.plants };
+        let context = Context {
+            resolved: &setting.resolved,
+            numbers: &setting.numbers,
+            plans: &setting.plans,
+            plants: &setting.plants,
+        };
         let mut ran = Vec::with_capacity(programs.len());
         let mut spoilt = false;
         // Programs that ran after the state was spoilt leave changes that nobody followed.
@@ -167,7 +173,8 @@ impl Room {
                 ran.push(Ran { examined: None });
                 continue;
             }
-            let mut examined = examine(context, program, lowered, &self.sandbox, &self.current, coverage);
+            let mut examined =
+                examine(context, program, lowered, &self.sandbox, &self.current, &mut self.notes, coverage);
             if let Some(suspicion) = lost(&end, lowered)
                 && !ran_out_of_time(&end, program, &setting.plans)
                 && !may_sleep(&setting.resolved, program, suspicion.call, suspicion.verdict.id)

@@ -1,45 +1,56 @@
 //! What a successful call changed, by its effects and by the kernel.
 
-use super::Context;
 use super::looks::{differs, file_differs, subject_number};
 use crate::exec::{OpState, Sandbox};
 use crate::lower::{LoweredCall, Subject};
 use crate::oracle::Verdict;
-use crate::world::memory::Memory;
-use crate::world::{Scene, View, World};
+use crate::world::View;
 use abispec::expr::{Function, Moment, Observer, OperandValue, Truth, truth};
 use abispec::model::Effect;
-use abispec::target::{ClauseId, Variant};
+use abispec::target::ClauseId;
 
-/// Holds what the kernel says of the descriptors that effects touched against the model.
-#[expect(clippy::too_many_arguments, reason = "everything that is known of one call, used nowhere else")]
+/// Holds what the kernel says of the descriptors that effects touched against the model, after the call in `view`.
 pub(super) fn effects(
-    context: Context<'_>,
-    variant: &Variant,
+    view: &View<'_>,
     registers: [u64; 6],
     ret: i64,
-    before: Scene<'_>,
-    next: &World,
-    memory: &dyn Memory,
     low: &LoweredCall,
     sandbox: &Sandbox,
     seen: &mut Vec<ClauseId>,
 ) -> Option<Verdict> {
+    let variant = view.variant();
     if variant.effects.is_empty() {
         return None;
     }
-    let after = Scene { world: next, memory };
-    let view = View::new(context.numbers, variant, registers, before).returned(ret, after);
-    let mut active: Vec<ClauseId> = Vec::new();
+    // The clauses of effects that happened lie behind those that were seen before.
+    let before = seen.len();
     for rule in &variant.effects {
-        let then = rule.effect.when.as_ref().map_or(Truth::True, |when| truth(&when.value, &view, Moment::Before));
+        let then = rule.effect.when.as_ref().map_or(Truth::True, |when| truth(&when.value, view, Moment::Before));
         if then == Truth::True {
-            active.push(rule.clause);
+            seen.push(rule.clause);
         }
     }
+    let verdict = broken(view, &seen[before..], registers, ret, low, sandbox);
+    if verdict.is_some() {
+        seen.truncate(before);
+    }
+    verdict
+}
+
+/// The first of the effects `active` that is not what the kernel shows.
+fn broken(
+    view: &View<'_>,
+    active: &[ClauseId],
+    registers: [u64; 6],
+    ret: i64,
+    low: &LoweredCall,
+    sandbox: &Sandbox,
+) -> Option<Verdict> {
+    let variant = view.variant();
+    let world = view.world(Moment::After);
     for probe in &low.probes {
         let Some(fd) = subject_number(probe.subject, registers, ret, sandbox) else { continue };
-        if let Some((what, expected, actual)) = differs(&view, fd, probe, sandbox) {
+        if let Some((what, expected, actual)) = differs(world, fd, probe, sandbox) {
             let clause = variant
                 .effects
                 .iter()
@@ -70,7 +81,7 @@ pub(super) fn effects(
             return Some(Verdict { id: "broken-effect", clause: Some(rule.clause), expected, actual });
         }
     }
-    if let Some((what, expected, actual)) = low.file.as_ref().and_then(|file| file_differs(&view, ret, file, sandbox)) {
+    if let Some((what, expected, actual)) = low.file.as_ref().and_then(|file| file_differs(view, ret, file, sandbox)) {
         let makes = |effect: &Effect| matches!(effect, Effect::Creates { .. } | Effect::SetsSize { .. });
         let clause = variant
             .effects
@@ -82,7 +93,7 @@ pub(super) fn effects(
         let expected = format!("{what} descriptor {ret} is {expected}");
         return Some(Verdict { id: "broken-effect", clause, expected, actual: format!("it is {actual}") });
     }
-    if let Some((param, expected, actual)) = misnamed(&view, low, sandbox) {
+    if let Some((param, expected, actual)) = misnamed(view, low, sandbox) {
         let clause = variant
             .effects
             .iter()
@@ -93,7 +104,6 @@ pub(super) fn effects(
         let expected = format!("argument {} {}", param + 1, word(expected));
         return Some(Verdict { id: "broken-effect", clause, expected, actual: format!("it {}", word(actual)) });
     }
-    seen.extend(active);
     None
 }
 

@@ -1,10 +1,10 @@
 //! What the kernel says of descriptors and files, beside what the model says.
 
-use super::Context;
 use crate::exec::{OpIndex, OpState, Sandbox};
 use crate::lower::{FileProbe, LoweredCall, Probe, STATX_BYTES, Subject};
 use crate::oracle::Verdict;
-use crate::world::{Looks, Scene, View, World};
+use crate::world::descriptors::Slot;
+use crate::world::{Looks, View, World};
 use abispec::expr::{Function, Moment, Observer, OperandValue, Word};
 
 pub(super) fn subject_number(subject: Subject, registers: [u64; 6], ret: i64, sandbox: &Sandbox) -> Option<i32> {
@@ -39,48 +39,33 @@ fn look(probe: &Probe, sandbox: &Sandbox) -> Option<Look> {
 }
 
 /// The first property of a descriptor that the kernel and the model see differently.
-pub(super) fn differs(view: &View<'_>, fd: i32, probe: &Probe, sandbox: &Sandbox) -> Option<(String, String, String)> {
+pub(super) fn differs(world: &World, fd: i32, probe: &Probe, sandbox: &Sandbox) -> Option<(String, String, String)> {
     let look = look(probe, sandbox)?;
-    let model = |function| view.call(function, &[OperandValue::Value(i128::from(fd))], Moment::After);
-    let open = model(Function::Open)?;
-    let word = |open: bool| if open { "open" } else { "closed" };
-    if (open != 0) != look.open {
-        return Some(("the state".to_owned(), word(open != 0).to_owned(), word(look.open).to_owned()));
-    }
-    if !look.open {
-        return None;
-    }
-    let compare = |what: &str, function, seen: Option<i64>| {
-        let (expected, seen) = (model(function)?, i128::from(seen?));
+    let fd = i128::from(fd);
+    let descriptor = match world.descriptors.slot(fd) {
+        Slot::Unknown => return None,
+        Slot::Closed if look.open => return Some(("the state".to_owned(), "closed".to_owned(), "open".to_owned())),
+        Slot::Closed => return None,
+        Slot::Open(_) if !look.open => return Some(("the state".to_owned(), "open".to_owned(), "closed".to_owned())),
+        Slot::Open(descriptor) => descriptor,
+    };
+    let compare = |what: &str, expected: Option<i128>, seen: Option<i64>| {
+        let (expected, seen) = (expected?, i128::from(seen?));
         (expected != seen).then(|| (what.to_owned(), format!("{expected:#x}"), format!("{seen:#x}")))
     };
-    compare("close-on-exec", Function::Cloexec, look.cloexec)
-        .or_else(|| compare("F_GETFL", Function::StatusFlags, look.status))
-        .or_else(|| {
-            // Only what has a position answers lseek with one.
-            let seekable = model(Function::Seekable).is_some_and(|seekable| seekable != 0);
-            if seekable { compare("the offset", Function::Offset, look.offset) } else { None }
-        })
+    let description = world.descriptors.description(fd);
+    // Only what has a position answers lseek with one.
+    let positioned = description.filter(|description| description.seekable() == Some(true));
+    compare("close-on-exec", descriptor.cloexec.map(i128::from), look.cloexec)
+        .or_else(|| compare("F_GETFL", description?.status, look.status))
+        .or_else(|| compare("the offset", positioned?.offset.map(i128::from), look.offset))
 }
 
 /// Holds a whole descriptor table against the model.
-pub(super) fn table(
-    context: Context<'_>,
-    world: &World,
-    probes: &[Probe],
-    sandbox: &Sandbox,
-    failed: bool,
-) -> Option<Verdict> {
-    if probes.is_empty() {
-        return None;
-    }
-    let nothing = crate::world::memory::Dark;
-    let scene = Scene { world, memory: &nothing };
-    let variant = context.resolved.calls.first()?.variants.first()?;
-    let view = View::new(context.numbers, variant, [0; 6], scene);
+pub(super) fn table(world: &World, probes: &[Probe], sandbox: &Sandbox, failed: bool) -> Option<Verdict> {
     for probe in probes {
         let Subject::Number(fd) = probe.subject else { continue };
-        if let Some((what, expected, actual)) = differs(&view, fd, probe, sandbox) {
+        if let Some((what, expected, actual)) = differs(world, fd, probe, sandbox) {
             let id = if failed { "failure-changed-state" } else { "stray-descriptor" };
             let expected = format!("{what} of descriptor {fd} is {expected}");
             return Some(Verdict { id, clause: None, expected, actual: format!("it is {actual}") });

@@ -2,40 +2,33 @@
 
 use super::{Context, Suspicion};
 use crate::cell::CellMemory;
-use crate::exec::layout::{CELL_RW, CELL_RW_SIZE};
+use crate::exec::layout::{CELL_GUARD, CELL_RW};
 use crate::lower::{Lowered, LoweredCall};
 use crate::oracle::Verdict;
+use crate::plan::{VariantPlan, WrittenParam};
 use crate::world::View;
-use abispec::errno::Errno;
 use abispec::expr::{Moment, Truth, evaluate, truth};
 use abispec::model::Effect;
-use abispec::target::{Resolved, Variant};
-use abispec::types::{Direction, Type};
+use abispec::target::Variant;
 
 /// Adds the memory that a call may write.
 pub(super) fn own(
     view: &View<'_>,
-    variant: &Variant,
+    plan: &VariantPlan,
     low: &LoweredCall,
     error: Option<u32>,
     context: Context<'_>,
     owned: &mut Vec<(u64, u64)>,
 ) {
     let arch = context.resolved.target.arch;
-    let fault = Errno::from_name("EFAULT").map(|errno| errno.number(arch));
-    for (position, param) in variant.params.iter().enumerate() {
-        let Some(memory) = &param.memory else { continue };
-        let linked = points_to_written(&param.ty, context.resolved);
-        if !memory.direction.writes() && !linked {
-            continue;
-        }
-        let index = u8::try_from(position).unwrap_or(0);
-        let written = written_bytes(view, variant, index, error, arch);
-        let permitted = error.is_none() || error == fault || written.is_some();
+    let faulted = error.map(i128::from) == Some(context.numbers.efault());
+    for WrittenParam { param, linked } in plan.written.iter().copied() {
+        let written = written_bytes(view, view.variant(), param, error, arch);
+        let permitted = error.is_none() || faulted || written.is_some();
         if !permitted {
             continue;
         }
-        for block in low.blocks.iter().filter(|block| block.param == index) {
+        for block in low.blocks.iter().filter(|block| block.param == param) {
             if block.linked != linked && !(block.linked && linked) {
                 continue;
             }
@@ -46,25 +39,6 @@ pub(super) fn own(
             owned.push((block.address, block.address + bytes));
         }
     }
-}
-
-/// Whether a pointer leads to structs whose own pointers are written through.
-fn points_to_written(ty: &Type, resolved: &Resolved) -> bool {
-    let Type::Ptr { to, .. } = ty else { return false };
-    let inner = match &**to {
-        Type::Array { of, .. } => of,
-        other => other,
-    };
-    let Type::Struct(name) = inner else { return false };
-    resolved.structs.get(name).is_some_and(|found| {
-        found.fields.iter().any(|field| {
-            matches!(
-                field.shape.ty,
-                Type::Ptr { direction: Direction::Out | Direction::InOut, .. }
-                    | Type::Buffer { direction: Direction::Out | Direction::InOut, .. }
-            )
-        })
-    })
 }
 
 /// What `writes` says of a parameter: `None` nothing, `Some(None)` up to the whole range, else this many bytes.
@@ -99,21 +73,29 @@ fn written_bytes(
     None
 }
 
-/// The first byte that changed and that no call owns.
-pub(super) fn stray_write(lowered: &Lowered, after: &CellMemory<'_>, owned: &[(u64, u64)]) -> Option<Suspicion> {
-    let whole = CELL_RW_SIZE as usize;
+/// The first byte that changed and that no call owns. `owned` is put in order.
+pub(super) fn stray_write(lowered: &Lowered, after: &CellMemory<'_>, owned: &mut Vec<(u64, u64)>) -> Option<Suspicion> {
+    owned.sort_unstable();
     let image = &lowered.image;
-    for (was, start) in [(&image.low, 0), (&image.high, whole - image.high.len())] {
+    let low = lowered.cell + CELL_RW;
+    let high = lowered.cell + CELL_GUARD - image.high.len() as u64;
+    for (was, address) in [(&image.low, low), (&image.high, high)] {
+        let start = usize::try_from(address - low).ok()?;
         let is = after.low.get(start..start + was.len())?;
-        if was == is {
-            continue;
-        }
-        for (offset, (old, new)) in was.iter().zip(is).enumerate().filter(|(_, (old, new))| old != new) {
-            let address = lowered.cell + CELL_RW + (start + offset) as u64;
-            if owned.iter().any(|(begin, end)| (*begin..*end).contains(&address)) {
-                continue;
+        let mut from = 0;
+        // What lies between two ranges that are owned must be as it was.
+        for (begin, end) in owned.iter().copied().chain([(u64::MAX, u64::MAX)]) {
+            let offset = |address_of: u64| {
+                usize::try_from(address_of.saturating_sub(address)).map_or(was.len(), |offset| offset.min(was.len()))
+            };
+            let (begin, end) = (offset(begin), offset(end));
+            if from < begin
+                && was[from..begin] != is[from..begin]
+                && let Some(at) = (from..begin).find(|at| was[*at] != is[*at])
+            {
+                return Some(stray(lowered, address + at as u64, was[at], is[at]));
             }
-            return Some(stray(lowered, address, *old, *new));
+            from = from.max(end);
         }
     }
     None

@@ -10,13 +10,12 @@ use crate::exec::layout::{CELL_RO, CELL_RW, CELL_RW_SIZE};
 use crate::exec::{OpState, Sandbox};
 use crate::lower::{Lowered, LoweredCall, STATX_BYTES};
 use crate::oracle::{Answer, Verdict, judge_ensures, judge_error, judge_success, may_be_value};
+use crate::plan::{IgnoredBits, Plans, VariantPlan};
 use crate::plant::Plant;
 use crate::program::{Argument, Invocation, Output, Program};
 use crate::world::{Numbers, Scene, View, World, apply, apply_failure, apply_partly};
 use abispec::errno::Errno;
-use abispec::model::Unknown;
 use abispec::target::{ClauseId, Resolved, Variant};
-use abispec::types::Type;
 use effects::effects;
 use looks::{KernelLooks, table};
 use memory::{own, stray_write};
@@ -52,8 +51,21 @@ pub struct Context<'a> {
     pub resolved: &'a Resolved,
     /// The target's numbers.
     pub numbers: &'a Numbers,
+    /// What was worked out of it.
+    pub plans: &'a Plans,
     /// Planted violations.
     pub plants: &'a [Plant],
+}
+
+/// What is noted down while a program is examined; its memory serves the next program.
+#[derive(Debug, Default)]
+pub struct Notes {
+    /// Clauses that were seen to hold.
+    seen: Vec<ClauseId>,
+    /// Ranges of memory that calls may have written.
+    owned: Vec<(u64, u64)>,
+    /// What the calls returned.
+    returns: Vec<i64>,
 }
 
 /// Examines one program of a batch that has run.
@@ -63,6 +75,7 @@ pub fn examine(
     lowered: &Lowered,
     sandbox: &Sandbox,
     start: &World,
+    notes: &mut Notes,
     coverage: &mut Coverage,
 ) -> Examined {
     let image = &lowered.image;
@@ -73,11 +86,12 @@ pub fn examine(
     let writable = arena.slice(lowered.cell + CELL_RW, whole).unwrap_or_default();
     let read_only = arena.slice(lowered.cell + CELL_RO, image.read_only.len()).unwrap_or_default();
     let after_memory = CellMemory { base: lowered.cell, low: writable, high: &[], read_only };
-    let mut examined =
-        Examined { suspicion: None, judged: 0, answers: Vec::new(), world: start.clone(), cut_short: false };
-    let mut seen = Vec::new();
-    let mut owned: Vec<(u64, u64)> = Vec::new();
-    let mut returns: Vec<i64> = Vec::new();
+    let answers = Vec::with_capacity(program.calls.len());
+    let mut examined = Examined { suspicion: None, judged: 0, answers, world: start.clone(), cut_short: false };
+    let Notes { seen, owned, returns } = notes;
+    seen.clear();
+    owned.clear();
+    returns.clear();
     for (index, (call, low)) in program.calls.iter().zip(&lowered.calls).enumerate() {
         let result = sandbox.result(low.op);
         match result.state {
@@ -96,74 +110,64 @@ pub fn examine(
         }
         let spec = &context.resolved.calls[call.call];
         let variant = &spec.variants[low.variant];
-        let registers = registers(call, low, &returns, lowered, sandbox);
+        let registers = registers(call, low, returns, lowered, sandbox);
         let ret = Plant::seen(context.plants, spec, &registers, result.ret);
         returns.push(result.ret);
         let answer = Answer::of(ret);
         examined.answers.push(Some(answer));
         examined.judged += 1;
-        let mut next = examined.world.clone();
-        let verdict = {
-            let before = Scene { world: &examined.world, memory: &before_memory };
-            let view = View::new(context.numbers, variant, registers, before);
-            match answer {
-                Answer::Error(number) => {
-                    let mut verdict = judge_error(variant, &view, number, context.resolved.target.arch, &mut seen);
-                    if result.state == OpState::Interrupted && number == libc::EINTR.cast_unsigned() {
-                        // Only a sleeper is interrupted: where EINTR is wrong, so was the sleep.
-                        verdict = verdict.map(|verdict| Verdict {
-                            id: "unexpected-block",
-                            expected: "the call does not sleep".to_owned(),
-                            actual: "it slept until a signal came".to_owned(),
-                            ..verdict
-                        });
-                    }
-                    let view = view.returned(ret, Scene { world: &examined.world, memory: &after_memory });
-                    apply_failure(&view, &mut next);
+        let plan = &context.plans.call(call.call).variants[low.variant];
+        // The model after the call, where the call may have changed it.
+        let mut next = changes(context, plan, variant, answer).then(|| examined.world.clone());
+        let before = Scene { world: &examined.world, memory: &before_memory };
+        let here = Scene { world: &examined.world, memory: &after_memory };
+        let view = View::new(context.numbers, variant, registers, before);
+        let verdict = match answer {
+            Answer::Error(number) => {
+                let mut verdict = judge_error(variant, &view, number, context.resolved.target.arch, seen);
+                if result.state == OpState::Interrupted && number == libc::EINTR.cast_unsigned() {
+                    // Only a sleeper is interrupted: where EINTR is wrong, so was the sleep.
+                    verdict = verdict.map(|verdict| Verdict {
+                        id: "unexpected-block",
+                        expected: "the call does not sleep".to_owned(),
+                        actual: "it slept until a signal came".to_owned(),
+                        ..verdict
+                    });
+                }
+                let view = view.returned(ret, here);
+                if let Some(next) = &mut next {
+                    apply_failure(&view, next);
                     if let Some(errno) = Errno::from_number(number, context.resolved.target.arch) {
-                        apply_partly(&view, &variant.effects, errno, &mut next);
+                        apply_partly(&view, &variant.effects, errno, next);
                     }
-                    own(&view, variant, low, Some(number), context, &mut owned);
-                    verdict.filter(|_| !may_be_value(variant, ret))
                 }
-                Answer::Value(value) => {
-                    let first = judge_success(variant, &view, value, &mut seen);
-                    let here = Scene { world: &examined.world, memory: &after_memory };
-                    let view = View::new(context.numbers, variant, registers, before).returned(value, here);
-                    apply(&view, &variant.effects, &mut next);
-                    own(&view, variant, low, None, context, &mut owned);
-                    coverage.successes[call.call][low.variant] += 1;
-                    first
-                        .or_else(|| {
-                            effects(
-                                context,
-                                variant,
-                                registers,
-                                value,
-                                before,
-                                &next,
-                                &after_memory,
-                                low,
-                                sandbox,
-                                &mut seen,
-                            )
-                        })
-                        .or_else(|| {
-                            let looks = KernelLooks { low, sandbox, registers };
-                            let after = Scene { world: &next, memory: &after_memory };
-                            let view = View::new(context.numbers, variant, registers, before)
-                                .returned(value, after)
-                                .looking(&looks);
-                            judge_ensures(variant, &view, value, &mut seen)
-                        })
+                own(&view, plan, low, Some(number), context, owned);
+                verdict.filter(|_| !may_be_value(variant, ret))
+            }
+            Answer::Value(value) => {
+                let first = judge_success(variant, &view, value, seen);
+                let view = view.returned(value, here);
+                if let Some(next) = &mut next {
+                    apply(&view, &variant.effects, next);
                 }
+                own(&view, plan, low, None, context, owned);
+                coverage.successes[call.call][low.variant] += 1;
+                let world = next.as_ref().unwrap_or(&examined.world);
+                let view = view.returned(value, Scene { world, memory: &after_memory });
+                first.or_else(|| effects(&view, registers, value, low, sandbox, seen)).or_else(|| {
+                    let looks = KernelLooks { low, sandbox, registers };
+                    judge_ensures(variant, &view.looking(&looks), value, seen)
+                })
             }
         };
         let verdict = verdict.or_else(|| {
-            ignored(context.resolved, variant, &registers, &mut seen);
-            table(context, &next, &low.after, sandbox, matches!(answer, Answer::Error(_)))
+            ignored(plan, &registers, seen);
+            let world = next.as_ref().unwrap_or(&examined.world);
+            table(world, &low.after, sandbox, matches!(answer, Answer::Error(_)))
         });
-        examined.world = next;
+        if let Some(next) = next {
+            examined.world = next;
+        }
         if let Some(verdict) = verdict {
             examined.suspicion = Some(Suspicion { call: index, verdict });
             break;
@@ -171,14 +175,14 @@ pub fn examine(
     }
     if examined.suspicion.is_none() && !examined.cut_short {
         let last = program.calls.len().saturating_sub(1);
-        let end = table(context, &examined.world, &lowered.end, sandbox, false);
+        let end = table(&examined.world, &lowered.end, sandbox, false);
         examined.suspicion = end.map(|verdict| Suspicion { call: last, verdict });
     }
     // A call that was killed on its way out may have written what it owns; nobody knows what that is.
     if examined.suspicion.is_none() && !examined.cut_short {
-        examined.suspicion = stray_write(lowered, &after_memory, &owned);
+        examined.suspicion = stray_write(lowered, &after_memory, owned);
     }
-    for clause in seen {
+    for clause in seen.drain(..) {
         coverage.mark(clause);
     }
     examined
@@ -211,15 +215,16 @@ fn registers(call: &Invocation, low: &LoweredCall, returns: &[i64], lowered: &Lo
     registers
 }
 
-/// Counts the clauses about ignored bits: the outcome was right although such a bit was set.
-fn ignored(resolved: &Resolved, variant: &Variant, registers: &[u64; 6], seen: &mut Vec<ClauseId>) {
-    for (param, register) in variant.params.iter().zip(registers) {
-        if let (Some(Unknown::Ignored), Some(clause)) = (param.unknown, param.ignored_clause)
-            && let Type::Flags { set, .. } | Type::Enum { set, .. } = &param.ty
-            && let Some(set) = resolved.sets.get(set)
-            && i128::from(*register & 0xffff_ffff) & !set.known != 0
-        {
-            seen.push(clause);
-        }
+/// Whether a call that gave this answer can have changed what the model follows.
+fn changes(context: Context<'_>, plan: &VariantPlan, variant: &Variant, answer: Answer) -> bool {
+    match answer {
+        Answer::Value(_) => !variant.effects.is_empty(),
+        Answer::Error(number) => plan.may_half_happen || i128::from(number) == context.numbers.efault(),
     }
+}
+
+/// Counts the clauses about ignored bits: the outcome was right although such a bit was set.
+fn ignored(plan: &VariantPlan, registers: &[u64; 6], seen: &mut Vec<ClauseId>) {
+    let set = |bits: &&IgnoredBits| i128::from(registers[usize::from(bits.param)] & 0xffff_ffff) & !bits.known != 0;
+    seen.extend(plan.ignored.iter().filter(set).map(|bits| bits.clause));
 }

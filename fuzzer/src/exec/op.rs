@@ -115,6 +115,7 @@ impl Op {
     ///
     /// # Panics
     /// If more than six arguments are given.
+    #[inline]
     pub fn new(nr: i64, args: &[Arg]) -> Op {
         let mut all = [Arg::imm(0); 6];
         all[..args.len()].copy_from_slice(args);
@@ -122,6 +123,7 @@ impl Op {
     }
 
     /// The same call under a guard.
+    #[inline]
     pub fn guarded(self, guard: Guard) -> Op {
         Op { guard, ..self }
     }

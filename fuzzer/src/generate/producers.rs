@@ -73,7 +73,7 @@ impl Producers<'_> {
     }
 
     fn push(&self, program: &mut Program, name: &str, args: Vec<Argument>) -> Option<usize> {
-        let call = self.resolved.calls.iter().position(|call| call.name == name)?;
+        let call = self.resolved.calls.binary_search_by(|call| call.name.as_str().cmp(name)).ok()?;
         if self.resolved.calls[call].variants[0].params.len() != args.len() {
             return None;
         }

@@ -98,6 +98,11 @@ impl Numbers {
         }
     }
 
+    /// The number of EFAULT.
+    pub fn efault(&self) -> i128 {
+        self.efault
+    }
+
     /// The errno of a fault on the target.
     pub fn fault(&self, fault: Fault) -> i128 {
         self.faults[fault as usize]

@@ -73,30 +73,43 @@ pub fn truth<O: Observer + ?Sized>(expr: &Expr, observer: &O, moment: Moment) ->
 
 /// Evaluates an expression that was resolved for a target; `None` is unknown. Conditions give 0 or 1.
 pub fn evaluate<O: Observer + ?Sized>(expr: &Expr, observer: &O, moment: Moment) -> Option<i128> {
+    value(expr, observer, moment)
+}
+
+/// The same without a call for what has no parts: that is most of what expressions consist of.
+#[inline(always)]
+fn value<O: Observer + ?Sized>(expr: &Expr, observer: &O, moment: Moment) -> Option<i128> {
     match expr {
         Expr::Int(number) => Some(*number),
         Expr::Bool(truth) => Some(i128::from(*truth)),
         Expr::Word(word) => Some(word.number()),
         Expr::Param(index) => observer.argument(*index),
         Expr::Ret => observer.result(),
+        whole => composed(whole, observer, moment),
+    }
+}
+
+fn composed<O: Observer + ?Sized>(expr: &Expr, observer: &O, moment: Moment) -> Option<i128> {
+    match expr {
+        Expr::Int(_) | Expr::Bool(_) | Expr::Word(_) | Expr::Param(_) | Expr::Ret => value(expr, observer, moment),
         Expr::Load { address, size, signed } => {
-            observer.load(evaluate(address, observer, moment)?, *size, *signed, moment)
+            observer.load(value(address, observer, moment)?, *size, *signed, moment)
         }
         Expr::Unary(op, inner) => {
-            let value = evaluate(inner, observer, moment)?;
+            let inner = value(inner, observer, moment)?;
             Some(match op {
-                UnaryOp::Not => i128::from(value == 0),
-                UnaryOp::Negate => value.checked_neg()?,
-                UnaryOp::Complement => !value,
+                UnaryOp::Not => i128::from(inner == 0),
+                UnaryOp::Negate => inner.checked_neg()?,
+                UnaryOp::Complement => !inner,
             })
         }
         Expr::Binary(op, left, right) => binary(*op, left, right, observer, moment),
         Expr::In(inner, list) => {
-            let value = evaluate(inner, observer, moment)?;
+            let inner = value(inner, observer, moment)?;
             let mut all_known = true;
             for item in list {
-                match evaluate(item, observer, moment) {
-                    Some(item) if item == value => return Some(1),
+                match value(item, observer, moment) {
+                    Some(item) if item == inner => return Some(1),
                     Some(_) => {}
                     None => all_known = false,
                 }
@@ -104,7 +117,7 @@ pub fn evaluate<O: Observer + ?Sized>(expr: &Expr, observer: &O, moment: Moment)
             all_known.then_some(0)
         }
         Expr::Call(function, list) => call(*function, list, observer, moment),
-        Expr::Old(inner) => evaluate(inner, observer, Moment::Before),
+        Expr::Old(inner) => value(inner, observer, Moment::Before),
         // These are gone once an expression is resolved for a target.
         Expr::Const(_) | Expr::Field(..) | Expr::Index(..) | Expr::Deref(_) | Expr::InSet(..) | Expr::Target(_) => None,
         Expr::Unknown(_) => None,
@@ -112,13 +125,13 @@ pub fn evaluate<O: Observer + ?Sized>(expr: &Expr, observer: &O, moment: Moment)
 }
 
 fn binary<O: Observer + ?Sized>(op: BinaryOp, left: &Expr, right: &Expr, observer: &O, moment: Moment) -> Option<i128> {
-    let a = evaluate(left, observer, moment);
+    let a = value(left, observer, moment);
     match (op, a) {
         (BinaryOp::And, Some(0)) => return Some(0),
         (BinaryOp::Or, Some(1..)) | (BinaryOp::Implies, Some(0)) => return Some(1),
         _ => {}
     }
-    let b = evaluate(right, observer, moment);
+    let b = value(right, observer, moment);
     match op {
         BinaryOp::And => return kleene(a, b, 0),
         BinaryOp::Or => return kleene(a, b, 1),
@@ -167,7 +180,7 @@ fn call<O: Observer + ?Sized>(function: Function, list: &[Expr], observer: &O, m
     for (slot, expr) in used.iter_mut().zip(list) {
         *slot = match expr {
             Expr::Param(index) => Operand::Param { index: *index, value: observer.argument(*index) },
-            other => Operand::Value(evaluate(other, observer, moment)?),
+            other => Operand::Value(value(other, observer, moment)?),
         };
     }
     let number = |index: usize| used.get(index).and_then(|operand| operand.value());

@@ -59,6 +59,7 @@ impl Sandbox {
     }
 
     /// Adds an operation to the batch.
+    #[inline]
     pub fn push(&mut self, op: Op) -> Result<OpIndex, PushError> {
         let index = self.len;
         let records = self.arena.records();
@@ -72,8 +73,8 @@ impl Sandbox {
             Guard::IfErr(op) => (bits::GUARD_IF_ERR, earlier(op)?),
         };
         let (mut dynamic, mut kinds) = (0u64, 0u64);
-        for (place, arg) in op.args.into_iter().enumerate() {
-            let Arg { source, add, high } = arg;
+        for (place, arg) in op.args.iter().enumerate() {
+            let Arg { source, add, high } = *arg;
             let (kind, value) = match source {
                 Source::Imm(value) => {
                     let value = value.wrapping_add(add as u64);

@@ -89,8 +89,18 @@ impl<'a> View<'a> {
     /// The same call when it has returned.
     #[must_use]
     pub fn returned(self, result: i64, after: Scene<'a>) -> Self {
-        let walks = [const { Cell::new(None) }; REMEMBERED];
-        Self { result: Some(result), after, walks, ..self }
+        // What was before the call stays as it was.
+        for slot in &self.walks {
+            if matches!(slot.get(), Some((_, Moment::After, _))) {
+                slot.set(None);
+            }
+        }
+        Self { result: Some(result), after, ..self }
+    }
+
+    /// The world at a moment.
+    pub fn world(&self, moment: Moment) -> &'a World {
+        self.scene(moment).world
     }
 
     /// The same call, with answers of the kernel for the state after it.
