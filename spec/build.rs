@@ -19,6 +19,8 @@ mod errno;
 mod expr;
 #[path = "src/finding.rs"]
 mod finding;
+#[path = "src/law/mod.rs"]
+mod law;
 #[path = "src/load/mod.rs"]
 mod load;
 #[path = "src/model.rs"]

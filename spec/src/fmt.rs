@@ -124,6 +124,8 @@ enum Above {
     Sets,
     /// `members:`.
     Members,
+    /// A file of laws, or one law.
+    Laws,
 }
 
 impl Role {
@@ -131,6 +133,7 @@ impl Role {
         match folder {
             Some("syscalls") => Self::Under(Above::Call),
             Some("flags") => Self::Under(Above::Sets),
+            Some("laws") => Self::Under(Above::Laws),
             _ => Self::Plain,
         }
     }
@@ -149,6 +152,10 @@ impl Role {
                 _ if CONDITIONS.contains(&key) => Self::Condition,
                 _ => Self::Under(Above::Call),
             },
+            Self::Under(Above::Laws) if matches!(key, "when" | "that") => Self::Condition,
+            // Names of what is given may be any word.
+            Self::Under(Above::Laws) if matches!(key, "given" | "calls" | "same") => Self::Plain,
+            Self::Under(Above::Laws) => self,
             Self::Under(Above::Sets) if key == "members" => Self::Under(Above::Members),
             Self::Under(Above::Sets) => self,
             Self::Under(Above::Members) => self,

@@ -4,6 +4,7 @@ use crate::arch::{Arch, DataModel};
 use crate::errno::Errno;
 use crate::expr::Expr;
 use crate::finding::{SourceFile, SourcePlace};
+use crate::law::Law;
 use crate::place::{At, Place};
 use crate::types::{IntType, Type};
 use crate::version::{Release, Span};
@@ -23,6 +24,8 @@ pub struct Spec {
     pub structs: BTreeMap<String, Struct>,
     /// Resources by full name.
     pub resources: BTreeMap<String, Resource>,
+    /// Laws by name.
+    pub laws: BTreeMap<String, Law>,
 }
 
 impl Spec {

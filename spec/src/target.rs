@@ -3,6 +3,7 @@
 use crate::arch::{Arch, DataModel};
 use crate::errno::Errno;
 use crate::expr::Expr;
+use crate::law::resolved::ResolvedLaw;
 use crate::model::{EffectRule, Origin, Unknown};
 use crate::place::Place;
 use crate::types::{Direction, IntType, Type};
@@ -63,12 +64,14 @@ pub enum ClauseKind {
     Returns,
     /// Undefined bits that have no effect.
     Ignored,
+    /// A law over several calls.
+    Law,
 }
 
 /// A clause and where it comes from.
 #[derive(Clone, Debug)]
 pub struct Clause {
-    /// The system call.
+    /// The system call; of a law, the law.
     pub syscall: String,
     /// The command, for calls that multiplex.
     pub command: Option<String>,
@@ -99,6 +102,8 @@ pub struct Resolved {
     pub sets: BTreeMap<String, ResolvedSet>,
     /// Layouts for the target's data model.
     pub structs: BTreeMap<String, ResolvedStruct>,
+    /// The laws whose calls the target has, by name.
+    pub laws: Vec<ResolvedLaw>,
 }
 
 impl Resolved {

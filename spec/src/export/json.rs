@@ -5,6 +5,7 @@
 
 use super::effect_text;
 use crate::expr::{Expr, print};
+use crate::law::{Form, Law, Line};
 use crate::model::{
     Command, Contract, EffectRule, Ensure, ErrorRule, Field, Member, Param, PerModel, Resource, Set, Spec, Struct,
     Syscall, Unknown,
@@ -27,6 +28,7 @@ pub fn json(spec: &Spec, places: bool) -> Value {
     out.set("sets", named(spec.sets.iter().map(|(name, set)| (name, writer.set(set)))));
     out.set("structs", named(spec.structs.iter().map(|(name, found)| (name, writer.structure(found)))));
     out.set("resources", named(spec.resources.iter().map(|(name, resource)| (name, writer.resource(resource)))));
+    out.set("laws", named(spec.laws.iter().map(|(name, law)| (name, writer.law(law)))));
     out.done()
 }
 
@@ -199,6 +201,28 @@ impl Writer<'_> {
         out.set("from", rule.origin.name());
         out.span(rule.span);
         out.list("before", rule.before.iter().map(|errno| errno.name().into()).collect());
+        out.done()
+    }
+
+    fn law(&self, law: &Law) -> Value {
+        let names = law.names();
+        let mut out = Object::default();
+        self.place(&mut out, law.name.at);
+        out.set("summary", law.summary.as_str());
+        out.span(law.span);
+        let lines = |lines: &[&Line]| lines.iter().map(|line| line.text.as_str().into()).collect();
+        match &law.form {
+            Form::Same { left, right } => out.list("same", lines(&[left, right])),
+            Form::Relation { given, calls, that } => {
+                let given = law.variables.iter().take(usize::from(*given));
+                let types = given.map(|one| (&one.name.value, types::print(&one.ty.value, &names).into()));
+                out.set("given", named(types));
+                out.list("calls", lines(&calls.iter().collect::<Vec<_>>()));
+                out.set("that", print(&that.value, &names));
+            }
+        }
+        out.maybe("when", law.when.as_ref().map(|when| print(&when.value, &names)));
+        out.maybe("because", law.because.as_deref());
         out.done()
     }
 

@@ -143,6 +143,7 @@ functions! {
     Overlong "overlong" Memory (Pointer) Bool, "PATH_MAX bytes without a NUL";
     Length "length" Memory (Pointer) Int, "bytes of a text before its NUL";
     U64 "u64" Memory (Pointer) Int, "the 64-bit number at an address";
+    SameBytes "same_bytes" Memory (Pointer, Pointer, N) Bool, "n bytes at both addresses are equal";
     Zeroed "zeroed" Memory (Pointer, N, N) Bool, "the bytes from..to are zero";
     IovTotal "iov_total" Memory (Pointer, N) Int, "sum of iov_len";
     IovLongest "iov_longest" Memory (Pointer, N) Int, "maximum of iov_len";

@@ -162,6 +162,18 @@ pub const EXPLANATIONS: &[(&str, &str)] = &[
         "bad-effect",
         "An effect whose keys do not fit together.\n\nLANGUAGE.md, section 11, lists the keys of each effect.",
     ),
+    (
+        "law-syntax",
+        "A call of a law does not parse.\n\nIt is `call(arguments)`, with `name = ` before it where its result is named, and `may fail` behind it where the law\nsays something of its failure. LANGUAGE.md, section 15, has the form.",
+    ),
+    (
+        "unknown-call",
+        "A law makes a call that is not specified.\n\nThe help names the nearest; a law can only be tried with calls that have a file in syscalls/.",
+    ),
+    (
+        "bad-law",
+        "A law whose parts do not fit together: names that nothing mentions, a wrong number of arguments, a condition that asks\nfor what a law does not follow.\n\nLANGUAGE.md, section 15, says what the two forms of a law consist of.",
+    ),
     ("bad-count", "The parameter that counts a buffer or an array is a pointer.\n\nCounts are numbers."),
 ];
 

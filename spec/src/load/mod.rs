@@ -2,6 +2,8 @@
 
 mod effects;
 mod explain;
+mod law_line;
+mod laws;
 mod reader;
 mod resources;
 mod sets;
@@ -23,7 +25,7 @@ use std::{fs, io};
 use yaml::Yaml;
 
 /// The folders of a specification.
-pub const FOLDERS: [&str; 4] = ["flags", "resources", "types", "syscalls"];
+pub const FOLDERS: [&str; 5] = ["flags", "resources", "types", "syscalls", "laws"];
 
 /// Loads a specification from a folder.
 ///
@@ -85,6 +87,7 @@ pub fn load(files: Vec<SourceFile>) -> (Spec, Vec<Finding>) {
     resources::load(&log, take("resources"), &mut spec);
     structs::load(&log, take("types"), &mut spec);
     syscall::load(&log, take("syscalls"), &mut spec);
+    laws::load(&log, take("laws"), &mut spec);
     whole::check(&log, &spec);
     let mut findings = log.findings.into_inner();
     findings.sort_by(|a, b| (&a.spec, &a.message).cmp(&(&b.spec, &b.message)));

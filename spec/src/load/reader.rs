@@ -26,7 +26,14 @@ impl Log<'_> {
     }
 
     /// Records a mistake inside a text value; `offset` counts bytes of the value.
-    fn report_inside(&self, id: &str, value: &At<String>, offset: usize, message: String, help: Option<String>) {
+    pub(super) fn report_inside(
+        &self,
+        id: &str,
+        value: &At<String>,
+        offset: usize,
+        message: String,
+        help: Option<String>,
+    ) {
         let mut at = value.at;
         let line = self.files.get(at.file.0 as usize).and_then(|file| file.text.lines().nth(at.line as usize - 1));
         let first = line.and_then(|line| line.chars().nth(at.column as usize - 1));

@@ -3,6 +3,7 @@
 mod call;
 mod expr;
 mod implied;
+mod law;
 
 pub(crate) use call::{effect_name, for_each_expr};
 
@@ -19,11 +20,23 @@ pub fn resolve(spec: &Spec, target: &Target) -> Resolved {
     let constants = constant_values(spec, target);
     let sets = sets(spec, target, &constants);
     let structs = structs(spec, target);
-    let mut resolved =
-        Resolved { target: target.clone(), calls: Vec::new(), clauses: Vec::new(), constants, sets, structs };
+    let mut resolved = Resolved {
+        target: target.clone(),
+        calls: Vec::new(),
+        clauses: Vec::new(),
+        constants,
+        sets,
+        structs,
+        laws: Vec::new(),
+    };
     for syscall in spec.syscalls.values().filter(|call| call.span.contains(target.release)) {
         if let Some(call) = call::resolve(spec, syscall, &mut resolved) {
             resolved.calls.push(call);
+        }
+    }
+    for found in spec.laws.values().filter(|law| law.span.contains(target.release)) {
+        if let Some(law) = law::resolve(spec, found, &mut resolved) {
+            resolved.laws.push(law);
         }
     }
     resolved
