@@ -46,6 +46,8 @@ pub struct Options {
     pub first: Vec<First>,
     /// Where suspicions are kept while they are tried again.
     pub pending: Option<Arc<Pending>>,
+    /// A user-mode emulator that runs the sandboxes.
+    pub emulator: Option<PathBuf>,
     /// This run is one of several that share a seed; each makes other programs.
     pub shard: Shard,
     /// Set from outside to end the run.
@@ -93,6 +95,7 @@ impl Default for Options {
             report: None,
             first: Vec::new(),
             pending: None,
+            emulator: None,
             shard: Shard::default(),
             stop,
         }
@@ -174,6 +177,7 @@ pub fn run(
     let begin = Instant::now();
     let mut setting = Setting::new(resolved.clone());
     setting.plants = Arc::new(options.plants.clone());
+    setting.emulator.clone_from(&options.emulator);
     // The first sandbox says whether there can be any; its room is thrown away.
     drop(Room::open(setting.clone())?);
     let shared = Shared {

@@ -14,6 +14,7 @@ use crate::setup::{self, BuildError};
 use crate::world::{Identity, Numbers, World, fixture, repair};
 use abispec::target::Resolved;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What a worker works with.
@@ -29,6 +30,8 @@ pub struct Setting {
     pub capabilities: bool,
     /// Planted violations.
     pub plants: Arc<Vec<Plant>>,
+    /// A user-mode emulator that runs the sandbox: what is tested then is the emulator.
+    pub emulator: Option<PathBuf>,
 }
 
 impl Setting {
@@ -36,7 +39,7 @@ impl Setting {
     pub fn new(resolved: Arc<Resolved>) -> Self {
         let numbers = Arc::new(Numbers::of(&resolved));
         let plans = Arc::new(Plans::of(&resolved));
-        Self { resolved, numbers, plans, capabilities: true, plants: Arc::new(Vec::new()) }
+        Self { resolved, numbers, plans, capabilities: true, plants: Arc::new(Vec::new()), emulator: None }
     }
 }
 
@@ -119,8 +122,9 @@ impl Room {
 
     fn with_patience(setting: Setting, hasty: bool) -> Result<Self, WorkerError> {
         let block_timeout = if hasty { HASTE } else { SandboxConfig::default().block_timeout };
-        let config =
-            SandboxConfig { drop_capabilities: !setting.capabilities, block_timeout, ..SandboxConfig::default() };
+        let emulator = setting.emulator.clone();
+        let drop_capabilities = !setting.capabilities;
+        let config = SandboxConfig { drop_capabilities, block_timeout, emulator, ..SandboxConfig::default() };
         let mut sandbox = Sandbox::start(&config)?;
         setup::build(&mut sandbox, &fixture::setup_calls())?;
         let fresh = World::fixture(&identity(&setting, &config, &mut sandbox), &setting.numbers, &[playground()]);

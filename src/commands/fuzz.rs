@@ -35,6 +35,7 @@ use std::time::{Duration, Instant};
   abispec fuzz --time 1m --unseen            also what was not reached
 
   abispec fuzz --seed 7 --shard 2/3          the second of three machines
+  abispec fuzz --emulator /usr/bin/qemu-x86_64  hold a user-mode emulator against the specification
   abispec fuzz --corpus abispec-findings     what was found before comes first
 
 A divergence is run again in a fresh sandbox, made as simple as it can be, and saved at once below --out
@@ -59,6 +60,9 @@ pub(crate) struct Args {
     /// This run is the K-th of N that share a seed; each makes other programs
     #[arg(long, value_name = "K/N", value_parser = crate::args::shard)]
     shard: Option<Shard>,
+    /// Test a user-mode emulator instead of the kernel: it runs the sandboxes
+    #[arg(long, value_name = "PROGRAM")]
+    emulator: Option<PathBuf>,
     /// Replay files that are run first
     #[arg(long, value_name = "DIR")]
     corpus: Option<PathBuf>,
@@ -81,6 +85,7 @@ struct Job<'a> {
     seed: u64,
     workers: usize,
     shard: Shard,
+    emulator: Option<&'a Path>,
     corpus: Option<&'a Path>,
     out: &'a Path,
 }
@@ -95,6 +100,7 @@ pub(super) fn engine(spec: &Spec, time: Duration, stop: Arc<AtomicBool>) -> Resu
         seed: fresh_seed(),
         workers: processors(),
         shard: Shard::default(),
+        emulator: None,
         corpus: None,
         out: &out,
     };
@@ -112,6 +118,7 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
         seed: args.seed.unwrap_or_else(fresh_seed),
         workers: args.workers.map_or_else(processors, usize::from),
         shard: args.shard.unwrap_or_default(),
+        emulator: args.emulator.as_deref(),
         corpus: args.corpus.as_deref(),
         out: &args.out,
     };
@@ -158,6 +165,7 @@ fn hold(spec: &Spec, job: &Job<'_>, stop: Arc<AtomicBool>) -> Result<(EngineResu
         seed: job.seed,
         workers: job.workers,
         shard: job.shard,
+        emulator: job.emulator.map(Path::to_owned),
         first,
         pending: Some(pending),
         stop,

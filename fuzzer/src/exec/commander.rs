@@ -3,11 +3,14 @@
 //! Its children live in a new pid namespace, it does not: no executor can signal it, change its limits or its
 //! priority, so that every executor starts from the same state. The namespace's first process does nothing at all.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
 use nix::errno::Errno;
@@ -24,9 +27,9 @@ use nix::unistd::{
 };
 
 use super::child::{self, EMPTY_FILE, fail, publish_end, skip};
-use super::error::{Part, Stage};
+use super::error::{Part as Missing, Stage};
 use super::layout::{Control, INTERRUPT_SIGNAL, MAGIC, Records, WORK_DIRECTORY};
-use super::{shared, sys};
+use super::{EMULATED_ARGUMENT, shared, sys};
 
 /// What the supervisor may ask for, one byte each.
 pub(super) mod command {
@@ -52,14 +55,25 @@ fn errno_of(error: &std::io::Error) -> Errno {
     Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))
 }
 
+/// How much of the sandbox's life a process lives.
+pub(super) enum Part<'a> {
+    /// All of it.
+    Whole,
+    /// The user namespace; the rest is for this emulator. Only a process with one thread can enter a user namespace,
+    /// and emulators have several.
+    Native(&'a OsStr),
+    /// What comes after the user namespace.
+    Emulated,
+}
+
 /// The life of the sandbox process. It was started with the socket as descriptor 0 and the memfd as descriptor 1.
-pub(super) fn main() -> ! {
+pub(super) fn main(part: Part<'_>) -> ! {
     // What the supervisor's parent left open concerns nobody here.
     if sys::close_from(3).is_ok()
         && let Ok(socket) = child::inherited(0).try_clone_to_owned()
     {
         let mut socket = UnixStream::from(socket);
-        if let Err(Stop::Failed(stage, errno)) = live(&mut socket) {
+        if let Err(Stop::Failed(stage, errno)) = live(&mut socket, &part) {
             // The supervisor may be gone; then there is nobody to tell.
             let _ = socket.write_all(&[stage as u8, errno as i32 as u8]);
         }
@@ -67,7 +81,7 @@ pub(super) fn main() -> ! {
     child::leave()
 }
 
-fn live(socket: &mut UnixStream) -> Result<(), Stop> {
+fn live(socket: &mut UnixStream, part: &Part<'_>) -> Result<(), Stop> {
     let records = shared::map_fixed(child::inherited(1)).map_err(at(Stage::SharedMemory))?;
     let control = &records.control;
     if control.magic.load(Acquire) != MAGIC {
@@ -76,14 +90,25 @@ fn live(socket: &mut UnixStream) -> Result<(), Stop> {
     let start = at(Stage::Start);
     prctl::set_name(c"abispec-sandbox").map_err(&start)?;
     // A Ctrl-C on the terminal is for the supervisor, which ends in good order.
-    setsid().map_err(&start)?;
+    match setsid() {
+        // The part before the emulator has done it.
+        Err(Errno::EPERM) if matches!(part, Part::Emulated) => {}
+        done => drop(done.map_err(&start)?),
+    }
     // Its children inherit that, which spares every executor 64 calls.
     sys::reset_signals();
-    user_namespace(control, socket)?;
+    match part {
+        Part::Whole => user_namespace(control, socket)?,
+        Part::Native(emulator) => {
+            user_namespace(control, socket)?;
+            return Err(emulate(emulator));
+        }
+        Part::Emulated => {}
+    }
     namespaces(control)?;
     let (init, host_proc) = file_tree(control)?;
     if let Err(errno) = sys::loopback_up() {
-        skip(control, Part::Loopback, errno);
+        skip(control, Missing::Loopback, errno);
     }
 
     let mask = SigSet::from(Signal::SIGCHLD);
@@ -96,11 +121,21 @@ fn live(socket: &mut UnixStream) -> Result<(), Stop> {
     Err(Stop::Alone)
 }
 
+/// Goes on under an emulator; comes back only if that cannot be started.
+fn emulate(emulator: &OsStr) -> Stop {
+    let program = match std::env::current_exe() {
+        Ok(program) => program,
+        Err(error) => return Stop::Failed(Stage::Emulator, errno_of(&error)),
+    };
+    let error = Command::new(emulator).arg(program).arg(EMULATED_ARGUMENT).exec();
+    Stop::Failed(Stage::Emulator, errno_of(&error))
+}
+
 fn user_namespace(control: &Control, socket: &mut UnixStream) -> Result<(), Stop> {
     if geteuid().is_root()
         && let Err(errno) = setgroups(&[])
     {
-        skip(control, Part::Groups, errno);
+        skip(control, Missing::Groups, errno);
     }
     unshare(CloneFlags::CLONE_NEWUSER).map_err(at(Stage::UserNamespace))?;
     socket.write_all(&[0, 0]).map_err(|_| Stop::Alone)?;
@@ -115,7 +150,7 @@ fn user_namespace(control: &Control, socket: &mut UnixStream) -> Result<(), Stop
     // Changing users made /proc/self the host root's.
     prctl::set_dumpable(true).map_err(at(Stage::IdMap))?;
     if let Err(error) = fs::write("/proc/self/oom_score_adj", "1000") {
-        skip(control, Part::OomScore, errno_of(&error));
+        skip(control, Missing::OomScore, errno_of(&error));
     }
     Ok(())
 }
@@ -125,10 +160,10 @@ fn namespaces(control: &Control) -> Result<(), Stop> {
     unshare(CloneFlags::CLONE_NEWPID).map_err(at(Stage::PidNamespace))?;
     unshare(CloneFlags::CLONE_NEWNET).map_err(at(Stage::NetNamespace))?;
     let optional = [
-        (CloneFlags::CLONE_NEWIPC, Part::IpcNamespace),
-        (CloneFlags::CLONE_NEWUTS, Part::UtsNamespace),
-        (CloneFlags::CLONE_NEWCGROUP, Part::CgroupNamespace),
-        (CloneFlags::from_bits_retain(libc::CLONE_NEWTIME), Part::TimeNamespace),
+        (CloneFlags::CLONE_NEWIPC, Missing::IpcNamespace),
+        (CloneFlags::CLONE_NEWUTS, Missing::UtsNamespace),
+        (CloneFlags::CLONE_NEWCGROUP, Missing::CgroupNamespace),
+        (CloneFlags::from_bits_retain(libc::CLONE_NEWTIME), Missing::TimeNamespace),
     ];
     for (flag, part) in optional {
         if let Err(errno) = unshare(flag) {
@@ -164,7 +199,7 @@ fn file_tree(control: &Control) -> Result<(Pid, Option<OwnedFd>), Stop> {
         fs::create_dir(base.join(directory)).map_err(io)?;
     }
     fs::write(base.join(EMPTY_FILE.trim_start_matches('/')), "").map_err(io)?;
-    for (name, part) in [("null", Part::DevNull), ("zero", Part::DevZero), ("full", Part::DevFull)] {
+    for (name, part) in [("null", Missing::DevNull), ("zero", Missing::DevZero), ("full", Missing::DevFull)] {
         if let Err(errno) = device(base, name) {
             skip(control, part, errno);
         }
@@ -175,7 +210,7 @@ fn file_tree(control: &Control) -> Result<(Pid, Option<OwnedFd>), Stop> {
     if let Err(errno) =
         mount(NOTHING, "/", NOTHING, flags | MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY, NOTHING)
     {
-        skip(control, Part::ReadOnlyRoot, errno);
+        skip(control, Missing::ReadOnlyRoot, errno);
     }
     Ok((init, host_proc))
 }
@@ -202,7 +237,7 @@ fn start_init(control: &Control, base: &Path) -> Result<Pid, Stop> {
             // Read-only, because where the sandbox's user is the host's root, the host's own settings in it are his.
             let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC | MsFlags::MS_RDONLY;
             if let Err(errno) = mount(Some("proc"), &proc, Some("proc"), flags, NOTHING) {
-                skip(control, Part::Proc, errno);
+                skip(control, Missing::Proc, errno);
             }
             setsid()?;
             sys::ignore_signal(libc::SIGCHLD)?;
@@ -235,7 +270,7 @@ fn change_root(control: &Control, base: &Path) -> Result<(), Errno> {
         }
         // The root of an initramfs cannot be exchanged, only covered.
         Err(errno) => {
-            skip(control, Part::PivotRoot, errno);
+            skip(control, Missing::PivotRoot, errno);
             mount(Some("."), "/", NOTHING, MsFlags::MS_MOVE, NOTHING)?;
             chroot(".")?;
             chdir("/")

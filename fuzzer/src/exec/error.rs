@@ -19,6 +19,8 @@ pub enum Stage {
     UserNamespace,
     /// Its user and group.
     IdMap,
+    /// The emulator that runs the rest.
+    Emulator,
     /// A mount namespace.
     MountNamespace,
     /// A pid namespace.
@@ -50,13 +52,14 @@ pub enum Stage {
 }
 
 impl Stage {
-    const ALL: [Stage; 20] = [
+    const ALL: [Stage; 21] = [
         Stage::PageSize,
         Stage::SharedMemory,
         Stage::Start,
         Stage::Handshake,
         Stage::UserNamespace,
         Stage::IdMap,
+        Stage::Emulator,
         Stage::MountNamespace,
         Stage::PidNamespace,
         Stage::NetNamespace,
@@ -85,6 +88,7 @@ impl Stage {
             Stage::Handshake => "the sandbox process did not become a sandbox",
             Stage::UserNamespace => "cannot create a user namespace",
             Stage::IdMap => "cannot map a user into the user namespace",
+            Stage::Emulator => "cannot start the emulator",
             Stage::MountNamespace => "cannot create a mount namespace",
             Stage::PidNamespace => "cannot create a pid namespace",
             Stage::NetNamespace => "cannot create a network namespace",
@@ -121,6 +125,9 @@ impl Stage {
                 "permit them (sysctl kernel.unprivileged_userns_clone=1, \
                  kernel.apparmor_restrict_unprivileged_userns=0, or the container's seccomp profile), \
                  leave a chroot, or run as root"
+            }
+            (Stage::Emulator, _) => {
+                "name a user-mode emulator of this machine's own port, such as /usr/bin/qemu-x86_64"
             }
             (Stage::UserNamespace | Stage::IdMap, _) => "check sysctl user.max_user_namespaces, or run as root",
             (Stage::MountNamespace | Stage::PidNamespace | Stage::NetNamespace, Some(libc::ENOSPC)) => {

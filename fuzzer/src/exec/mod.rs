@@ -35,14 +35,19 @@ pub use shim::{ArgCondition, ShimFilter, ShimOutcome};
 
 /// The private argument that makes a program become a sandbox's commander.
 const SANDBOX_ARGUMENT: &str = "__sandbox";
+/// The same for a commander that an emulator runs, in a user namespace that is there already.
+const EMULATED_ARGUMENT: &str = "__emulated-sandbox";
 
 /// Becomes the sandbox process and never returns, if this process was started to be one.
 ///
 /// To be called first in `main`: the user namespace can only be entered by a process with one thread.
 pub fn sandbox_main_if_asked() {
-    let mut arguments = std::env::args_os().skip(1);
-    if arguments.next().is_some_and(|first| first == SANDBOX_ARGUMENT) && arguments.next().is_none() {
-        commander::main();
+    let arguments: Vec<_> = std::env::args_os().skip(1).collect();
+    match arguments.as_slice() {
+        [first] if first == SANDBOX_ARGUMENT => commander::main(commander::Part::Whole),
+        [first, emulator] if first == SANDBOX_ARGUMENT => commander::main(commander::Part::Native(emulator)),
+        [first] if first == EMULATED_ARGUMENT => commander::main(commander::Part::Emulated),
+        _ => {}
     }
 }
 

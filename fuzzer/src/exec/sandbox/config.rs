@@ -1,5 +1,6 @@
 //! What executors are like, and how that is told to the commander.
 
+use std::path::PathBuf;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ pub struct SandboxConfig {
     pub work_inodes: u64,
     /// The executor gives up all capabilities, those in its own user namespace too.
     pub drop_capabilities: bool,
+    /// A user-mode emulator that runs the sandbox, whose system calls are then the ones under test.
+    pub emulator: Option<PathBuf>,
     /// An extra filter, installed last: a planted kernel violation ([`ShimFilter`](super::ShimFilter)).
     pub shim: Option<Vec<sock_filter>>,
 }
@@ -46,6 +49,7 @@ impl Default for SandboxConfig {
             work_bytes: 16 << 20,
             work_inodes: 2048,
             drop_capabilities: false,
+            emulator: None,
             shim: None,
         }
     }

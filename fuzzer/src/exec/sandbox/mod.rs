@@ -94,6 +94,7 @@ impl Sandbox {
         let child = Command::new("/proc/self/exe")
             .arg0("abispec")
             .arg(SANDBOX_ARGUMENT)
+            .args(&config.emulator)
             .env_clear()
             .current_dir("/")
             .stdin(OwnedFd::from(theirs))
