@@ -8,21 +8,28 @@ mod common;
 
 use common::{abispec, code, copy_of_the_specification, scratch, stderr, stdout};
 use std::fs;
+use std::path::Path;
 use std::process::Command;
+
+/// A rule made wrong, and the call whose divergence must show: one without files, one with them.
+const WRONG: &[(&str, &str, &str)] = &[("dup", "EBADF:", "EINVAL:"), ("mkdirat", "EEXIST:", "EBUSY:")];
 
 #[test]
 fn a_divergence_is_saved_replayed_and_compiled() {
-    let dir = copy_of_the_specification("divergence");
-    let file = dir.join("syscalls/dup.yaml");
-    let text = fs::read_to_string(&file).unwrap();
-    let wrong = text.replace("EBADF:", "EINVAL:");
-    assert_ne!(text, wrong, "dup.yaml has a rule for EBADF");
-    fs::write(&file, wrong).unwrap();
-    let found = dir.join("found");
-    let spec = dir.to_str().unwrap();
-    let out = found.to_str().unwrap();
+    for (call, right, wrong) in WRONG {
+        let dir = copy_of_the_specification(&format!("divergence-{call}"));
+        let file = dir.join(format!("syscalls/{call}.yaml"));
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.contains(right), "{call}.yaml has a rule for {right}");
+        fs::write(&file, text.replace(right, wrong)).unwrap();
+        shows(&dir, call);
+    }
+}
 
-    let fuzz = abispec(&["fuzz", "--spec", spec, "--syscalls", "dup", "--time", "4s", "--seed", "1", "--out", out]);
+fn shows(dir: &Path, call: &str) {
+    let found = dir.join("found");
+    let (spec, out) = (dir.to_str().unwrap(), found.to_str().unwrap());
+    let fuzz = abispec(&["fuzz", "--spec", spec, "--syscalls", call, "--time", "4s", "--seed", "1", "--out", out]);
     let text = stdout(&fuzz);
     if code(&fuzz) == 2 {
         // Without user namespaces there is no sandbox; the fuzzer says so itself.
@@ -31,28 +38,29 @@ fn a_divergence_is_saved_replayed_and_compiled() {
         return;
     }
     assert_eq!(code(&fuzz), 1, "{text}{}", stderr(&fuzz));
-    assert!(text.contains("dup.yaml"), "the finding names the specification's place: {text}");
+    assert!(text.contains(&format!("{call}.yaml")), "the finding names the specification's place: {text}");
     let mut saved: Vec<_> = fs::read_dir(&found).unwrap().map(|entry| entry.unwrap().path()).collect();
     saved.sort();
-    let with = |extension: &str| saved.iter().find(|path| path.extension().is_some_and(|e| e == extension)).cloned();
-    let replay = with("yaml").expect("a replay file");
-    let c = with("c").expect("a C program");
+    let replays: Vec<_> = saved.iter().filter(|path| path.extension().is_some_and(|e| e == "yaml")).collect();
+    assert!(!replays.is_empty(), "a replay file");
+    for replay in replays {
+        let c = replay.with_extension("c");
+        let replay = replay.to_str().unwrap();
+        let again = abispec(&["replay", "--spec", spec, replay]);
+        assert_eq!(code(&again), 1, "the divergence is still there: {}{}", stdout(&again), stderr(&again));
+        let right = abispec(&["replay", replay]);
+        assert_eq!(code(&right), 0, "the right specification permits it: {}{}", stdout(&right), stderr(&right));
 
-    let replay = replay.to_str().unwrap();
-    let again = abispec(&["replay", "--spec", spec, replay]);
-    assert_eq!(code(&again), 1, "the divergence is still there: {}{}", stdout(&again), stderr(&again));
-    let right = abispec(&["replay", replay]);
-    assert_eq!(code(&right), 0, "the right specification permits it: {}{}", stdout(&right), stderr(&right));
-
-    let binary = dir.join("reproducer");
-    let cc = Command::new("cc").args(["-std=gnu99", "-Wall", "-Wextra", "-Werror", "-o"]).arg(&binary).arg(&c).status();
-    let Ok(status) = cc else {
-        eprintln!("SKIPPED: the C program is not compiled, there is no cc");
-        return;
-    };
-    assert!(status.success(), "{} compiles without a warning", c.display());
-    let status = Command::new(&binary).status().unwrap();
-    assert_eq!(status.code(), Some(1), "the C program sees the answer again");
+        let binary = dir.join("reproducer");
+        let arguments = ["-std=gnu99", "-Wall", "-Wextra", "-Werror", "-o"];
+        let Ok(status) = Command::new("cc").args(arguments).arg(&binary).arg(&c).status() else {
+            eprintln!("SKIPPED: the C program is not compiled, there is no cc");
+            return;
+        };
+        assert!(status.success(), "{} compiles without a warning", c.display());
+        let status = Command::new(&binary).status().unwrap();
+        assert_eq!(status.code(), Some(1), "the C program {} sees the answer again", c.display());
+    }
 }
 
 #[test]

@@ -11,6 +11,8 @@ use std::fmt::Write;
 const HEAD: &str = r#"#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -51,6 +53,44 @@ static unsigned char *memory(const unsigned char *bytes, size_t present, int pro
 }
 "#;
 
+/// Privileges as the sandbox gives them: those of a user namespace of one's own, or none.
+const CONFINE: &str = r#"
+static void put(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		printf("(%s cannot be written)\n", path);
+	close(fd);
+}
+
+static void confine(void)
+{
+	char user[64], group[64];
+
+	snprintf(user, sizeof(user), "0 %d 1", (int)geteuid());
+	snprintf(group, sizeof(group), "0 %d 1", (int)getegid());
+	if (unshare(CLONE_NEWUSER)) {
+		printf("(no user namespace: the caller's own privileges count)\n");
+		return;
+	}
+	put("/proc/self/setgroups", "deny");
+	put("/proc/self/gid_map", group);
+	put("/proc/self/uid_map", user);
+}
+"#;
+
+const DROP: &str = r#"
+static void drop_capabilities(void)
+{
+	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct none[2] = {{0, 0, 0}, {0, 0, 0}};
+
+	if (syscall(SYS_capset, &header, none))
+		exit(2);
+}
+"#;
+
 const WORD: &str = r#"
 static int32_t word(const void *at)
 {
@@ -82,13 +122,21 @@ pub fn write(found: &Confirmed, resolved: &Resolved, place: &str, kernel: &str) 
     if files {
         write_files(&mut out);
     }
+    out.push_str(CONFINE);
+    if !found.capabilities {
+        out.push_str(DROP);
+    }
     let _ = writeln!(out, "\nint main(void)\n{{");
     let _ = writeln!(out, "\tlong r[{}];", found.program.calls.len());
     let _ = writeln!(out, "\tstruct rlimit descriptors = {{64, 128}};\n");
     let _ = writeln!(out, "\tsignal(SIGPIPE, SIG_IGN);\n\tsignal(SIGXFSZ, SIG_IGN);\n\tumask(022);");
     let _ = writeln!(out, "\tsetrlimit(RLIMIT_NOFILE, &descriptors);\n\tsetvbuf(stdout, 0, _IONBF, 0);");
+    let _ = writeln!(out, "\tconfine();");
     if files {
         let _ = writeln!(out, "\tfixture();");
+    }
+    if !found.capabilities {
+        let _ = writeln!(out, "\tdrop_capabilities();");
     }
     for (index, call) in found.program.calls.iter().enumerate() {
         let spec = &resolved.calls[call.call];
@@ -187,22 +235,22 @@ fn write_files(out: &mut String) {
     };
     for step in fixture::setup_calls() {
         let _ = match &step {
-            Build::Dir { path, mode } => writeln!(out, "\tmkdir(\"{}\", {mode:#o});", name(path)),
+            Build::Dir { path, mode } => writeln!(out, "\tmkdir(\"{}\", 0{mode:o});", name(path)),
             Build::File { path, mode, size } => {
                 let path = name(path);
                 writeln!(
                     out,
-                    "\tfd = open(\"{path}\", O_WRONLY | O_CREAT, {mode:#o});\n\tif (write(fd, pattern, {size}) != {size})\n\t\texit(2);\n\tclose(fd);"
+                    "\tfd = open(\"{path}\", O_WRONLY | O_CREAT, 0{mode:o});\n\tif (write(fd, pattern, {size}) != {size})\n\t\texit(2);\n\tclose(fd);"
                 )
             }
             Build::Symlink { path, target } => {
                 writeln!(out, "\tif (symlink(\"{}\", \"{}\"))\n\t\texit(2);", name(target), name(path))
             }
-            Build::Fifo { path, mode } => writeln!(out, "\tmkfifo(\"{}\", {mode:#o});", name(path)),
+            Build::Fifo { path, mode } => writeln!(out, "\tmkfifo(\"{}\", 0{mode:o});", name(path)),
             Build::HardLink { path, to } => {
                 writeln!(out, "\tif (link(\"{}\", \"{}\"))\n\t\texit(2);", name(to), name(path))
             }
-            Build::Chmod { path, mode } => writeln!(out, "\tchmod(\"{}\", {mode:#o});", name(path)),
+            Build::Chmod { path, mode } => writeln!(out, "\tchmod(\"{}\", 0{mode:o});", name(path)),
             Build::Remove { path } => writeln!(out, "\tunlink(\"{}\");", name(path)),
             Build::RemoveDir { path } => writeln!(out, "\trmdir(\"{}\");", name(path)),
         };
