@@ -4,7 +4,9 @@ use crate::confirm::{Confirmed, Key, Trial, confirm};
 use crate::coverage::{Coverage, Executable, executable};
 use crate::examine::Suspicion;
 use crate::generate::{Generator, Wishes};
+use crate::laws;
 use crate::lower::Mode;
+use crate::oracle::Verdict;
 use crate::pending::Pending;
 use crate::plant::Plant;
 use crate::program::Program;
@@ -59,6 +61,8 @@ pub struct Options {
 pub struct First {
     /// The program.
     pub program: Program,
+    /// The case of a law that it is.
+    pub law: Option<laws::Case>,
     /// Whether its executor keeps the capabilities of its user namespace.
     pub capabilities: bool,
     /// The file of a suspicion that an earlier run did not settle.
@@ -151,6 +155,7 @@ struct Shared {
     dismissed: Mutex<BTreeMap<Key, Dismissed>>,
     progress: Arc<Progress>,
     executable: Vec<Executable>,
+    makers: laws::Makers,
     deadline: Option<Instant>,
     /// How many of the programs that come first have been taken.
     first: AtomicUsize,
@@ -159,6 +164,8 @@ struct Shared {
 
 /// Suspicions with one key that are tried again before the key is given up as unstable.
 const TRIES: u64 = 4;
+/// One batch in this many is for laws.
+const LAWS_TURN: usize = 5;
 /// Programs between two looks at what has not been seen yet.
 const REPLAN: usize = 400;
 /// Sandboxes that a worker may lose before it gives up.
@@ -185,6 +192,7 @@ pub fn run(
         dismissed: Mutex::new(BTreeMap::new()),
         progress: progress.clone(),
         executable: executable(resolved),
+        makers: laws::Makers::new(resolved, wanted),
         deadline: options.time.map(|time| begin + time),
         first: AtomicUsize::new(0),
         options,
@@ -250,6 +258,30 @@ fn work(number: usize, setting: Setting, generator: &Generator, shared: &Shared)
     (coverage, Some(WorkerError::Lost))
 }
 
+/// What is suspected.
+enum Suspected<'a> {
+    /// One call.
+    Call(&'a Program, Suspicion),
+    /// A law.
+    Law(laws::Suspect),
+}
+
+impl Suspected<'_> {
+    fn dismissed(self, resolved: &Resolved) -> Dismissed {
+        match self {
+            Self::Call(program, suspicion) => Dismissed { times: 0, program: program.clone(), suspicion },
+            Self::Law(laws::Suspect { case, broken }) => {
+                let program = case.program(resolved).unwrap_or_default();
+                let clause = Some(case.law(resolved).clause);
+                let verdict =
+                    Verdict { id: laws::EXPLANATION.0, clause, expected: broken.expected, actual: broken.actual };
+                let call = program.calls.len().saturating_sub(1);
+                Dismissed { times: 0, program, suspicion: Suspicion { call, verdict } }
+            }
+        }
+    }
+}
+
 struct Working<'a> {
     generator: &'a Generator,
     shared: &'a Shared,
@@ -259,6 +291,8 @@ struct Working<'a> {
     /// Where suspicions are tried again, made when first needed.
     trials: [Option<Room>; 2],
     wishes: Wishes,
+    /// The law that comes next.
+    law: usize,
     planned: usize,
     solitary: Vec<Program>,
 }
@@ -278,6 +312,7 @@ impl<'a> Working<'a> {
             rooms: [Room::open_hasty(setting)?, Room::open_hasty(without)?],
             trials: [None, None],
             wishes: generator.even(),
+            law: 0,
             planned: REPLAN,
             solitary: Vec::new(),
         })
@@ -301,6 +336,10 @@ impl<'a> Working<'a> {
             }
             let persona = turn % 2;
             turn += 1;
+            if turn % LAWS_TURN == 0 {
+                self.laws(persona, coverage)?;
+                continue;
+            }
             let batch = self.gather();
             self.batch(persona, &batch, coverage)?;
             for program in std::mem::take(&mut self.solitary) {
@@ -320,18 +359,34 @@ impl<'a> Working<'a> {
             let next = shared.first.fetch_add(1, Ordering::Relaxed);
             let Some(first) = shared.options.first.get(next) else { break };
             let persona = usize::from(!first.capabilities);
-            match &first.left {
-                None => self.batch(persona, std::slice::from_ref(&first.program), coverage)?,
-                Some(path) => {
-                    let found = self.again(persona, &first.program)?;
-                    if let Trial::Confirmed(found) = found {
-                        self.confirmed(*found, None);
-                    }
-                    if let Some(pending) = &shared.options.pending {
-                        pending.settle(path);
-                    }
-                }
+            if first.left.is_none() && first.law.is_none() {
+                self.batch(persona, std::slice::from_ref(&first.program), coverage)?;
+                continue;
             }
+            if let Trial::Confirmed(found) = self.again(persona, &first.program, first.law.as_ref())? {
+                self.confirmed(*found, None);
+            }
+            if let (Some(pending), Some(path)) = (&shared.options.pending, &first.left) {
+                pending.settle(path);
+            }
+        }
+        Ok(())
+    }
+
+    /// Tries some laws.
+    fn laws(&mut self, persona: usize, coverage: &mut Coverage) -> Result<(), WorkerError> {
+        let makers = &self.shared.makers;
+        let rng = self.runner.rng();
+        let done = laws::turn(makers, self.generator, rng, &mut self.rooms[persona], coverage, &mut self.law)?;
+        self.shared.progress.calls.fetch_add(done.calls, Ordering::Relaxed);
+        self.shared.progress.programs.fetch_add(done.programs, Ordering::Relaxed);
+        for (program, suspicion) in done.suspicions {
+            let key = Key::of(&self.rooms[persona].setting().resolved, &program, &suspicion);
+            self.suspect(persona, Suspected::Call(&program, suspicion), &key)?;
+        }
+        for suspect in done.broken {
+            let key = laws::key(&self.rooms[persona], &suspect.case);
+            self.suspect(persona, Suspected::Law(suspect), &key)?;
         }
         Ok(())
     }
@@ -370,18 +425,12 @@ impl<'a> Working<'a> {
         }
         for (program, suspicion) in suspicious {
             let key = Key::of(&self.rooms[persona].setting().resolved, program, &suspicion);
-            self.suspect(persona, program, suspicion, &key)?;
+            self.suspect(persona, Suspected::Call(program, suspicion), &key)?;
         }
         Ok(())
     }
 
-    fn suspect(
-        &mut self,
-        persona: usize,
-        program: &Program,
-        suspicion: Suspicion,
-        key: &Key,
-    ) -> Result<(), WorkerError> {
+    fn suspect(&mut self, persona: usize, suspected: Suspected<'_>, key: &Key) -> Result<(), WorkerError> {
         let lock = |key: &Key| self.shared.confirmed.lock().unwrap_or_else(PoisonError::into_inner).contains_key(key);
         if lock(key) {
             return Ok(());
@@ -397,17 +446,24 @@ impl<'a> Working<'a> {
         }
         let kept = self.shared.options.pending.as_ref().and_then(|pending| {
             let resolved = &self.rooms[persona].setting().resolved;
-            let text = reproduce::write_suspicion(program, resolved, persona == 0, key.id);
+            let text = match &suspected {
+                Suspected::Call(program, _) => reproduce::write_suspicion(program, resolved, persona == 0, key.id),
+                Suspected::Law(suspect) => reproduce::write_case(&suspect.case, resolved, persona == 0),
+            };
             // Where nothing can be written, the run goes on without this safety.
             pending.keep(&format!("{}-{}", key.syscall, key.id), &text).ok().map(|path| (pending, path))
         });
-        match self.again(persona, program)? {
+        let found = match &suspected {
+            Suspected::Call(program, _) => self.again(persona, program, None)?,
+            Suspected::Law(suspect) => self.again(persona, &suspect.case.seed, Some(&suspect.case))?,
+        };
+        match found {
             Trial::Known => {}
             Trial::Confirmed(found) => self.confirmed(*found, Some(key)),
             Trial::Unstable => {
                 let mut dismissed = self.shared.dismissed.lock().unwrap_or_else(PoisonError::into_inner);
-                let like = || Dismissed { times: 0, program: program.clone(), suspicion };
-                dismissed.entry(key.clone()).or_insert_with(like).times += 1;
+                let resolved = &self.rooms[persona].setting().resolved;
+                dismissed.entry(key.clone()).or_insert_with(|| suspected.dismissed(resolved)).times += 1;
             }
         }
         if let Some((pending, path)) = kept {
@@ -416,14 +472,19 @@ impl<'a> Working<'a> {
         Ok(())
     }
 
-    /// Tries a program again in fresh sandboxes.
-    fn again(&mut self, persona: usize, program: &Program) -> Result<Trial, WorkerError> {
+    /// Tries a program, or the case of a law, again in fresh sandboxes.
+    fn again(&mut self, persona: usize, program: &Program, case: Option<&laws::Case>) -> Result<Trial, WorkerError> {
         let setting = self.rooms[persona].setting().clone();
         let trial = match &mut self.trials[persona] {
             Some(trial) => trial,
             empty => empty.insert(Room::open(setting)?),
         };
-        confirm(trial, program, self.shared.options.shrink, &|key| {
+        let shrink = self.shared.options.shrink;
+        if let Some(case) = case {
+            let found = laws::try_again(trial, case, shrink)?;
+            return Ok(found.map_or(Trial::Unstable, |found| Trial::Confirmed(Box::new(found))));
+        }
+        confirm(trial, program, shrink, &|key| {
             self.shared.confirmed.lock().unwrap_or_else(PoisonError::into_inner).contains_key(key)
         })
     }

@@ -3,6 +3,7 @@
 use crate::coverage::Coverage;
 use crate::examine::Suspicion;
 use crate::generate::ProgramTree;
+use crate::laws::Evidence;
 use crate::lower::Mode;
 use crate::oracle::{Answer, Verdict};
 use crate::program::Program;
@@ -55,6 +56,8 @@ pub struct Confirmed {
     pub answers: Answers,
     /// Whether the executor had the capabilities of its user namespace.
     pub capabilities: bool,
+    /// For a broken law, which and with what.
+    pub law: Option<Box<Evidence>>,
 }
 
 /// What trying a suspicion again gave.
@@ -147,5 +150,5 @@ pub fn confirm(
     let capabilities = room.setting().capabilities;
     let call = suspicion.call;
     let verdict = suspicion.verdict;
-    Ok(Trial::Confirmed(Box::new(Confirmed { key, call, verdict, program, answers, capabilities })))
+    Ok(Trial::Confirmed(Box::new(Confirmed { key, call, verdict, program, answers, capabilities, law: None })))
 }

@@ -67,6 +67,9 @@ pub fn executable(resolved: &Resolved) -> Vec<Executable> {
             verdicts[effect.clause.0 as usize] = when;
         }
     }
+    for law in &resolved.laws {
+        verdicts[law.clause.0 as usize] = crate::laws::executable(law);
+    }
     verdicts
 }
 

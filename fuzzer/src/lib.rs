@@ -11,6 +11,7 @@ pub mod exec;
 pub mod findings;
 pub mod generate;
 pub mod hazard;
+pub mod laws;
 pub mod lower;
 pub mod oracle;
 pub mod pending;

@@ -154,6 +154,20 @@ impl Room {
     /// # Errors
     /// When the sandbox is lost for good.
     pub fn run(&mut self, programs: &[Program], mode: Mode, coverage: &mut Coverage) -> Result<Vec<Ran>, WorkerError> {
+        self.run_watched(programs, mode, coverage, &mut |_, _, _| {})
+    }
+
+    /// The same, showing the sandbox to `watch` for each program that is examined, by its index.
+    ///
+    /// # Errors
+    /// When the sandbox is lost for good.
+    pub fn run_watched(
+        &mut self,
+        programs: &[Program],
+        mode: Mode,
+        coverage: &mut Coverage,
+        watch: &mut dyn FnMut(usize, &Lowered, &Sandbox),
+    ) -> Result<Vec<Ran>, WorkerError> {
         let setting = self.setting.clone();
         let ready = self.lower(programs, mode, &setting.plants);
         let end = self.sandbox.run();
@@ -167,7 +181,7 @@ impl Room {
         let mut spoilt = false;
         // Programs that ran after the state was spoilt leave changes that nobody followed.
         let mut followed = true;
-        for ((program, lowered), ready) in programs.iter().zip(&self.lowered).zip(ready) {
+        for (index, ((program, lowered), ready)) in programs.iter().zip(&self.lowered).zip(ready).enumerate() {
             if !ready || spoilt {
                 followed &= !ready;
                 ran.push(Ran { examined: None });
@@ -177,6 +191,7 @@ impl Room {
                 ran.push(Ran { examined: None });
                 continue;
             }
+            watch(index, lowered, &self.sandbox);
             let mut examined =
                 examine(context, program, lowered, &self.sandbox, &self.current, &mut self.notes, coverage);
             if let Some(suspicion) = lost(&end, lowered)

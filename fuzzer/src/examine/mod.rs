@@ -189,7 +189,13 @@ pub fn examine(
 }
 
 /// The registers as the kernel got them.
-fn registers(call: &Invocation, low: &LoweredCall, returns: &[i64], lowered: &Lowered, sandbox: &Sandbox) -> [u64; 6] {
+pub(crate) fn registers(
+    call: &Invocation,
+    low: &LoweredCall,
+    returns: &[i64],
+    lowered: &Lowered,
+    sandbox: &Sandbox,
+) -> [u64; 6] {
     let mut registers = low.addresses;
     for (slot, arg) in registers.iter_mut().zip(&call.args) {
         match arg {

@@ -2,6 +2,7 @@
 
 mod aim;
 mod dice;
+mod laws;
 mod memory;
 mod mine;
 mod paths;
@@ -9,6 +10,7 @@ mod producers;
 mod strategy;
 mod values;
 
+pub use laws::GIVEN;
 pub use strategy::{CallStrategy, ProgramStrategy, ProgramTree};
 
 use crate::exec::layout::WORK_DIRECTORY;

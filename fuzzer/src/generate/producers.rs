@@ -45,6 +45,8 @@ pub(super) fn objects(resource: &str) -> &'static [Object] {
     match resource {
         "fd[pipe]" => &[Object::Pipe],
         "fd[socket]" => &[Object::Socket, Object::SocketPair],
+        "fd[memfd]" => &[Object::Memfd],
+        "fd[regular]" => &[Object::Regular, Object::Memfd],
         "fd[eventfd]" => &[Object::Eventfd],
         "fd[timerfd]" => &[Object::Timerfd],
         "fd[epoll]" => &[Object::Epoll],

@@ -60,6 +60,7 @@ pub const fn supported(function: Function) -> Result<(), &'static str> {
         | Function::IovUserRange
         | Function::UserRange
         | Function::Zeroed
+        | Function::SameBytes
         | Function::IovTotal
         | Function::IovLongest
         | Function::VmaMapped

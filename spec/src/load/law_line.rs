@@ -106,7 +106,7 @@ pub(super) fn returns(spec: &Spec, line: &Line) -> Type {
     match own.or(call.contract.returns.as_ref()).map(|at| &at.value) {
         // Bounds name the call's parameters, which mean nothing here.
         Some(Type::Int { int, .. }) => Type::Int { int: *int, range: None },
-        Some(fd @ Type::Resource(_)) => fd.clone(),
+        Some(own @ (Type::Resource(_) | Type::Addr)) => own.clone(),
         _ => Type::Int { int: IntType::Long { signed: true }, range: None },
     }
 }
@@ -208,6 +208,11 @@ impl Reading<'_> {
 
     /// Whether a value may be passed for a type: where it could be compared with one of it.
     fn fits(&self, syntax: &Syntax, ty: &Type) -> Result<(), Problem> {
+        // The address of mapped pages may be passed as a number or as a pointer.
+        let held = self.variable(syntax).and_then(|index| self.known.get(usize::from(index)));
+        if held.is_some_and(|one| one.ty == Type::Addr) && ty.pointer().is_some() {
+            return Ok(());
+        }
         // No name of a file holds a blank.
         let slot = "the parameter".to_owned();
         let mut known = self.known.to_vec();
@@ -215,7 +220,14 @@ impl Reading<'_> {
         let side = Box::new(Syntax { node: Node::Name(slot), offset: syntax.offset });
         let node = Node::Binary(BinaryOp::Eq, side, Box::new(syntax.clone()));
         let both = Syntax { node, offset: syntax.offset };
-        check(&both, scope(self.spec, &known), Expected::Truth).map(|_| ())
+        check(&both, scope(self.spec, &known), Expected::Truth).map(|_| ()).map_err(|problem| {
+            // The comparison is ours, not the author's.
+            if problem.message.contains("compared") {
+                let message = format!("this cannot be passed as `{}`", crate::types::print(ty, &[]));
+                return Problem { message, ..problem };
+            }
+            problem
+        })
     }
 
     fn same_struct(&self, syntax: &Syntax, index: u8, ty: &Type) -> Result<(), Problem> {

@@ -227,7 +227,10 @@ fn functions(log: &Log<'_>, condition: &At<Expr>) {
     condition.value.walk(&mut |expr| {
         if let Expr::Call(function, _) = expr
             && !matches!(function.subject(), Subject::Numbers)
-            && !matches!(function, Function::U64 | Function::Zeroed | Function::Length | Function::SameBytes)
+            && !matches!(
+                function,
+                Function::U64 | Function::Zeroed | Function::Length | Function::SameBytes | Function::UserRange
+            )
         {
             wrong = wrong.or(Some(*function));
         }

@@ -15,6 +15,7 @@ pub(super) fn to_call(spec: &Spec, name: &str) -> Spec {
         sets: spec.sets.clone(),
         structs: spec.structs.clone(),
         resources: spec.resources.clone(),
+        laws: std::collections::BTreeMap::new(),
     }
 }
 

@@ -33,6 +33,7 @@ impl View<'_> {
             },
             Function::U64 => self.load_at(value(0)?, 8, false, moment),
             Function::UserRange => truth(self.user_range(value(0)?, value(1)?)),
+            Function::SameBytes => truth(self.same_bytes(value(0)?, value(1)?, value(2)?, moment)),
             Function::Zeroed => truth(self.zeroed(value(0)?, value(1)?, value(2)?, moment)),
             Function::IovTotal => self.segments(value(0)?, value(1)?, moment, |_, len| Some(len)).try_fold(0, add),
             Function::IovLongest => {
@@ -105,6 +106,15 @@ impl View<'_> {
         };
         let negative = signed && value >> (bits - 1) & 1 != 0;
         Some(i128::from(value) - if negative { 1_i128 << bits } else { 0 })
+    }
+
+    fn same_bytes(&self, a: i128, b: i128, count: i128, moment: Moment) -> Option<bool> {
+        let (a, b) = (u64::try_from(a).ok()?, u64::try_from(b).ok()?);
+        let count = u64::try_from(count.max(0)).ok().filter(|count| *count <= LOOK_MAX)? as usize;
+        let memory = self.scene(moment).memory;
+        let (mut first, mut second) = (vec![0; count], vec![0; count]);
+        let known = memory.read(a, &mut first) && memory.read(b, &mut second);
+        known.then(|| first == second)
     }
 
     fn zeroed(&self, address: i128, from: i128, to: i128, moment: Moment) -> Option<bool> {

@@ -1,0 +1,126 @@
+//! From a suspicion to a finding: the law broken again in fresh sandboxes, three times, then by as little as will do.
+
+use super::judge::{Broken, Judged, compare, judge};
+use super::observe::{Seen, run};
+use super::rewrite::rewrite;
+use super::{Case, Evidence};
+use crate::confirm::{Confirmed, Key};
+use crate::coverage::Coverage;
+use crate::generate::{GIVEN, ProgramTree};
+use crate::lower::Mode;
+use crate::oracle::{Answer, Verdict};
+use crate::program::Program;
+use crate::worker::{Room, WorkerError};
+use abispec::law::resolved::ResolvedForm;
+use proptest::strategy::ValueTree;
+use std::time::{Duration, Instant};
+
+/// How often a law must be broken.
+const TIMES: usize = 3;
+/// Longest time for making one case simpler.
+const SHRINKING: Duration = Duration::from_secs(8);
+
+/// What trying a case alone showed.
+#[derive(Clone, Debug)]
+pub struct Watched {
+    /// The program.
+    pub program: Program,
+    /// What its calls answered.
+    pub answers: Vec<Option<Answer>>,
+    /// Of an equivalence, the program with the other call, and what its calls answered.
+    pub other: Option<(Program, Vec<Option<Answer>>)>,
+    /// What it says of the law.
+    pub judged: Judged,
+}
+
+fn alone(room: &mut Room, program: &Program) -> Result<Option<Seen>, WorkerError> {
+    room.renew()?;
+    let mut scratch = Coverage::new(&room.setting().resolved);
+    let ran = run(room, std::slice::from_ref(program), Mode::Quick, &mut scratch)?;
+    Ok(ran.into_iter().next().and_then(|run| run.seen))
+}
+
+/// Tries a case alone, each of its programs in a fresh sandbox. `None` where the case is none of its law.
+///
+/// # Errors
+/// When the sandbox is lost for good.
+pub fn watch(room: &mut Room, case: &Case) -> Result<Option<Watched>, WorkerError> {
+    let setting = room.setting().clone();
+    let (resolved, numbers) = (&setting.resolved, &setting.numbers);
+    let Some(program) = case.program(resolved) else { return Ok(None) };
+    let silent = |program| Watched { program, answers: Vec::new(), other: None, judged: Judged::Silent };
+    let Some(seen) = alone(room, &program)? else { return Ok(Some(silent(program))) };
+    let law = case.law(resolved);
+    if matches!(law.form, ResolvedForm::Relation { .. }) {
+        let judged = judge(resolved, numbers, case, &seen);
+        return Ok(Some(Watched { program, answers: seen.answers(), other: None, judged }));
+    }
+    let Some(rewritten) = rewrite(resolved, law, &case.seed) else { return Ok(None) };
+    let other = alone(room, &rewritten.program)?;
+    let again = alone(room, &program)?;
+    let (Some(other), Some(again)) = (other, again) else { return Ok(Some(silent(program))) };
+    let judged = compare(resolved, numbers, case, &rewritten, [&seen, &other, &again]);
+    let other = Some((rewritten.program, other.answers()));
+    Ok(Some(Watched { program, answers: seen.answers(), other, judged }))
+}
+
+fn broken(room: &mut Room, case: &Case) -> Result<Option<(Watched, Broken)>, WorkerError> {
+    Ok(watch(room, case)?.and_then(|watched| match watched.judged.clone() {
+        Judged::Broken(broken) => Some((watched, broken)),
+        Judged::Held | Judged::Silent => None,
+    }))
+}
+
+/// The key of a broken law.
+pub(crate) fn key(room: &Room, case: &Case) -> Key {
+    let law = case.law(&room.setting().resolved);
+    Key { id: super::EXPLANATION.0, syscall: law.name.clone(), clause: Some(law.clause), answer: String::new() }
+}
+
+/// Tries a case again, and with `shrink` makes it simpler as long as the law stays broken; `None` where it does not show
+/// itself every time.
+///
+/// # Errors
+/// When the sandbox is lost for good.
+pub fn try_again(room: &mut Room, case: &Case, shrink: bool) -> Result<Option<Confirmed>, WorkerError> {
+    let mut best = None;
+    for _ in 0..TIMES {
+        best = broken(room, case)?;
+        if best.is_none() {
+            return Ok(None);
+        }
+    }
+    let Some(mut best) = best.map(|found| (case.clone(), found)) else { return Ok(None) };
+    let mut tree = ProgramTree::new(case.seed.clone());
+    let relation = case.seed.calls.last().is_some_and(|call| call.call == GIVEN);
+    let begin = Instant::now();
+    while shrink && begin.elapsed() < SHRINKING && tree.simplify() {
+        let simpler = Case { law: case.law, seed: tree.current() };
+        // What is given is the last call of a relation's seed; without it there is no case.
+        let whole = !relation || simpler.seed.calls.last().is_some_and(|call| call.call == GIVEN);
+        match if whole { broken(room, &simpler)? } else { None } {
+            Some(found) => best = (simpler, found),
+            None if !tree.complicate() => break,
+            None => {}
+        }
+    }
+    let (case, (watched, broken)) = best;
+    let setting = room.setting();
+    let law = case.law(&setting.resolved);
+    let given = law.names.iter().cloned().zip(case.given(law).iter().cloned()).collect();
+    let evidence = Evidence { law: law.name.clone(), given, other: watched.other };
+    Ok(Some(Confirmed {
+        key: key(room, &case),
+        call: watched.program.calls.len().saturating_sub(1),
+        verdict: Verdict {
+            id: super::EXPLANATION.0,
+            clause: Some(law.clause),
+            expected: broken.expected,
+            actual: broken.actual,
+        },
+        program: watched.program,
+        answers: watched.answers,
+        capabilities: setting.capabilities,
+        law: Some(Box::new(evidence)),
+    }))
+}
