@@ -16,7 +16,10 @@ pub fn finding(spec: &Spec, resolved: &Resolved, found: &Confirmed) -> Finding {
     let name = &found.key.syscall;
     let place = place(spec, resolved, found);
     let call = found.program.calls.get(found.call).map_or_else(|| name.clone(), |call| call.line(resolved));
-    let message = format!("the specification permits {}, the kernel answers {}", verdict.expected, verdict.actual);
+    let message = match &found.law {
+        Some(_) => format!("the law says {}; {}", verdict.expected, verdict.actual),
+        None => format!("the specification permits {}, the kernel answers {}", verdict.expected, verdict.actual),
+    };
     let mut finding = Finding::error(verdict.id, name.clone(), message)
         .values(verdict.expected.clone(), verdict.actual.clone())
         .other(call);
@@ -44,6 +47,14 @@ fn trace(resolved: &Resolved, found: &Confirmed) -> Vec<String> {
             None => line,
         })
         .collect();
+    if let Some((program, answers)) = found.law.as_ref().and_then(|law| law.other.as_ref()) {
+        trace.push("with the other call:".to_owned());
+        let lines = program.lines(resolved).into_iter().zip(answers);
+        trace.extend(lines.map(|(line, answer)| match answer {
+            Some(answer) => format!("{line}  -> {}", answer.text(arch)),
+            None => line,
+        }));
+    }
     if !found.capabilities {
         trace.push("(all capabilities dropped)".to_owned());
     }

@@ -3,7 +3,8 @@
 use super::dice::Dice;
 use super::memory::Filling;
 use super::mine::{Mined, Spot};
-use super::values::{Intent, number};
+use super::producers::{Object, Producers, objects};
+use super::values::{AT_FDCWD, Intent, number};
 use super::{Generator, LONGEST, Making};
 use crate::program::{Argument, Invocation, Program};
 use abispec::target::ResolvedParam;
@@ -12,6 +13,20 @@ use proptest::test_runner::TestRng;
 
 /// Stands, in a beginning, for the call whose arguments are what the law is given.
 pub const GIVEN: usize = usize::MAX;
+
+impl Making<'_> {
+    /// A descriptor that surely is of its kind.
+    fn given(&mut self, dice: &mut Dice<'_>, name: &str) -> Argument {
+        let any = !name.contains('[');
+        if any || name == "fd[directory]" && dice.chance(30) {
+            let cwd = Argument::Number(AT_FDCWD);
+            return if any { self.resource(dice, name, Intent::Valid, false) } else { cwd };
+        }
+        let object = dice.pick(objects(name)).copied().unwrap_or(Object::Regular);
+        let producers = Producers { resolved: &self.generator.resolved, names: &self.generator.names };
+        producers.make(dice, object, &mut self.program).unwrap_or(Argument::Number(0))
+    }
+}
 
 impl Generator {
     /// Calls that make what a law is given, and behind them a call of [`GIVEN`] with one argument for each.
@@ -23,7 +38,7 @@ impl Generator {
         for (index, param) in params.iter().enumerate() {
             let spot = Spot::Param(u8::try_from(index).unwrap_or(u8::MAX));
             args[index] = match &param.ty {
-                Type::Resource(name) => Some(making.resource(&mut dice, name, Intent::Valid, false)),
+                Type::Resource(name) => Some(making.given(&mut dice, name)),
                 other if other.pointer().is_none() => {
                     let value = number(&mut dice, &self.resolved, other, &mined, spot, Intent::Valid);
                     Some(Argument::Number(value))

@@ -36,7 +36,7 @@ const ANY_TIME: [i32; 4] = [libc::ENOMEM, libc::ENFILE, libc::EINTR, libc::ENOSP
 /// Judges a relation by one run. Equivalences need [`compare`].
 pub fn judge(resolved: &Resolved, numbers: &Numbers, case: &Case, seen: &Seen) -> Judged {
     let law = case.law(resolved);
-    let ResolvedForm::Relation { given, calls, that } = &law.form else { return Judged::Silent };
+    let ResolvedForm::Relation { given, calls, that, said } = &law.form else { return Judged::Silent };
     let Some(first) = seen.returns.len().checked_sub(calls.len()) else { return Judged::Silent };
     let mut values: Vec<Option<i128>> = vec![None; law.variables.len()];
     for (index, arg) in case.given(law).iter().enumerate().take(*given) {
@@ -83,7 +83,7 @@ pub fn judge(resolved: &Resolved, numbers: &Numbers, case: &Case, seen: &Seen) -
     match truth(that, &scene, Moment::After) {
         Truth::True => Judged::Held,
         Truth::Unknown => Judged::Silent,
-        Truth::False => Judged::Broken(told(law, that, &scene)),
+        Truth::False => Judged::Broken(told(law, that, said, &scene)),
     }
 }
 
@@ -103,42 +103,37 @@ fn errnos(law: &ResolvedLaw) -> Vec<u32> {
     found
 }
 
-/// The first part of a condition that is false, with both sides of it.
-fn told(law: &ResolvedLaw, that: &Expr, scene: &Scene<'_>) -> Broken {
+/// The first part of a condition that is false, with both sides of it, in the law's own words.
+fn told(law: &ResolvedLaw, that: &Expr, said: &Expr, scene: &Scene<'_>) -> Broken {
     let names: Vec<&str> = law.names.iter().map(String::as_str).collect();
-    let mut part = that;
-    loop {
-        part = match part {
-            Expr::Binary(BinaryOp::And, a, b) => {
-                if truth(a, scene, Moment::After) == Truth::False {
-                    a
-                } else {
-                    b
-                }
-            }
-            Expr::Binary(BinaryOp::Implies, _, b) => b,
-            other => {
-                part = other;
-                break;
-            }
-        };
+    let (mut part, mut words) = (that, said);
+    while let (Expr::Binary(op @ (BinaryOp::And | BinaryOp::Implies), a, b), Expr::Binary(same, left, right)) =
+        (part, words)
+        && op == same
+    {
+        let first = *op == BinaryOp::And && truth(a, scene, Moment::After) == Truth::False;
+        (part, words) = if first { (&**a, &**left) } else { (&**b, &**right) };
     }
     let mut shown = Vec::new();
-    let mut show = |expr: &Expr| {
+    let mut show = |expr: &Expr, words: &Expr| {
         if let (Some(value), false) =
             (evaluate(expr, scene, Moment::After), matches!(expr, Expr::Int(_) | Expr::Bool(_)))
         {
-            shown.push(format!("{} is {value}", print(expr, &names)));
+            shown.push(format!("{} is {value}", print(words, &names)));
         }
     };
-    match part {
-        Expr::Binary(_, a, b) => [a, b].into_iter().for_each(|side| show(side)),
-        Expr::Call(_, list) => list.iter().for_each(show),
+    match (part, words) {
+        (Expr::Binary(_, a, b), Expr::Binary(_, left, right)) => {
+            show(a, left);
+            show(b, right);
+        }
+        (Expr::Call(_, list), Expr::Call(_, words)) => {
+            list.iter().zip(words).for_each(|(expr, words)| show(expr, words))
+        }
         _ => {}
     }
-    let expected = print(part, &names);
     let actual = if shown.is_empty() { "it is false".to_owned() } else { shown.join(", ") };
-    Broken { expected, actual }
+    Broken { expected: print(words, &names), actual }
 }
 
 /// Judges an equivalence by three runs: the program, the rewritten one, and the program again. What differs between the
@@ -195,7 +190,7 @@ pub(super) fn compare(
             let (Some(a), Some(b), Some(c)) = blocks else { continue };
             let param = a.param;
             let (a, b, c) = (&a.bytes, &b.bytes, &c.bytes);
-            if let Some(byte) = a.iter().zip(b).zip(c).position(|((a, b), c)| a == c && a != b) {
+            if let Some(byte) = differs(a, b, c) {
                 return Judged::Broken(Broken {
                     expected: format!(
                         "{} leaves {:#04x} in byte {byte} behind argument {param}",
@@ -221,6 +216,15 @@ pub(super) fn compare(
         }
     }
     Judged::Held
+}
+
+/// The first byte of a word that two runs of one program have alike and the other program has not. Single bytes of what is
+/// random are alike too often.
+fn differs(first: &[u8], other: &[u8], again: &[u8]) -> Option<usize> {
+    let whole = first == again;
+    let words = first.chunks(8).zip(other.chunks(8)).zip(again.chunks(8)).enumerate();
+    let mut differing = words.filter(|(_, ((a, b), c))| a == c && a != b && (whole || a.len() == 8));
+    differing.find_map(|(at, ((a, b), _))| Some(at * 8 + a.iter().zip(b.iter()).position(|(a, b)| a != b)?))
 }
 
 /// Whether the law's condition is true of every call that was replaced.

@@ -76,6 +76,9 @@ pub fn template(resolved: &Resolved, law: &ResolvedLaw, seed: &Program) -> Optio
     if last.call != GIVEN || last.args.len() != *given || before.iter().any(|call| call.call == GIVEN) {
         return None;
     }
+    if super::stranger(resolved, &law.variables[..*given], &last.args).is_some() {
+        return None;
+    }
     let numbers = Numbers::of(resolved);
     let mut making = Arguments::new(&numbers, last.args.clone(), law);
     let mut program = Program { calls: before.to_vec() };

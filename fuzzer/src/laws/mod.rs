@@ -4,6 +4,7 @@
 //! equivalence by any program in which its left call occurs, held against the same program with the right call in its
 //! place. Judging looks at what the calls answered, at memory and at descriptors, and at no model of the kernel.
 
+mod domain;
 mod judge;
 mod make;
 mod observe;
@@ -12,6 +13,7 @@ mod rewrite;
 mod shrink;
 mod turn;
 
+pub use domain::stranger;
 pub use judge::{Broken, Judged, judge};
 pub use make::{Makers, template};
 pub use observe::{Held, Run, Seen, run};

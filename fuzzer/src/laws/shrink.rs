@@ -77,6 +77,16 @@ pub(crate) fn key(room: &Room, case: &Case) -> Key {
     Key { id: super::EXPLANATION.0, syscall: law.name.clone(), clause: Some(law.clause), answer: String::new() }
 }
 
+/// Whether a simpler case gives a relation what it names: the calls that make it may go, but not become others, since
+/// nobody knows what those make.
+fn keeps_given(from: &Case, simpler: &Case) -> bool {
+    let relation = |case: &Case| case.seed.calls.last().is_some_and(|call| call.call == GIVEN);
+    let (before, now) = (&from.seed.calls, &simpler.seed.calls);
+    !relation(from)
+        || relation(simpler)
+            && (now.len() < before.len() || now.iter().zip(before).rev().skip(1).all(|(now, before)| now == before))
+}
+
 /// Tries a case again, and with `shrink` makes it simpler as long as the law stays broken; `None` where it does not show
 /// itself every time.
 ///
@@ -92,13 +102,10 @@ pub fn try_again(room: &mut Room, case: &Case, shrink: bool) -> Result<Option<Co
     }
     let Some(mut best) = best.map(|found| (case.clone(), found)) else { return Ok(None) };
     let mut tree = ProgramTree::new(case.seed.clone());
-    let relation = case.seed.calls.last().is_some_and(|call| call.call == GIVEN);
     let begin = Instant::now();
     while shrink && begin.elapsed() < SHRINKING && tree.simplify() {
         let simpler = Case { law: case.law, seed: tree.current() };
-        // What is given is the last call of a relation's seed; without it there is no case.
-        let whole = !relation || simpler.seed.calls.last().is_some_and(|call| call.call == GIVEN);
-        match if whole { broken(room, &simpler)? } else { None } {
+        match if keeps_given(&best.0, &simpler) { broken(room, &simpler)? } else { None } {
             Some(found) => best = (simpler, found),
             None if !tree.complicate() => break,
             None => {}

@@ -38,6 +38,8 @@ pub enum ResolvedForm {
         calls: Vec<ResolvedLine>,
         /// The relation.
         that: Expr,
+        /// The relation in the words of the specification.
+        said: Expr,
     },
 }
 

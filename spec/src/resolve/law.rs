@@ -19,6 +19,7 @@ pub(super) fn resolve(spec: &Spec, law: &Law, resolved: &mut Resolved) -> Option
             given: usize::from(*given),
             calls: calls.iter().map(|line| making.line(line)).collect::<Option<_>>()?,
             that: making.expr(&that.value),
+            said: that.value.clone(),
         },
     };
     let when = law.when.as_ref().map(|when| making.expr(&when.value));
