@@ -31,7 +31,10 @@ fn registry() -> Vec<Engine> {
             name: "check",
             entries: abispec_checker::checks::ALL.iter().map(|check| (check.id, check.explanation)).collect(),
         },
-        Engine { name: "fuzz", entries: abispec_fuzzer::oracle::EXPLANATIONS.to_vec() },
+        Engine {
+            name: "fuzz",
+            entries: [abispec_fuzzer::oracle::EXPLANATIONS, &[abispec_fuzzer::laws::EXPLANATION]].concat(),
+        },
     ]
 }
 

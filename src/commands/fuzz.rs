@@ -200,13 +200,17 @@ fn hold(spec: &Spec, job: &Job<'_>, stop: Arc<AtomicBool>) -> Result<(EngineResu
     Ok((result, Some((resolved, outcome))))
 }
 
+fn earlier(replay: reproduce::Replay, left: Option<PathBuf>) -> First {
+    First { program: replay.program, law: replay.law, capabilities: replay.capabilities, left }
+}
+
 /// The programs of a corpus, and what earlier runs suspected and did not settle.
 fn programs_to_run_first(resolved: &Resolved, corpus: Option<&Path>, pending: &Pending) -> Result<Vec<First>, Failure> {
     let mut first = Vec::new();
     for (path, text) in pending.left() {
         // What this specification no longer names has nothing to be held against.
         if let Ok(replay) = reproduce::read(&text, resolved) {
-            first.push(First { program: replay.program, capabilities: replay.capabilities, left: Some(path) });
+            first.push(earlier(replay, Some(path)));
         }
     }
     let Some(corpus) = corpus else { return Ok(first) };
@@ -217,7 +221,7 @@ fn programs_to_run_first(resolved: &Resolved, corpus: Option<&Path>, pending: &P
     }
     for (path, text) in replay_files(corpus) {
         let replay = reproduce::read(&text, resolved).map_err(|error| super::replay::mistake(&path, &text, &error))?;
-        first.push(First { program: replay.program, capabilities: replay.capabilities, left: None });
+        first.push(earlier(replay, None));
     }
     Ok(first)
 }

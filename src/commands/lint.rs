@@ -72,10 +72,11 @@ fn totals(spec: &Spec) -> String {
     let effects: usize = contracts().map(|contract| contract.effects.len()).sum();
     let members: usize = spec.sets.values().map(|set| set.members.len()).sum();
     format!(
-        "{} system calls with {rules} error rules, {ensures} ensures, {effects} effects; {members} constants in {} sets, {} structs, {} resources",
+        "{} system calls with {rules} error rules, {ensures} ensures, {effects} effects; {members} constants in {} sets, {} structs, {} resources, {} laws",
         spec.syscalls.len(),
         spec.sets.len(),
         spec.structs.len(),
-        spec.resources.len()
+        spec.resources.len(),
+        spec.laws.len()
     )
 }

@@ -1,5 +1,7 @@
 //! `abispec list`.
 
+mod laws;
+
 use crate::args::{Format, TargetArgs};
 use crate::context::Context;
 use crate::exit::Exit;
@@ -20,13 +22,13 @@ use std::path::{Path, PathBuf};
 #[command(after_help = "Examples:
   abispec list                              every system call, for the running kernel
   abispec list --kernel 5.10 --arch arm64   as an older kernel on another port has it
-  abispec list pipe                         calls and groups whose name contains `pipe`
+  abispec list pipe                         calls, groups and laws whose name contains `pipe`
   abispec list --coverage seen.json         with what a fuzzer's run has exercised
 
-A clause is an error rule, an ensures, an effect, the type of the result, or an unknown-bit policy. It is executable
+A clause is an error rule, an ensures, an effect, the type of the result, an unknown-bit policy, or a law. It is executable
 where its condition can be true or false here; the last lines say why the others are not.")]
 pub(crate) struct Args {
-    /// Only calls whose name or group contains this text
+    /// Only calls whose name or group, and laws whose name, contains this text
     name: Option<String>,
     /// What a fuzzer's run has exercised
     #[arg(long, value_name = "FILE")]
@@ -96,14 +98,17 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
         total.add(&row);
         rows.push((call, row));
     }
-    if rows.is_empty() {
+    let named = |name: &str| args.name.as_ref().is_none_or(|text| name.contains(text.as_str()));
+    let laws: Vec<_> = spec.laws.values().filter(|law| named(&law.name.value)).map(|law| judged.law(law)).collect();
+    laws.iter().for_each(|law| total.add(&law.row()));
+    if rows.is_empty() && laws.is_empty() {
         let name = args.name.as_deref().unwrap_or_default();
         return Err(
-            Failure::new(format!("no system call and no group contains `{name}`")).help("`abispec list` shows all")
+            Failure::new(format!("no system call, group or law contains `{name}`")).help("`abispec list` shows all")
         );
     }
     match context.format {
-        Format::Human => human(&rows, &total, &spec, &resolved, out)?,
+        Format::Human => human(&rows, &laws, &total, &spec, &resolved, out)?,
         Format::Json => {
             for (call, row) in &rows {
                 let mut line = row.json();
@@ -113,8 +118,12 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
                 line["summary"] = json!(call.summary);
                 writeln!(out, "{line}")?;
             }
+            for law in &laws {
+                writeln!(out, "{}", law.json())?;
+            }
             let mut line = total.json();
             line["total"] = json!(rows.len());
+            line["laws"] = json!(laws.len());
             line["kernel"] = json!(target.release.to_string());
             line["arch"] = json!(target.arch.name());
             writeln!(out, "{line}")?;
@@ -183,6 +192,7 @@ impl Judged<'_> {
 
 fn human(
     rows: &[(&Syscall, Row)],
+    laws: &[laws::Line<'_>],
     total: &Row,
     spec: &Spec,
     resolved: &Resolved,
@@ -213,10 +223,19 @@ fn human(
             row.always
         )?;
     }
+    if !laws.is_empty() {
+        laws::human(laws, out)?;
+        writeln!(out)?;
+    }
+    let title = if laws.is_empty() {
+        format!("{} calls", rows.len())
+    } else {
+        format!("{} calls, {} laws", rows.len(), laws.len())
+    };
     writeln!(
         out,
         "{bold}{:<width$}       {:>7}  {:>10}  {:>9}  {:>11}  {:>9}{bold:#}",
-        format!("{} calls", rows.len()),
+        title,
         total.clauses,
         total.executable,
         exercised(total),

@@ -1,5 +1,7 @@
 //! `abispec replay`.
 
+mod law;
+
 use crate::args::Format;
 use crate::context::Context;
 use crate::exit::Exit;
@@ -49,6 +51,9 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
         Failure::new("the program could not be run").at(shown.clone()).why(error.to_string())
     };
     let mut room = Room::open(setting).map_err(failed)?;
+    if let Some(case) = &replay.law {
+        return law::run(&spec, &mut room, case, &shown, context, out);
+    }
     let (answers, suspicion) = confirm::watch(&mut room, &replay.program).map_err(failed)?;
     let lines = replay.program.lines(&resolved);
     let answer = |index: usize| {

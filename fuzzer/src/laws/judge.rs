@@ -202,7 +202,8 @@ pub(super) fn compare(
             }
         }
     }
-    for ((a, b), c) in first.end.iter().zip(&other.end).zip(&again.end) {
+    for (a, c) in first.end.iter().zip(&again.end) {
+        let Some(b) = other.end.iter().find(|(number, _)| *number == a.0) else { continue };
         if a == c && a != b {
             let text = |(_, [cloexec, status, offset]): &super::observe::Descriptor| {
                 let word =

@@ -89,7 +89,7 @@ fn gather(
         let Some(trial) = makers.case(generator, rng, *law).and_then(|case| of(case, &setting.resolved)) else {
             continue;
         };
-        let solitary = |program: &Program| footprint_of(program, &setting.footprints).solitary();
+        let solitary = |program: &Program| footprint_of(program, &setting.plans).solitary();
         if trial.programs.iter().any(solitary) {
             alone.push(trial);
         } else if used + trial.programs.len() <= BATCH {

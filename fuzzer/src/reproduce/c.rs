@@ -1,8 +1,9 @@
 //! C programs that make the calls of a divergence, for kernels and people without abispec.
 
+use super::law_c;
 use crate::confirm::Confirmed;
 use crate::oracle::Answer;
-use crate::program::{Argument, Block, Output, Placement};
+use crate::program::{Argument, Block, Output, Placement, Program};
 use crate::world::fixture::{self, Build};
 use abispec::target::Resolved;
 use abispec::types::Type;
@@ -22,6 +23,7 @@ const HEAD: &str = r#"#define _GNU_SOURCE
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static long report(int index, const char *call, long result)
@@ -110,13 +112,21 @@ pub fn write(found: &Confirmed, resolved: &Resolved, place: &str, kernel: &str) 
     let _ =
         writeln!(out, " * expected: {}\n * actual:   {}\n */", comment(&verdict.expected), comment(&verdict.actual));
     out.push_str(HEAD);
+    let other = found.law.as_ref().and_then(|law| law.other.as_ref()).map(|(program, _)| program);
     // What is not used would be a warning.
-    let args = || found.program.calls.iter().flat_map(|call| &call.args);
+    let args = || {
+        let calls = found.program.calls.iter().chain(other.iter().flat_map(|program| &program.calls));
+        calls.flat_map(|call| &call.args)
+    };
     if args().any(|arg| matches!(arg, Argument::Block(_))) {
         out.push_str(MEMORY);
     }
     if args().any(|arg| matches!(arg, Argument::Result { output: Output::Written { .. }, .. })) {
         out.push_str(WORD);
+    }
+    let law = found.law.as_ref().and_then(|own| resolved.laws.iter().find(|law| law.name == own.law));
+    if law.is_some() {
+        out.push_str(law_c::HELPERS);
     }
     let files = needs_files(found, resolved);
     if files {
@@ -126,9 +136,7 @@ pub fn write(found: &Confirmed, resolved: &Resolved, place: &str, kernel: &str) 
     if !found.capabilities {
         out.push_str(DROP);
     }
-    let _ = writeln!(out, "\nint main(void)\n{{");
-    let _ = writeln!(out, "\tlong r[{}];", found.program.calls.len());
-    let _ = writeln!(out, "\tstruct rlimit descriptors = {{64, 128}};\n");
+    let _ = writeln!(out, "\nstatic void prepare(void)\n{{\n\tstruct rlimit descriptors = {{64, 128}};\n");
     let _ = writeln!(out, "\tsignal(SIGPIPE, SIG_IGN);\n\tsignal(SIGXFSZ, SIG_IGN);\n\tumask(022);");
     let _ = writeln!(out, "\tsetrlimit(RLIMIT_NOFILE, &descriptors);\n\tsetvbuf(stdout, 0, _IONBF, 0);");
     let _ = writeln!(out, "\tconfine();");
@@ -138,25 +146,51 @@ pub fn write(found: &Confirmed, resolved: &Resolved, place: &str, kernel: &str) 
     if !found.capabilities {
         let _ = writeln!(out, "\tdrop_capabilities();");
     }
-    for (index, call) in found.program.calls.iter().enumerate() {
+    out.push_str("}\n");
+    if let (Some(other), true) = (other, law.is_some()) {
+        for (name, program) in [("left", &found.program), ("right", other)] {
+            let _ = writeln!(out, "\nstatic void {name}(long *r)\n{{");
+            write_calls(program, resolved, true, &mut out);
+            out.push_str("}\n");
+        }
+        law_c::equivalence(found.program.calls.len(), &mut out);
+        return out;
+    }
+    let _ = writeln!(out, "\nint main(void)\n{{");
+    let _ = writeln!(out, "\tlong r[{}];\n\n\tprepare();", found.program.calls.len());
+    write_calls(&found.program, resolved, law.is_some(), &mut out);
+    match (law, &found.law) {
+        (Some(law), Some(evidence)) => {
+            let _ = writeln!(out, "\tprintf(\"expected: %s\\n\", \"{}\");", escaped(&found.verdict.expected));
+            // Nothing is given that belongs to a call.
+            let value = |arg: &Argument| value(0, 0, arg);
+            law_c::relation(law, evidence, found.program.calls.len(), &value, &mut out);
+        }
+        _ => write_verdict(found, resolved, &mut out),
+    }
+    out.push_str("}\n");
+    out
+}
+
+/// Writes the calls of a program; with `raw`, errors are kept as negative numbers.
+fn write_calls(program: &Program, resolved: &Resolved, raw: bool, out: &mut String) {
+    for (index, call) in program.calls.iter().enumerate() {
         let spec = &resolved.calls[call.call];
         for (param, arg) in call.args.iter().enumerate() {
             if let Argument::Block(block) = arg {
-                write_block(&format!("b{index}_{param}"), block, &mut out);
+                write_block(&format!("b{index}_{param}"), block, out);
             }
         }
         let args: Vec<String> = call.args.iter().enumerate().map(|(param, arg)| value(index, param, arg)).collect();
         let comma = if args.is_empty() { "" } else { ", " };
         let list = args.join(", ");
+        let (before, after) = if raw { ("raw(", ")") } else { ("", "") };
         let _ = writeln!(
             out,
-            "\terrno = 0;\n\tr[{index}] = report({index}, \"{}\", syscall({}{comma}{list}));",
+            "\terrno = 0;\n\tr[{index}] = {before}report({index}, \"{}\", syscall({}{comma}{list})){after};",
             spec.name, spec.nr
         );
     }
-    write_verdict(found, resolved, &mut out);
-    out.push_str("}\n");
-    out
 }
 
 fn write_verdict(found: &Confirmed, resolved: &Resolved, out: &mut String) {

@@ -1,7 +1,10 @@
 //! A divergence as files: YAML that is replayed, and a C program that needs nothing but a libc.
 
 mod c;
+mod law;
+mod law_c;
 mod yaml;
 
 pub use c::write as write_c;
+pub use law::write_case;
 pub use yaml::{Replay, ReplayError, read, write as write_yaml, write_suspicion};

@@ -13,11 +13,13 @@
 //! ```
 
 use crate::confirm::Confirmed;
+use crate::laws::Case;
 use crate::program::{Argument, Block, Invocation, Output, Placement, Program};
 use abispec::suggest::nearest;
 use abispec::target::Resolved;
 use serde::Deserialize;
 use serde_yaml::Spanned;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// A replay file.
@@ -29,6 +31,8 @@ pub struct Replay {
     pub capabilities: bool,
     /// Id of the finding that it showed.
     pub finding: Option<String>,
+    /// The case of a law that it is.
+    pub law: Option<Case>,
 }
 
 /// Why a replay file cannot be used.
@@ -60,6 +64,10 @@ struct RawFile {
     _kernel: Option<String>,
     #[serde(default = "yes")]
     capabilities: bool,
+    #[serde(default)]
+    law: Option<Spanned<String>>,
+    #[serde(default)]
+    given: BTreeMap<String, Spanned<RawArg>>,
     calls: Spanned<Vec<RawCall>>,
 }
 
@@ -76,7 +84,7 @@ struct RawCall {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum RawArg {
+pub(super) enum RawArg {
     Number(i128),
     Result(RawResult),
     Memory(RawMemory),
@@ -84,7 +92,7 @@ enum RawArg {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawResult {
+pub(super) struct RawResult {
     of: usize,
     #[serde(default)]
     param: Option<u8>,
@@ -96,7 +104,7 @@ struct RawResult {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawMemory {
+pub(super) struct RawMemory {
     #[serde(default)]
     text: Option<String>,
     #[serde(default)]
@@ -111,13 +119,13 @@ struct RawMemory {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawLink {
+pub(super) struct RawLink {
     at: u32,
     to: RawMemory,
 }
 
 /// The format that is written and read.
-const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 1;
 /// Memory of one argument, beyond which a file cannot be meant.
 const MOST_BYTES: usize = 12 << 10;
 
@@ -157,19 +165,26 @@ pub fn read(text: &str, resolved: &Resolved) -> Result<Replay, ReplayError> {
     if !crate::hazard::fits(&program) {
         return Err(at(&raw.calls, "only one block of a program can end at the inaccessible page (`edge`)"));
     }
-    Ok(Replay { program, capabilities: raw.capabilities, finding: raw.finding })
+    let law = match &raw.law {
+        Some(law) => Some(super::law::case(&super::law::Raw { law, given: &raw.given }, &program, resolved)?),
+        None => match raw.given.values().next() {
+            Some(value) => return Err(at(value, "`given` has a meaning beside `law` only")),
+            None => None,
+        },
+    };
+    Ok(Replay { program, capabilities: raw.capabilities, finding: raw.finding, law })
 }
 
 fn narrow(number: u64) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX).max(1)
 }
 
-fn at<T>(spanned: &Spanned<T>, message: impl Into<String>) -> ReplayError {
+pub(super) fn at<T>(spanned: &Spanned<T>, message: impl Into<String>) -> ReplayError {
     let place = &spanned.referenced;
     ReplayError { line: narrow(place.line()), column: narrow(place.column()), message: message.into() }
 }
 
-fn argument(raw: &Spanned<RawArg>, index: usize) -> Result<Argument, ReplayError> {
+pub(super) fn argument(raw: &Spanned<RawArg>, index: usize) -> Result<Argument, ReplayError> {
     match &raw.value {
         RawArg::Number(value) => match (u64::try_from(*value), i64::try_from(*value)) {
             (Ok(value), _) => Ok(Argument::Number(value)),
@@ -237,10 +252,17 @@ pub fn write(found: &Confirmed, resolved: &Resolved, place: &str, kernel: &str) 
     let mut out = String::new();
     let verdict = &found.verdict;
     let _ = writeln!(out, "# Run again with: abispec replay FILE");
-    let _ = writeln!(out, "format: {FORMAT}\nfinding: {}\nsyscall: {}", verdict.id, found.key.syscall);
+    let _ = writeln!(out, "format: {FORMAT}\nfinding: {}", verdict.id);
+    if found.law.is_none() {
+        let _ = writeln!(out, "syscall: {}", found.key.syscall);
+    }
     let _ = writeln!(out, "place: {}\nkernel: {}", quoted(place), quoted(kernel));
     let _ = writeln!(out, "expected: {}\nactual: {}", quoted(&verdict.expected), quoted(&verdict.actual));
-    let _ = writeln!(out, "capabilities: {}\ncalls:", found.capabilities);
+    let _ = writeln!(out, "capabilities: {}", found.capabilities);
+    if let Some(law) = &found.law {
+        super::law::write(&law.law, &law.given, &mut out);
+    }
+    out.push_str("calls:\n");
     write_calls(&found.program, resolved, &mut out);
     out
 }
@@ -253,14 +275,14 @@ pub fn write_suspicion(program: &Program, resolved: &Resolved, capabilities: boo
 }
 
 /// Writes the calls of a program.
-fn write_calls(program: &Program, resolved: &Resolved, out: &mut String) {
+pub(super) fn write_calls(program: &Program, resolved: &Resolved, out: &mut String) {
     for call in &program.calls {
         let args: Vec<String> = call.args.iter().map(arg_text).collect();
         let _ = writeln!(out, "  - call: {}\n    args: [{}]", resolved.calls[call.call].name, args.join(", "));
     }
 }
 
-fn arg_text(arg: &Argument) -> String {
+pub(super) fn arg_text(arg: &Argument) -> String {
     match arg {
         Argument::Number(value) => {
             let signed = value.cast_signed();

@@ -1,6 +1,7 @@
 //! `abispec show`.
 
 mod call;
+mod law;
 mod names;
 mod narrow;
 
@@ -8,6 +9,7 @@ use crate::args::{Format, TargetArgs};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use abispec::law::Law;
 use abispec::model::Spec;
 use abispec::suggest::nearest;
 use abispec::target::{Resolved, Target};
@@ -23,9 +25,9 @@ use std::io::Write;
   abispec show openat2 --arch aarch64           with the values of another port
   abispec show pipe2 --implied                  with the rules that follow from the types
   abispec show fcntl --command F_DUPFD          one command of a call that multiplexes
-  abispec show open_how                         a struct; sets and resources likewise")]
+  abispec show open_how                         a struct; sets, resources and laws likewise")]
 pub(crate) struct Args {
-    /// A system call, flag set, struct or resource
+    /// A system call, flag set, struct, resource or law
     name: String,
     /// Only this command of a call that multiplexes
     #[arg(long, value_name = "NAME")]
@@ -55,6 +57,9 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     let spec = context.spec()?;
     let target = Target::new(args.target.arch(), args.target.kernel.unwrap_or(NEWEST));
     let name = args.name.as_str();
+    if let Some(law) = spec.laws.get(name) {
+        return a_law(args, &spec, law, &target, context, out);
+    }
     let mut shown = narrow::to_call(&spec, name);
     if let Some(command) = &args.command {
         narrow::to_command(&mut shown, name, command)?;
@@ -96,8 +101,36 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     Ok(Exit::Conforms)
 }
 
+/// A law needs all of its calls, so that nothing but itself is narrowed.
+fn a_law(
+    args: &Args,
+    spec: &Spec,
+    law: &Law,
+    target: &Target,
+    context: &Context,
+    out: &mut dyn Write,
+) -> Result<Exit, Failure> {
+    let name = args.name.as_str();
+    let resolved = abispec::resolve(spec, target);
+    if let Some(kernel) = args.target.kernel
+        && !resolved.laws.iter().any(|law| law.name == name)
+    {
+        let place = spec.place(law.name.at).to_string();
+        return Err(Failure::new(format!("{name} says nothing of Linux {kernel} on {}", target.arch))
+            .at(place)
+            .why("the law or one of its calls does not exist there"));
+    }
+    let view = View { spec, resolved: &resolved, kernel: args.target.kernel, implied: false };
+    match context.format {
+        Format::Human => law::human(&view, law, out)?,
+        Format::Json => json_of(&view, "laws", name, out)?,
+    }
+    Ok(Exit::Conforms)
+}
+
 fn unknown(spec: &Spec, name: &str) -> Failure {
     let names = spec.syscalls.keys().chain(spec.sets.keys()).chain(spec.structs.keys()).chain(spec.resources.keys());
+    let names = names.chain(spec.laws.keys());
     let failure = Failure::new(format!("nothing in the specification is called `{name}`"));
     if let Some((set, member)) = spec.constant(name) {
         let place = spec.place(member.name.at).to_string();
