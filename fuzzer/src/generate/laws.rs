@@ -7,6 +7,7 @@ use super::producers::{Object, Producers, objects};
 use super::values::{AT_FDCWD, Intent, number};
 use super::{Generator, LONGEST, Making};
 use crate::program::{Argument, Invocation, Program};
+use abispec::expr::Expr;
 use abispec::target::ResolvedParam;
 use abispec::types::Type;
 use proptest::test_runner::TestRng;
@@ -49,7 +50,12 @@ impl Generator {
         for (index, param) in params.iter().enumerate().filter(|(_, param)| param.ty.pointer().is_some()) {
             let position = u8::try_from(index).unwrap_or(u8::MAX);
             let filling = Filling { resolved: &self.resolved, mined: &mined, param: position, descriptors: &[0, 1, 3] };
-            let pointer = making.pointer(&mut dice, param, &filling, Intent::Valid, &mut args);
+            let mut param = param.clone();
+            if let Some(path) = &mut param.path {
+                // A law on names is of those that exist, or of new ones; only its calls know which.
+                path.must_exist = Expr::Bool(dice.chance(70));
+            }
+            let pointer = making.pointer(&mut dice, &param, &filling, Intent::Valid, &mut args);
             args[index] = Some(pointer);
         }
         let args = args.into_iter().map(|arg| arg.unwrap_or(Argument::Number(0))).collect();

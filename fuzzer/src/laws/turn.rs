@@ -59,8 +59,8 @@ pub fn turn(
     next: &mut usize,
 ) -> Result<Turn, WorkerError> {
     let mut done = Turn::default();
-    let (together, alone) = gather(makers, generator, rng, room, next);
-    execute(room, coverage, together, &mut done)?;
+    let (together, mut alone) = gather(makers, generator, rng, room, next);
+    alone.extend(execute(room, coverage, together, &mut done)?);
     for trial in alone {
         // Programs that change files or limits may not meet each other's leavings.
         let mut runs = Vec::with_capacity(trial.programs.len());
@@ -116,17 +116,28 @@ fn of(case: Case, resolved: &abispec::target::Resolved) -> Option<Trial> {
     }
 }
 
-fn execute(room: &mut Room, coverage: &mut Coverage, trials: Vec<Trial>, done: &mut Turn) -> Result<(), WorkerError> {
+/// Runs trials as one batch; gives the one that spoilt it, if its programs did not all come to run.
+fn execute(
+    room: &mut Room,
+    coverage: &mut Coverage,
+    trials: Vec<Trial>,
+    done: &mut Turn,
+) -> Result<Option<Trial>, WorkerError> {
     let programs: Vec<Program> = trials.iter().flat_map(|trial| trial.programs.iter().cloned()).collect();
     if programs.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
+    let mut cut = None;
     let mut runs = run(room, &programs, Mode::Quick, coverage)?.into_iter();
-    for trial in &trials {
+    for trial in trials {
         let own: Vec<Run> = runs.by_ref().take(trial.programs.len()).collect();
-        settle(room, coverage, trial, own, done);
+        let examined = own.iter().filter(|run| run.examined.is_some()).count();
+        settle(room, coverage, &trial, own, done);
+        if (1..trial.programs.len()).contains(&examined) && cut.is_none() {
+            cut = Some(trial);
+        }
     }
-    Ok(())
+    Ok(cut)
 }
 
 /// Judges what the programs of one case showed.
