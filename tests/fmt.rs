@@ -8,7 +8,7 @@ use std::path::Path;
 
 fn copy(name: &str) -> std::path::PathBuf {
     let to = scratch(name);
-    for folder in ["flags", "resources", "types", "syscalls"] {
+    for folder in abispec::load::FOLDERS {
         fs::create_dir(to.join(folder)).expect("the specification can be copied");
         for file in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("spec").join(folder))
             .expect("the specification can be copied")

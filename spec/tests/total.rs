@@ -139,7 +139,7 @@ proptest! {
 
     #[test]
     fn the_loader_survives_any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-        for folder in ["flags", "resources", "types", "syscalls"] {
+        for folder in abispec::load::FOLDERS {
             survives(&format!("{folder}/x.yaml"), String::from_utf8_lossy(&bytes).into_owned());
         }
     }

@@ -10,7 +10,7 @@ use abispec::evidence::Evidence;
 use abispec::finding::Finding;
 use abispec::model::Spec;
 use abispec::suggest::nearest;
-use abispec::target::{Call, Clause, Resolved};
+use abispec::target::{Call, Clause, ClauseKind, Resolved};
 use abispec_fuzzer::campaign::{self, First, Options, Outcome, Progress, Reporter, Shard};
 use abispec_fuzzer::coverage::{self, Executable};
 use abispec_fuzzer::environment::Environment;
@@ -304,15 +304,8 @@ fn summary(
     calls: usize,
 ) -> Vec<String> {
     let rate = outcome.calls as f64 / outcome.elapsed.as_secs_f64().max(0.001);
-    let focused = |clause: &Clause| {
-        job.syscalls.is_empty()
-            || resolved.call(&clause.syscall).is_some_and(|call| {
-                job.syscalls.iter().any(|word| match word.strip_prefix("group:") {
-                    Some(group) => call.groups.iter().any(|own| own == group),
-                    None => *word == call.name,
-                })
-            })
-    };
+    let chosen = choose(resolved, job.syscalls).unwrap_or_default();
+    let focused = |clause: &Clause| concerns(resolved, clause, &chosen);
     let totals = |wanted: &dyn Fn(&Clause) -> bool| {
         let totals = coverage::totals(resolved, &outcome.executable, &outcome.coverage, |clause| {
             focused(clause) && wanted(clause)
@@ -332,8 +325,21 @@ fn summary(
         ),
         format!("error rules seen: {}", totals(&|clause| coverage::is_rule(clause.kind))),
         format!("all clauses seen: {}", totals(&|_| true)),
+        format!("laws seen: {}", totals(&|clause| clause.kind == ClauseKind::Law)),
         format!("seed {}; `--seed {}` makes the same programs", job.seed, job.seed),
     ]
+}
+
+/// Whether a clause is one of the chosen calls, or a law that makes one of them.
+fn concerns(resolved: &Resolved, clause: &Clause, chosen: &[String]) -> bool {
+    match clause.kind {
+        ClauseKind::Law => resolved
+            .laws
+            .iter()
+            .filter(|law| law.name == clause.syscall)
+            .any(|law| law.lines().iter().any(|line| chosen.contains(&resolved.calls[line.call].name))),
+        _ => chosen.contains(&clause.syscall),
+    }
 }
 
 fn skipped(outcome: &Outcome, environment: &Environment) -> Vec<Skipped> {
@@ -375,7 +381,7 @@ fn unseen(
     let chosen = choose(resolved, job.syscalls).unwrap_or_default();
     for (index, clause) in resolved.clauses.iter().enumerate() {
         let count = outcome.coverage.count(coverage::id(index));
-        if count > 0 || outcome.executable[index] != Executable::Yes || !chosen.contains(&clause.syscall) {
+        if count > 0 || outcome.executable[index] != Executable::Yes || !concerns(resolved, clause, &chosen) {
             continue;
         }
         let place = spec.place(clause.at);

@@ -290,26 +290,31 @@ impl Reading<'_> {
 
     /// What is computed before the calls are made knows constants and given numbers only.
     fn computable(&self, syntax: &Syntax, expr: &Expr) -> Result<(), Problem> {
-        let mut problem = None;
-        expr.walk(&mut |expr| match expr {
-            Expr::Field(..) | Expr::Index(..) | Expr::Deref(_) => {
-                problem = Some("it is computed before the calls are made, so it cannot read memory".to_owned());
-            }
-            Expr::Call(function, _) if function.subject() != Subject::Numbers => {
-                problem = Some(format!("{}() has no value before the calls are made", function.name()));
-            }
-            Expr::Param(index) => {
-                let index = usize::from(*index);
-                let held = self.known.get(index);
-                let number = held.is_some_and(|one| one.ty.pointer().is_none() && !matches!(one.ty, Type::Resource(_)));
-                if index >= self.given || !number {
-                    let name = held.map_or("?", |one| one.name.as_str());
-                    problem = Some(format!("`{name}` is not known before the calls are made; pass it as it is"));
+        let mut problem: Option<String> = None;
+        expr.walk(&mut |expr| {
+            let found = match expr {
+                Expr::Field(..) | Expr::Index(..) | Expr::Deref(_) => {
+                    Some("it is computed before the calls are made, so it cannot read memory".to_owned())
                 }
-            }
-            _ => {}
+                Expr::Call(function, _) if function.subject() != Subject::Numbers => {
+                    Some(format!("{}() has no value before the calls are made", function.name()))
+                }
+                Expr::Param(index) => self.unknown_before(usize::from(*index)),
+                _ => None,
+            };
+            problem = problem.take().or(found);
         });
         problem.map_or(Ok(()), |message| wrong(syntax, message))
+    }
+}
+
+impl Reading<'_> {
+    /// Why a variable has no number before the calls are made, if it has none.
+    fn unknown_before(&self, index: usize) -> Option<String> {
+        let held = self.known.get(index)?;
+        let number = held.ty.pointer().is_none() && !matches!(held.ty, Type::Resource(_));
+        let known = number && index < self.given;
+        (!known).then(|| format!("`{}` is not known before the calls are made; pass it as it is", held.name))
     }
 }
 

@@ -211,9 +211,10 @@ fn given(log: &Log<'_>, spec: &Spec, yaml: Yaml) -> Vec<Variable> {
     let mut found = Vec::new();
     for (index, (name, body)) in entries.into_iter().enumerate() {
         let ty = text(log, &name.value, body).and_then(|source| type_value(log, &source, scope(spec, &known)));
-        let ty = ty.unwrap_or_else(|| At::new(Type::Unused, name.at));
+        let mut ty = ty.unwrap_or_else(|| At::new(Type::Unused, name.at));
         if matches!(ty.value, Type::Zero | Type::Never | Type::ByCommand | Type::Struct(_) | Type::Union(_)) {
             log.report("bad-type", ty.at, "nothing of this type can be passed to a call", None);
+            ty.value = Type::Unused;
         }
         known[index].ty = ty.value.clone();
         found.push(Variable { name, ty });
@@ -243,7 +244,9 @@ fn functions(log: &Log<'_>, condition: &At<Expr>) {
 }
 
 fn unused(log: &Log<'_>, variables: &[Variable], used: &[bool], why: &str) {
-    for (variable, _) in variables.iter().zip(used).filter(|(_, used)| !**used) {
+    // What has no type was reported already.
+    let idle = |(variable, used): &(&Variable, &bool)| !**used && variable.ty.value != Type::Unused;
+    for (variable, _) in variables.iter().zip(used).filter(idle) {
         log.report("bad-law", variable.name.at, format!("{why} `{}`", variable.name.value), None);
     }
 }
