@@ -118,6 +118,28 @@ fn guards_decide_what_runs() {
 }
 
 #[test]
+fn a_look_at_a_descriptor_is_three_operations() {
+    let mut sandbox = sandbox();
+    let file = push(&mut sandbox, op(libc::SYS_memfd_create, [cell(0) + CELL_RW, 1]));
+    let moved = push(&mut sandbox, Op::new(libc::SYS_lseek, &[file.into(), Arg::imm(7), Arg::imm(0)]));
+    let open = sandbox.push_look(file.into(), Guard::IfOk(moved)).unwrap();
+    let closed = sandbox.push_look(Arg::imm(40), Guard::Always).unwrap();
+    let unasked = sandbox.push_look(file.into(), Guard::IfErr(moved)).unwrap();
+    let pipe = cell(1) + CELL_RW;
+    push(&mut sandbox, op(libc::SYS_pipe2, [pipe, 0]));
+    let end = sandbox.push_look(Arg::mem32(pipe), Guard::Always).unwrap();
+    let last = push(&mut sandbox, op(libc::SYS_getpid, []));
+    assert_eq!(sandbox.run(), BatchEnd::Completed);
+    let results = |sandbox: &Sandbox, ops: [OpIndex; 3]| ops.map(|op| sandbox.result(op));
+    let skipped = OpResult { ret: -1, state: OpState::Skipped };
+    assert_eq!(results(&sandbox, open), [done(1), done(i64::from(0o100_000 | libc::O_RDWR)), done(7)]);
+    assert_eq!(results(&sandbox, closed), [done(-i64::from(libc::EBADF)), skipped, skipped]);
+    assert_eq!(results(&sandbox, unasked), [skipped; 3]);
+    assert_eq!(results(&sandbox, end), [done(0), done(0), done(-i64::from(libc::ESPIPE))]);
+    assert_eq!(sandbox.result(last).state, OpState::Done);
+}
+
+#[test]
 fn guard_pages_and_read_only_pages_fault() {
     let mut sandbox = sandbox();
     let fault = Some(libc::EFAULT);

@@ -6,7 +6,7 @@
 
 use std::io::Read;
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicI32, Ordering::Relaxed, Ordering::Release};
+use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU8, Ordering::Relaxed, Ordering::Release};
 
 use libc::{c_int, sock_filter};
 use nix::errno::Errno;
@@ -226,14 +226,22 @@ fn run(records: &'static Records) {
     let count = (control.op_count.load(Relaxed) as usize).min(MAX_OPS);
     control.signalled.store(0, Relaxed);
     let slots = records.ops.iter().zip(&records.extras).zip(&records.rets).zip(&records.states);
+    // Operations that the one before them has done.
+    let mut done = 0;
     for (index, (((wire, extra), ret), state)) in slots.take(count).enumerate() {
+        if done > 0 {
+            done -= 1;
+            continue;
+        }
         // Before anything that could fault or sleep: whatever happens from here on has this operation's name.
         control.cursor.store(index as u32, Relaxed);
         let head = wire.head.load(Relaxed);
         let guard = (head >> bits::GUARD_SHIFT) as u8;
         if guard != bits::GUARD_ALWAYS && !admits(records, wire, guard) {
-            ret.store(-1, Relaxed);
-            state.store(bits::SKIPPED, Relaxed);
+            skip_op(ret, state);
+            if head & bits::LOOK != 0 {
+                done = skip_look(records, index);
+            }
             continue;
         }
         let mut args = [0; 6];
@@ -244,13 +252,55 @@ fn run(records: &'static Records) {
         if dynamic != 0 {
             resolve(records, extra, dynamic, &mut args);
         }
+        if head & bits::LOOK != 0 {
+            done = look(records, index, args[0]);
+            continue;
+        }
         // SAFETY: this is the call under test; this process is there to be hurt by it.
         let value = unsafe { invoke(head & u64::from(u32::MAX), args) };
-        ret.store(value, Relaxed);
-        let how = if control.signalled.load(Relaxed) == 0 { bits::DONE } else { signalled(control, index as u32) };
-        state.store(how, Relaxed);
+        answer(control, index, value, ret, state);
     }
     control.cursor.store(NO_OP, Relaxed);
+}
+
+/// Asks everything about a descriptor; gives the number of operations that this spares.
+#[inline(never)]
+fn look(records: &Records, index: usize, fd: u64) -> usize {
+    let ask = |index: usize, nr: i64, args: [u64; 2]| {
+        let (Some(ret), Some(state)) = (records.rets.get(index), records.states.get(index)) else { return false };
+        records.control.cursor.store(index as u32, Relaxed);
+        // SAFETY: these calls look at a descriptor and write nothing.
+        let value = unsafe { invoke(nr as u64, [fd, args[0], args[1], 0, 0, 0]) };
+        answer(&records.control, index, value, ret, state);
+        !op::is_error(value)
+    };
+    if !ask(index, libc::SYS_fcntl, [libc::F_GETFD as u64, 0]) {
+        return skip_look(records, index);
+    }
+    ask(index + 1, libc::SYS_fcntl, [libc::F_GETFL as u64, 0]);
+    ask(index + 2, libc::SYS_lseek, [0, libc::SEEK_CUR as u64]);
+    2
+}
+
+/// Skips what comes behind the first operation of a look; gives how many that are.
+fn skip_look(records: &Records, index: usize) -> usize {
+    for (ret, state) in records.rets.iter().zip(&records.states).skip(index + 1).take(2) {
+        skip_op(ret, state);
+    }
+    2
+}
+
+fn skip_op(ret: &AtomicI64, state: &AtomicU8) {
+    ret.store(-1, Relaxed);
+    state.store(bits::SKIPPED, Relaxed);
+}
+
+/// Notes what an operation returned.
+#[inline(always)]
+fn answer(control: &Control, index: usize, value: i64, ret: &AtomicI64, state: &AtomicU8) {
+    ret.store(value, Relaxed);
+    let how = if control.signalled.load(Relaxed) == 0 { bits::DONE } else { signalled(control, index as u32) };
+    state.store(how, Relaxed);
 }
 
 #[cold]

@@ -135,7 +135,7 @@ pub(super) struct Control {
 /// One operation: one cache line, enough for a call whose arguments are plain numbers.
 #[repr(C, align(64))]
 pub(super) struct WireOp {
-    /// Call number in the lower half; then the guard's kind (8 bits) and the mask of dynamic arguments (8 bits).
+    /// Call number in the lower half; then the guard's kind (8 bits), the mask of dynamic arguments (8 bits) and [`bits::LOOK`].
     pub(super) head: AtomicU64,
     pub(super) guard_op: AtomicU64,
     pub(super) args: [AtomicU64; 6],
@@ -176,6 +176,8 @@ pub(super) mod bits {
     pub(in crate::exec) const GUARD_IF_OK: u8 = 1;
     pub(in crate::exec) const GUARD_IF_ERR: u8 = 2;
     pub(in crate::exec) const DYNAMIC_SHIFT: u32 = 40;
+    /// The operation and the two behind it are one look at a descriptor.
+    pub(in crate::exec) const LOOK: u64 = 1 << 48;
     pub(in crate::exec) const FROM_RESULT: u8 = 1;
     pub(in crate::exec) const FROM_MEM32: u8 = 2;
     pub(in crate::exec) const FROM_MEM64: u8 = 3;

@@ -55,12 +55,7 @@ pub(super) fn probe(
     fd: Arg,
     after: Option<OpIndex>,
 ) -> Result<Probe, PushError> {
-    let guard = after.map_or(Guard::Always, Guard::IfOk);
-    let cloexec = sandbox.push(Op::new(libc::SYS_fcntl, &[fd, Arg::imm(libc::F_GETFD as u64)]).guarded(guard))?;
-    let open = Guard::IfOk(cloexec);
-    let status = sandbox.push(Op::new(libc::SYS_fcntl, &[fd, Arg::imm(libc::F_GETFL as u64)]).guarded(open))?;
-    let current = [fd, Arg::imm(0), Arg::imm(libc::SEEK_CUR as u64)];
-    let offset = sandbox.push(Op::new(libc::SYS_lseek, &current).guarded(open))?;
+    let [cloexec, status, offset] = sandbox.push_look(fd, after.map_or(Guard::Always, Guard::IfOk))?;
     Ok(Probe { subject, cloexec, status, offset })
 }
 

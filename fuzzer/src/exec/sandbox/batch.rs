@@ -58,6 +58,20 @@ impl Sandbox {
         self.in_flight = None;
     }
 
+    /// Adds a look at a descriptor, which is three operations: F_GETFD, and where there is such a descriptor F_GETFL and its
+    /// position. One record holds what they are.
+    pub fn push_look(&mut self, fd: Arg, guard: Guard) -> Result<[OpIndex; 3], PushError> {
+        if self.room() < 3 {
+            return Err(PushError::Full);
+        }
+        let first = self.push(Op::new(libc::SYS_fcntl, &[fd]).guarded(guard))?;
+        let records = self.arena.records();
+        let wire = &records.ops[first.get()];
+        wire.head.store(wire.head.load(Relaxed) | bits::LOOK, Relaxed);
+        self.len += 2;
+        Ok([first, OpIndex(first.0 + 1), OpIndex(first.0 + 2)])
+    }
+
     /// Adds an operation to the batch.
     #[inline]
     pub fn push(&mut self, op: Op) -> Result<OpIndex, PushError> {
