@@ -4,8 +4,8 @@ use crate::args::Format;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use abispec::target::Call;
-use abispec_fuzzer::bench::measure;
+use abispec::target::{Call, Resolved};
+use abispec_fuzzer::bench::{CHEAP, Measured, measure};
 use abispec_fuzzer::environment::Environment;
 use serde_json::json;
 use std::io::Write;
@@ -16,7 +16,7 @@ use std::time::Duration;
 /// Options of `abispec bench`.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
-  abispec bench fuzz    oracle-checked calls per second, the same calls bare, and the ratio")]
+  abispec bench fuzz    oracle-checked calls per second, the same calls bare, the ratio, memory, a fresh sandbox")]
 pub(crate) struct Args {
     #[command(subcommand)]
     what: What,
@@ -30,12 +30,14 @@ enum What {
   abispec bench fuzz --time 5s
   abispec bench fuzz --syscalls lseek,dup3
 
-Checked and bare stretches alternate in one process, so that the ratio holds on a noisy machine.")]
+Checked and bare stretches alternate in one process, so that the ratio holds on a noisy machine. Without --syscalls the
+cheap calls, whose names are printed, are measured first and then all. Programs that leave files or limits changed run
+alone and are left out. Memory is the sum of the peaks of this process and of all sandbox processes.")]
     Fuzz {
         /// How long each part takes
         #[arg(long, value_name = "TIME", default_value = "5s", value_parser = crate::args::duration)]
         time: Duration,
-        /// System calls, separated by commas; by default calls that cost little themselves
+        /// System calls, separated by commas; by default calls that cost little themselves, and then all
         #[arg(long, value_name = "NAMES", value_delimiter = ',')]
         syscalls: Vec<String>,
         /// Workers side by side, by default one for each processor
@@ -44,8 +46,13 @@ Checked and bare stretches alternate in one process, so that the ratio holds on 
     },
 }
 
-/// Calls that cost little themselves, so that what is measured is the engine.
-const CHEAP: &[&str] = &["getpid", "getuid", "umask", "lseek", "dup", "uname", "clock_gettime", "sched_getaffinity"];
+/// Calls that are measured together.
+struct Group<'a> {
+    /// What the lines call them.
+    title: String,
+    /// Their names; empty for all.
+    names: Vec<&'a str>,
+}
 
 /// Runs the command.
 pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
@@ -55,26 +62,70 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
         Environment::of_this_machine().map_err(|why| Failure::new("the running kernel is not known").why(why))?;
     let resolved = Arc::new(abispec::resolve(&spec, &environment.target()));
     let workers = workers.map_or_else(|| thread::available_parallelism().map_or(1, usize::from), usize::from);
-    let names: Vec<&str> =
-        if syscalls.is_empty() { CHEAP.to_vec() } else { syscalls.iter().map(String::as_str).collect() };
-    if let Some(unknown) = names.iter().find(|name| resolved.call(name).is_none()) {
+    if let Some(unknown) = syscalls.iter().find(|name| resolved.call(name).is_none()) {
         return Err(Failure::new(format!("the specification has no system call `{unknown}` for this kernel")));
     }
-    let wanted = |call: &Call| names.contains(&call.name.as_str());
-    let measured = measure(&resolved, &wanted, workers, *time)
-        .map_err(|error| Failure::new("nothing could be measured").why(error.to_string()))?;
-    match context.format {
-        Format::Human => {
-            writeln!(out, "{} on {workers} worker(s), kernel {}", names.join(", "), environment.release_text)?;
-            writeln!(out, "checked by the oracle  {:>10.0} calls/s", measured.checked)?;
-            writeln!(out, "the same calls bare    {:>10.0} calls/s", measured.bare)?;
-            writeln!(out, "ratio                  {:>10.2}", measured.ratio())?;
+    let groups = groups(syscalls, &resolved);
+    if context.format == Format::Human {
+        writeln!(out, "kernel {}, {workers} worker(s), {} each way", environment.release_text, seconds(*time))?;
+        writeln!(
+            out,
+            "{:<16} {:>12} {:>12} {:>6} {:>10} {:>14}",
+            "calls/s", "checked", "bare", "ratio", "memory", "fresh sandbox"
+        )?;
+    }
+    for group in &groups {
+        let wanted = |call: &Call| group.names.is_empty() || group.names.contains(&call.name.as_str());
+        let measured = measure(&resolved, &wanted, workers, *time)
+            .map_err(|error| Failure::new("nothing could be measured").why(error.to_string()))?;
+        match context.format {
+            Format::Human => human(out, group, &measured)?,
+            Format::Json => json_line(out, group, workers, &measured)?,
         }
-        Format::Json => {
-            let (checked, bare, ratio) = (measured.checked, measured.bare, measured.ratio());
-            let line = json!({"syscalls": names, "workers": workers, "checked": checked, "bare": bare, "ratio": ratio});
-            writeln!(out, "{line}")?;
+        out.flush()?;
+    }
+    if context.format == Format::Human {
+        for group in groups.iter().filter(|group| !group.names.is_empty()) {
+            writeln!(out, "{}: {}", group.title, group.names.join(", "))?;
         }
+        writeln!(out, "bare: the same programs without generation, questions and oracle; memory: of all processes")?;
     }
     Ok(Exit::Conforms)
+}
+
+/// The calls that were asked for; else the cheap ones, and all.
+fn groups<'a>(syscalls: &'a [String], resolved: &Resolved) -> Vec<Group<'a>> {
+    if !syscalls.is_empty() {
+        let names = syscalls.iter().map(String::as_str).collect();
+        return vec![Group { title: "chosen calls".to_owned(), names }];
+    }
+    let cheap = CHEAP.iter().copied().filter(|name| resolved.call(name).is_some()).collect();
+    let all = Group { title: format!("all {} calls", resolved.calls.len()), names: Vec::new() };
+    vec![Group { title: "cheap calls".to_owned(), names: cheap }, all]
+}
+
+fn human(out: &mut dyn Write, group: &Group<'_>, measured: &Measured) -> std::io::Result<()> {
+    let (title, ratio) = (&group.title, measured.ratio());
+    let memory = format!("{} MB", measured.memory.div_ceil(1 << 20));
+    let renewal = format!("{:.2} ms", measured.renewal().as_secs_f64() * 1e3);
+    let (checked, bare) = (measured.checked, measured.bare);
+    writeln!(out, "{title:<16} {checked:>12.0} {bare:>12.0} {ratio:>6.2} {memory:>10} {renewal:>14}")
+}
+
+fn json_line(out: &mut dyn Write, group: &Group<'_>, workers: usize, measured: &Measured) -> std::io::Result<()> {
+    let line = json!({
+        "title": group.title,
+        "syscalls": group.names,
+        "workers": workers,
+        "checked": measured.checked,
+        "bare": measured.bare,
+        "ratio": measured.ratio(),
+        "memory_bytes": measured.memory,
+        "fresh_sandbox_seconds": measured.renewal().as_secs_f64(),
+    });
+    writeln!(out, "{line}")
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{} s", time.as_secs_f64())
 }

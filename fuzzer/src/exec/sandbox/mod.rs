@@ -200,6 +200,11 @@ impl Sandbox {
         &self.mappings
     }
 
+    /// The pid of the sandbox process, which is the parent of all others in it.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The executor's pid in the supervisor's pid namespace.
     pub fn executor_pid(&self) -> i32 {
         self.arena.control().executor_pid.load(Relaxed)

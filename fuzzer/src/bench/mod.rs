@@ -1,5 +1,7 @@
 //! How fast the fuzzer is: calls with the oracle, and the same calls without it.
 
+mod memory;
+
 use crate::campaign::random;
 use crate::coverage::Coverage;
 use crate::generate::Generator;
@@ -11,19 +13,35 @@ use abispec::target::{Call, Resolved};
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
+/// Calls that cost little themselves, so that what is measured is the engine. What makes their descriptors comes on top.
+pub const CHEAP: &[&str] =
+    &["getpid", "getuid", "umask", "lseek", "dup", "uname", "clock_gettime", "sched_getaffinity"];
+
 /// What was measured.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Measured {
     /// Calls a second with generation, model and oracle, all workers together.
     pub checked: f64,
     /// Calls a second when the same programs are only executed, all workers together.
     pub bare: f64,
+    /// Most memory that this process and all processes of the sandboxes had at once, in bytes. What they share is counted in
+    /// each, so that it is rather too much.
+    pub memory: u64,
+    /// How long it took to put a fresh executor with fresh files in place of another, each time.
+    pub renewals: Vec<Duration>,
 }
 
 impl Measured {
     /// Checked calls for each bare one.
-    pub fn ratio(self) -> f64 {
+    pub fn ratio(&self) -> f64 {
         self.checked / self.bare
+    }
+
+    /// The middle of the times for a fresh executor.
+    pub fn renewal(&self) -> Duration {
+        let mut sorted = self.renewals.clone();
+        sorted.sort_unstable();
+        sorted.get(sorted.len() / 2).copied().unwrap_or_default()
     }
 }
 
@@ -52,10 +70,16 @@ pub fn measure(
             let own = handle.join().map_err(|_| WorkerError::Lost)??;
             sum.checked += own.checked;
             sum.bare += own.bare;
+            sum.memory += own.memory;
+            sum.renewals.extend(own.renewals);
         }
+        sum.memory += memory::peak("self").unwrap_or(0);
         Ok(sum)
     })
 }
+
+/// Executors that are replaced to see how long that takes, for each worker.
+const RENEWALS: usize = 21;
 
 /// Batches in one stretch of either kind; the two alternate, so that a machine that slows down slows both.
 const STRETCH: usize = 24;
@@ -101,8 +125,17 @@ fn one(
             bare_time += took;
         }
     }
+    let memory = memory::of_sandbox(room.sandbox.pid());
+    let mut renewals = Vec::with_capacity(RENEWALS);
+    for _ in 0..RENEWALS {
+        let start = Instant::now();
+        room.renew()?;
+        renewals.push(start.elapsed());
+    }
     Ok(Measured {
         checked: checked_calls as f64 / checked_time.as_secs_f64(),
         bare: bare_calls as f64 / bare_time.as_secs_f64(),
+        memory,
+        renewals,
     })
 }
