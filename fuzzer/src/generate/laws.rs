@@ -32,7 +32,7 @@ impl Making<'_> {
 impl Generator {
     /// Calls that make what a law is given, and behind them a call of [`GIVEN`] with one argument for each.
     pub fn given(&self, rng: &mut TestRng, params: &[ResolvedParam]) -> Program {
-        let mut dice = Dice(rng);
+        let mut dice = Dice::new(rng);
         let mut making = Making { generator: self, program: Program::default(), edge_free: true };
         let mined = Mined::default();
         let mut args: Vec<Option<Argument>> = vec![None; params.len()];
@@ -65,7 +65,7 @@ impl Generator {
 
     /// A program in which one variant of a call occurs, with these values of some of its parameters.
     pub fn around(&self, rng: &mut TestRng, call: usize, variant: usize, fixed: &[(usize, u64)]) -> Program {
-        let mut dice = Dice(rng);
+        let mut dice = Dice::new(rng);
         let mut making = Making { generator: self, program: Program::default(), edge_free: true };
         let mut wishes = vec![0; self.resolved.calls[call].variants.len()];
         if let Some(wish) = wishes.get_mut(variant) {

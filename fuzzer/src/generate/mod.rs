@@ -73,7 +73,7 @@ impl Generator {
 
     /// Makes a program that ends in a call under test, chosen by the wishes.
     pub fn program(&self, rng: &mut TestRng, wishes: &Wishes) -> Program {
-        let mut dice = Dice(rng);
+        let mut dice = Dice::new(rng);
         let mut making = Making { generator: self, program: Program::default(), edge_free: true };
         let Some(call) = self.choose(&mut dice, wishes) else { return making.program };
         making.call(&mut dice, call, Some(&wishes.0[call]), false);
@@ -97,7 +97,7 @@ impl Generator {
     /// Makes one call with fresh arguments and what it needs before it.
     pub fn single(&self, rng: &mut TestRng, call: usize) -> Program {
         let mut making = Making { generator: self, program: Program::default(), edge_free: true };
-        making.call(&mut Dice(rng), call, None, false);
+        making.call(&mut Dice::new(rng), call, None, false);
         making.program
     }
 
@@ -213,7 +213,7 @@ impl Making<'_> {
             };
             args[position] = Some(Argument::Number(value));
         }
-        let descriptors: Vec<u64> = (0..10).collect();
+        let descriptors: [u64; 10] = std::array::from_fn(|number| number as u64);
         for (position, param) in variant.params.iter().enumerate() {
             if param.ty.pointer().is_none() {
                 continue;
