@@ -4,6 +4,7 @@
 //! header does not let us understand is silent with its place; the others still speak.
 
 mod ast;
+mod clib;
 mod collect;
 mod declare;
 mod evaluate;
@@ -11,18 +12,24 @@ mod expand;
 mod export;
 mod expr;
 mod file;
+mod gather;
 mod grammar;
 mod install;
+mod ioctl;
 mod kbuild;
 mod layout;
 mod lex;
-mod library;
 mod lookup;
 mod machine;
 mod macros;
+mod pool;
+mod ports;
 mod preprocess;
 mod print;
+mod record;
 mod scope;
+mod shelf;
+mod stock;
 mod symbol;
 mod table;
 #[cfg(test)]
@@ -30,13 +37,12 @@ mod tests;
 mod types;
 mod unit;
 mod value;
+mod view;
 
-use crate::facts::{Claim, Facts};
-use crate::files::Files;
+use crate::facts::Facts;
+use crate::files::{Files, Folder};
 use abispec::arch::Arch;
-use abispec::version::Release;
-use library::{Anywhere, Folder, KERNEL_FOLDERS, Library, Shelf, Texts, Tree};
-use machine::{COMPILER_HEADERS, Machine};
+use machine::Machine;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -46,7 +52,8 @@ use std::sync::Arc;
 /// # Errors
 /// When there are no kernel headers.
 pub fn read_headers(root: &Path, arch: Arch) -> Result<Facts, String> {
-    read_search_path(&[&root.join(Machine::multiarch(arch)), root], arch)
+    let files: Arc<dyn Files> = Arc::new(Folder(root.to_path_buf()));
+    read_installed_headers(&files, arch)
 }
 
 /// Reads the headers of several folders; the last one names the witness.
@@ -55,12 +62,18 @@ pub fn read_headers(root: &Path, arch: Arch) -> Result<Facts, String> {
 /// When there are no kernel headers.
 pub fn read_search_path(folders: &[&Path], arch: Arch) -> Result<Facts, String> {
     let witness = folders.last().map(|folder| folder.display().to_string()).unwrap_or_default();
-    let folders: Vec<&Path> = folders.iter().copied().filter(|path| path.is_dir()).collect();
-    if !folders.iter().any(|folder| KERNEL_FOLDERS.iter().any(|name| folder.join(name).is_dir())) {
-        return Err(format!("{witness} holds no kernel headers (no folder linux/ or asm/)"));
-    }
-    let shelves = folders.into_iter().map(|path| Box::new(Folder(path.to_path_buf())) as Box<dyn Shelf>).collect();
-    Ok(read_shelves(&witness, shelves, arch))
+    let place = |folder: &&Path| (Arc::new(Folder(folder.to_path_buf())) as Arc<dyn Files>, String::new());
+    ports::installed(&witness, folders.iter().map(place).collect(), arch)
+}
+
+/// Reads installed headers, wherever they are kept: `linux/` stands at the root of the files.
+///
+/// # Errors
+/// When there are no kernel headers.
+pub fn read_installed_headers(files: &Arc<dyn Files>, arch: Arch) -> Result<Facts, String> {
+    let folders = [format!("{}/", Machine::multiarch(arch)), String::new()];
+    let places = folders.into_iter().map(|folder| (Arc::clone(files), folder)).collect();
+    ports::installed(&files.show(""), places, arch)
 }
 
 /// Whether the files are a kernel's source tree, as opposed to installed headers.
@@ -74,46 +87,16 @@ pub fn is_kernel_tree(files: &dyn Files) -> bool {
 /// # Errors
 /// When it is no kernel tree, or has no such port.
 pub fn read_tree_headers(files: &Arc<dyn Files>, arch: Arch) -> Result<Facts, String> {
-    if !is_kernel_tree(&**files) {
-        return Err(format!("{} holds no kernel source (no folder {}/linux)", files.show(""), install::SHARED));
-    }
-    let shared = files.below(install::SHARED, ".h");
-    let installed = install::installed(&**files, &shared, arch)?;
-    let silent = installed.silent.clone();
-    let mut facts = read_shelves(&files.show(""), vec![Box::new(Tree { files: Arc::clone(files), installed })], arch);
-    facts.silent.extend(silent);
-    Ok(facts)
+    let read = ports::tree(files, &[arch]).pop();
+    read.unwrap_or_else(|| Err(format!("{} has no port {arch}", files.show(""))))
 }
 
-/// Reads installed headers, wherever they are kept.
-///
-/// # Errors
-/// When there are no kernel headers.
-pub fn read_installed_headers(files: &Arc<dyn Files>, arch: Arch) -> Result<Facts, String> {
-    let folders = [format!("{}/", Machine::multiarch(arch)), String::new()];
-    let holds = |folder: &String| KERNEL_FOLDERS.iter().any(|name| !files.list(&format!("{folder}{name}")).is_empty());
-    if !folders.iter().any(holds) {
-        return Err(format!("{} holds no kernel headers (no folder linux/ or asm/)", files.show("")));
-    }
-    let shelf = |folder| Box::new(Anywhere { files: Arc::clone(files), folder }) as Box<dyn Shelf>;
-    Ok(read_shelves(&files.show(""), folders.into_iter().map(shelf).collect(), arch))
+/// Reads the headers of a kernel's source tree for several ports, in the order given. What they share is read once.
+pub fn read_tree_headers_of(files: &Arc<dyn Files>, ports: &[Arch]) -> Vec<Result<Facts, String>> {
+    ports::tree(files, ports)
 }
 
 /// Reads headers from memory: texts by the names they are included by.
 pub fn read_header_texts(witness: &str, texts: BTreeMap<String, String>, arch: Arch) -> Facts {
-    read_shelves(witness, vec![Box::new(Texts { name: format!("{witness}/"), texts })], arch)
-}
-
-fn read_shelves(witness: &str, mut shelves: Vec<Box<dyn Shelf>>, arch: Arch) -> Facts {
-    let machine = Machine::new(arch);
-    let compiler = COMPILER_HEADERS.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
-    shelves.push(Box::new(Texts { name: "<compiler>/".to_owned(), texts: compiler }));
-    let mut library = Library::new(shelves);
-    let mut facts = collect::collect(witness, &machine, &mut library);
-    if let Claim::Says { value, source } = facts.constant("LINUX_VERSION_CODE", None) {
-        let part = |shift: u32, mask: i128| u16::try_from(value.value.value >> shift & mask).unwrap_or(0);
-        let release = Release { major: part(16, 0xffff), minor: part(8, 0xff), patch: part(0, 0xff) };
-        facts.release = Claim::Says { value: release, source };
-    }
-    facts
+    ports::texts(witness, texts, arch)
 }

@@ -1,324 +1,310 @@
-//! Gathers the facts of every header. Each header is read alone, as a program would include it first.
+//! Finds the facts of some headers. Each header is read alone, as a program would include it first.
 
 use super::evaluate::Stop;
+use super::expand::Use;
 use super::file::{HeaderFile, Macro};
-use super::layout::Layouts;
-use super::lex::Spot;
-use super::library::Library;
-use super::machine::Machine;
+use super::ioctl::{Packing, expand_to_makers, packing_at, request};
+use super::lex::{Spot, Token};
 use super::macros::{expand_body, value};
-use super::preprocess::{Problem, predefine, preprocess};
-use super::print::print_type;
+use super::preprocess::{Problem, preprocess};
+use super::record::layout;
 use super::scope::Scope;
 use super::symbol::{Sym, Symbols};
 use super::table::Table;
-use super::types::{Record, Type, TypeId};
+use super::types::PlaceMap;
 use super::unit::read_declarations;
 use super::value::Value;
-use crate::facts::{Constant, Fact, Facts, Field, Layout, Source, WitnessKind};
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::rc::Rc;
-use std::sync::Arc;
+use super::view::View;
+use crate::facts::{Constant, Ioctl, Layout};
+use std::collections::BTreeMap;
+use std::ops::Range;
 
-/// A fact, and the headers that show it.
-struct Found<T> {
-    value: T,
-    at: Spot,
-    through: Vec<u16>,
+/// A fact, where it stands, and the headers that show it.
+#[derive(Clone, Debug)]
+pub(crate) struct Found<T> {
+    /// What it is called.
+    pub(crate) name: Sym,
+    /// The fact.
+    pub(crate) value: T,
+    /// Where it stands.
+    pub(crate) at: Spot,
+    /// The headers, by number, in the order in which they are read.
+    pub(crate) through: Vec<u16>,
 }
 
-/// Everything found so far.
-struct Collector<'a> {
-    machine: &'a Machine,
-    library: &'a mut Library,
-    table: Table,
-    constants: BTreeMap<Sym, Vec<Found<Constant>>>,
-    layouts: BTreeMap<Sym, Vec<Found<Layout>>>,
-    /// Macros that are no constants, whatever is included.
-    never: HashSet<Spot>,
-    /// Constants and structs that could not be computed so far.
-    failed: BTreeMap<Spot, (Sym, String)>,
-    problems: BTreeMap<Spot, String>,
-    refused: Vec<(Arc<str>, Problem)>,
-    numbers: BTreeMap<Sym, Found<Constant>>,
-    includes: BTreeMap<String, Vec<Arc<str>>>,
+/// A constant, and what it is as a device control request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Named {
+    /// The constant.
+    pub(crate) constant: Constant,
+    /// The request.
+    pub(crate) request: Option<Box<Ioctl>>,
 }
 
-/// Reads every kernel header of the library.
-pub(crate) fn collect(witness: &str, machine: &Machine, library: &mut Library) -> Facts {
-    let names = reading_order(library.kernel_headers());
-    let predefined = predefine(&machine.predefined(), library);
-    let mut collector = Collector {
-        machine,
-        library,
-        table: Table::default(),
-        constants: BTreeMap::new(),
-        layouts: BTreeMap::new(),
-        never: HashSet::new(),
+/// Everything that some headers say.
+pub(crate) struct Findings<'s> {
+    /// Macros and enumeration constants.
+    pub(crate) constants: Vec<Found<Named>>,
+    /// Structs and unions.
+    pub(crate) layouts: Vec<Found<Layout>>,
+    /// Constants and structs that could not be computed; a later header may have computed them.
+    pub(crate) failed: BTreeMap<Spot, (Sym, String)>,
+    /// What was not understood.
+    pub(crate) problems: BTreeMap<Spot, String>,
+    /// Headers that cannot be read alone.
+    pub(crate) refused: Vec<(u16, Problem)>,
+    /// For each header the files that it consists of.
+    pub(crate) includes: Vec<(u16, Vec<u16>)>,
+    /// The texts of names.
+    pub(crate) symbols: Symbols<'s>,
+}
+
+/// What is known of a macro.
+#[derive(Clone, Copy)]
+enum State {
+    /// Nothing yet, or no value so far.
+    Open,
+    /// It is no constant, whatever is included.
+    Never,
+    /// The constant of this number.
+    Known(u32),
+}
+
+/// A macro that may be a constant, and its replacement.
+struct Candidate<'s> {
+    definition: &'s Macro,
+    tokens: Range<usize>,
+    /// The replacement up to the macros that make requests, where it is one.
+    request: Option<Range<usize>>,
+}
+
+struct Collector<'a, 's> {
+    view: &'a View<'s>,
+    table: Table<'s>,
+    states: Vec<State>,
+    /// Enumeration constants and structs that are known, by name and place: a macro can make several at one place.
+    enumerators: PlaceMap<usize>,
+    records: PlaceMap<usize>,
+    /// How requests are packed, by the place that says it.
+    packings: BTreeMap<Spot, Option<Packing>>,
+    findings: Findings<'s>,
+}
+
+/// Reads some headers, in this order.
+pub(crate) fn collect<'s>(view: &View<'s>, headers: &[&'s HeaderFile]) -> Findings<'s> {
+    let findings = Findings {
+        constants: Vec::new(),
+        layouts: Vec::new(),
         failed: BTreeMap::new(),
         problems: BTreeMap::new(),
         refused: Vec::new(),
-        numbers: BTreeMap::new(),
-        includes: BTreeMap::new(),
+        includes: Vec::new(),
+        symbols: Symbols::new(&view.stock.texts),
     };
-    for name in names {
-        if let Some(file) = collector.library.find(&name, 0) {
-            collector.unit(&file, &predefined);
-        }
+    let mut symbols = Symbols::new(&view.stock.texts);
+    let mut collector = Collector {
+        view,
+        table: Table::default(),
+        states: vec![State::Open; view.stock.macros as usize],
+        enumerators: PlaceMap::default(),
+        records: PlaceMap::default(),
+        packings: BTreeMap::new(),
+        findings,
+    };
+    for header in headers {
+        collector.unit(header, &mut symbols);
     }
-    collector.into_facts(witness)
+    Findings { symbols, ..collector.findings }
 }
 
-/// Headers that programs include come first. Generic headers are read only through those that the port adapts them
-/// with, and headers for one word size through the header that chooses among them.
-fn reading_order(mut names: Vec<String>) -> Vec<String> {
-    let all: HashSet<String> = names.iter().cloned().collect();
-    names.retain(|name| {
-        let stem = name.trim_end_matches(".h");
-        let chooser =
-            ["_32", "_64", "_x32", "_o32", "_n32", "_n64"].iter().find_map(|suffix| stem.strip_suffix(suffix));
-        let generic = name.starts_with("asm-generic/");
-        let chosen = name.starts_with("asm/") && chooser.is_some_and(|stem| all.contains(&format!("{stem}.h")));
-        !generic && !chosen
-    });
-    names.sort_by(|a, b| (a.starts_with("asm/"), a).cmp(&(b.starts_with("asm/"), b)));
-    names
-}
-
-/// Whether a fact that was found before makes this one superfluous; notes the header in that case.
-fn known<T: PartialEq>(found: &mut [Found<T>], at: Spot, through: u16) -> bool {
-    match found.iter_mut().find(|fact| fact.at == at) {
-        Some(fact) => {
-            if fact.through.last() != Some(&through) {
-                fact.through.push(through);
-            }
-            true
-        }
-        None => false,
+/// Notes that a header shows what was found before.
+fn note<T>(found: &mut Found<T>, through: u16) {
+    if found.through.last() != Some(&through) {
+        found.through.push(through);
     }
 }
 
-fn add<T: PartialEq>(found: &mut Vec<Found<T>>, new: Found<T>) {
-    match found.iter_mut().find(|fact| fact.value == new.value) {
-        Some(fact) => fact.through.extend(new.through),
-        None => found.push(new),
-    }
-}
-
-impl Collector<'_> {
+impl<'s> Collector<'_, 's> {
     /// Reads one header.
-    fn unit(&mut self, file: &Rc<HeaderFile>, predefined: &[Rc<Macro>]) {
-        let unit = preprocess(file, predefined, self.library, &mut self.table);
+    fn unit(&mut self, file: &'s HeaderFile, symbols: &mut Symbols<'s>) {
+        let mut use_ = Use::default();
+        let unit = preprocess(file, self.view, &mut self.table, symbols, &mut use_);
         if let Some(problem) = unit.problems.iter().find(|problem| problem.fatal) {
-            self.refused.push((Arc::clone(&file.name), problem.clone()));
+            self.findings.refused.push((file.number, problem.clone()));
             return;
         }
-        let files = unit.files.iter().map(|number| self.library.path(*number)).collect();
-        self.includes.insert(file.name.to_string(), files);
-        let through = file.tokens.first().map_or(u16::MAX, |token| token.at.file);
+        self.findings.includes.push((file.number, unit.files.iter().copied().collect()));
+        let through = file.number;
+        let machine = self.view.machine();
         // Replacements may make new texts, so they are all made before the texts are borrowed for good.
-        let definitions = self.candidates(through);
-        let mut expanded = Vec::with_capacity(definitions.len());
-        for definition in definitions {
-            if let Some(tokens) = expand_body(&definition, &mut self.table, &mut self.library.symbols) {
-                expanded.push((definition, tokens));
-            }
+        let mut tokens = Vec::new();
+        let candidates = self.candidates(through, symbols, &mut use_, &mut tokens);
+        let requests = candidates.iter().any(|candidate| candidate.request.is_some());
+        let packing = if requests { self.packing(symbols) } else { None };
+        let symbols: &Symbols<'s> = symbols;
+        let (scope, problems) = read_declarations(&unit.tokens, machine, symbols);
+        self.note_problems(unit.problems, problems);
+        for Candidate { definition, tokens: range, request: written } in candidates {
+            let found = value(&tokens[range], &scope, machine, symbols);
+            let written = written.map(|range| &tokens[range]);
+            self.constant(definition, found, written.zip(packing.as_ref()), through, symbols);
         }
-        let symbols = &self.library.symbols;
-        let (scope, problems) = read_declarations(&unit.tokens, self.machine, symbols);
-        let is_kernel = |at: Spot| self.library.file(at.file).is_some_and(|file| file.kernel);
-        for problem in unit.problems.into_iter().chain(problems).filter(|problem| is_kernel(problem.at)) {
-            self.problems.entry(problem.at).or_insert(problem.reason);
-        }
-        let constant = |value: Value| Constant {
-            value: value.number,
-            bits: (value.kind.size(self.machine) * 8).min(128) as u8,
-            signed: value.kind.signed(self.machine),
-        };
-        for (definition, tokens) in expanded {
-            match value(&tokens, &scope, self.machine, symbols) {
-                Ok(found) => {
-                    self.failed.remove(&definition.at);
-                    let found = Found { value: constant(found), at: definition.at, through: vec![through] };
-                    add(self.constants.entry(definition.name).or_default(), found);
-                }
-                Err(Stop::NotConstant("a name")) => {}
-                Err(Stop::NotConstant(_)) => {
-                    self.never.insert(definition.at);
-                }
-                Err(Stop::Failed(reason)) => {
-                    self.failed.entry(definition.at).or_insert((definition.name, reason));
-                }
+        self.enumerators(&scope, through);
+        self.layouts(&scope, through, symbols);
+    }
+
+    fn is_kernel(&self, at: Spot) -> bool {
+        self.view.stock.file(at.file).is_some_and(|file| file.kernel)
+    }
+
+    fn note_problems(&mut self, problems: Vec<Problem>, more: Vec<Problem>) {
+        for problem in problems.into_iter().chain(more) {
+            if self.is_kernel(problem.at) {
+                self.findings.problems.entry(problem.at).or_insert(problem.reason);
             }
-        }
-        for (name, (found, at)) in &scope.types.constants {
-            // A macro of the same name is what programs see.
-            if self.table.get(*name).is_some_and(|definition| {
-                definition.at != *at && !definition.body.iter().all(|token| token.sym == *name)
-            }) {
-                continue;
-            }
-            let facts = self.constants.entry(*name).or_default();
-            if is_kernel(*at) && !known(facts, *at, through) {
-                add(facts, Found { value: constant(*found), at: *at, through: vec![through] });
-            }
-        }
-        for record in scope.types.records.iter().filter(|record| record.members.is_some() && is_kernel(record.at)) {
-            let Some(name) = record.name else { continue };
-            let facts = self.layouts.entry(name).or_default();
-            if known(facts, record.at, through) {
-                continue;
-            }
-            match scope.with_layouts(|layouts| layout(record, layouts, &scope, symbols)) {
-                Ok(found) => {
-                    self.failed.remove(&record.at);
-                    add(facts, Found { value: found, at: record.at, through: vec![through] });
-                }
-                Err(reason) => {
-                    self.failed.entry(record.at).or_insert((name, reason));
-                }
-            }
-        }
-        if &*file.name == "asm/unistd.h" {
-            self.numbers(through);
         }
     }
 
-    /// The macros that may be constants and are not known yet.
-    fn candidates(&mut self, through: u16) -> Vec<Rc<Macro>> {
-        let mut found = Vec::new();
+    fn packing(&mut self, symbols: &mut Symbols<'s>) -> Option<Packing> {
+        let at = packing_at(&self.table)?;
+        if let Some(known) = self.packings.get(&at) {
+            return known.clone();
+        }
+        let packing = Packing::read(&mut self.table, symbols, self.view.machine());
+        self.packings.insert(at, packing.clone());
+        packing
+    }
+
+    /// The macros that may be constants and are not known yet, with their replacements, which go to `tokens`.
+    fn candidates(
+        &mut self,
+        through: u16,
+        symbols: &mut Symbols<'s>,
+        use_: &mut Use,
+        tokens: &mut Vec<Token>,
+    ) -> Vec<Candidate<'s>> {
+        let mut open = Vec::new();
         for definition in self.table.definitions() {
-            let kernel = self.library.file(definition.at.file).is_some_and(|file| file.kernel);
-            if !kernel
-                || definition.params.is_some()
-                || definition.body.is_empty()
-                || self.never.contains(&definition.at)
-            {
+            if definition.params.is_some() || definition.body.is_empty() {
                 continue;
             }
-            let facts = self.constants.get_mut(&definition.name);
-            if !facts.is_some_and(|facts| known(facts, definition.at, through)) {
-                found.push(definition);
+            // What has no number is the compiler's.
+            match self.states.get(definition.number as usize) {
+                Some(State::Open) if self.is_kernel(definition.at) => open.push(definition),
+                Some(State::Known(at)) => {
+                    if let Some(found) = self.findings.constants.get_mut(*at as usize) {
+                        note(found, through);
+                    }
+                }
+                Some(State::Open | State::Never) | None => {}
             }
+        }
+        let mut found = Vec::with_capacity(open.len());
+        for definition in open {
+            let start = tokens.len();
+            use_.requests = false;
+            if !expand_body(definition, &mut self.table, symbols, use_, tokens) {
+                tokens.truncate(start);
+                continue;
+            }
+            let end = tokens.len();
+            let request = use_.requests && expand_to_makers(&definition.body, &mut self.table, symbols, use_, tokens);
+            if !request {
+                tokens.truncate(end);
+            }
+            let request = request.then_some(end..tokens.len());
+            found.push(Candidate { definition, tokens: start..end, request });
         }
         found
     }
 
-    fn numbers(&mut self, through: u16) {
-        for (name, facts) in &self.constants {
-            if !self.library.symbols.text(*name).starts_with("__NR_") {
+    fn constant(
+        &mut self,
+        definition: &Macro,
+        found: Result<Value, Stop>,
+        written: Option<(&[Token], &Packing)>,
+        through: u16,
+        symbols: &Symbols<'s>,
+    ) {
+        let machine = self.view.machine();
+        let number = definition.number as usize;
+        match found {
+            Ok(found) => {
+                let written =
+                    written.and_then(|(tokens, packing)| request(tokens, found.number, packing, machine, symbols));
+                let value = Named { constant: self.typed(found), request: written.map(Box::new) };
+                let known = State::Known(self.findings.constants.len() as u32);
+                self.findings.constants.push(Found {
+                    name: definition.name,
+                    value,
+                    at: definition.at,
+                    through: vec![through],
+                });
+                if let Some(state) = self.states.get_mut(number) {
+                    *state = known;
+                }
+            }
+            Err(Stop::NotConstant("a name")) => {}
+            Err(Stop::NotConstant(_)) => {
+                if let Some(state) = self.states.get_mut(number) {
+                    *state = State::Never;
+                }
+            }
+            Err(Stop::Failed(reason)) => {
+                self.findings.failed.entry(definition.at).or_insert((definition.name, reason));
+            }
+        }
+    }
+
+    fn typed(&self, value: Value) -> Constant {
+        let machine = self.view.machine();
+        let bits = (value.kind.size(machine) * 8).min(128) as u8;
+        Constant { value: value.number, bits, signed: value.kind.signed(machine) }
+    }
+
+    fn enumerators(&mut self, scope: &Scope<'_>, through: u16) {
+        for name in &scope.types.constant_names {
+            let Some((value, at)) = scope.types.constants.get(name).copied() else { continue };
+            // A macro of the same name is what programs see.
+            if self.table.get(*name).is_some_and(|definition| {
+                definition.at != at && !definition.body.iter().all(|token| token.sym == *name)
+            }) {
                 continue;
             }
-            if let Some(fact) = facts.iter().find(|fact| fact.through.contains(&through)) {
-                self.numbers.insert(*name, Found { value: fact.value, at: fact.at, through: Vec::new() });
+            match self.enumerators.get(&(*name, at)) {
+                Some(known) => {
+                    if let Some(found) = self.findings.constants.get_mut(*known) {
+                        note(found, through);
+                    }
+                }
+                None if self.is_kernel(at) => {
+                    let value = Named { constant: self.typed(value), request: None };
+                    self.enumerators.insert((*name, at), self.findings.constants.len());
+                    self.findings.constants.push(Found { name: *name, value, at, through: vec![through] });
+                }
+                None => {}
             }
         }
     }
 
-    fn into_facts(self, witness: &str) -> Facts {
-        let Self { machine, library, constants, layouts, failed, problems, refused, numbers, includes, .. } = self;
-        let mut facts = Facts::new(WitnessKind::Headers, witness, machine.arch);
-        let mut paths = HashMap::new();
-        let mut source = |at: Spot| {
-            let path = paths.entry(at.file).or_insert_with(|| library.path(at.file));
-            Source::line(Arc::clone(path), at.line, u32::from(at.column))
-        };
-        for (name, number) in numbers {
-            let text = library.symbols.text(name).trim_start_matches("__NR_").to_owned();
-            if let Ok(value) = u32::try_from(number.value.value) {
-                facts.numbers.insert(text, Fact::new(value, source(number.at)));
+    fn layouts(&mut self, scope: &Scope<'_>, through: u16, symbols: &Symbols<'s>) {
+        for record in scope.types.records.iter().filter(|record| record.members.is_some()) {
+            let (Some(name), true) = (record.name, self.is_kernel(record.at)) else { continue };
+            if let Some(known) = self.records.get(&(name, record.at)) {
+                if let Some(found) = self.findings.layouts.get_mut(*known) {
+                    note(found, through);
+                }
+                continue;
             }
-        }
-        let mut silent: Vec<(String, String)> = Vec::new();
-        for (name, problem) in refused {
-            silent.push((name.to_string(), format!("{}: {}", source(problem.at), problem.reason)));
-        }
-        for (at, reason) in problems {
-            silent.push((source(at).file.to_string(), format!("{}: {reason}", source(at))));
-        }
-        for (at, (name, reason)) in failed {
-            silent.push((library.symbols.text(name).to_owned(), format!("{}: {reason}", source(at))));
-        }
-        for (subject, reason) in silent {
-            facts.silence(subject, reason);
-        }
-        facts.constants = finish(constants, library, &mut source);
-        facts.constants.retain(|name, _| !name.starts_with("__NR_"));
-        facts.layouts = finish(layouts, library, &mut source);
-        facts.headers = includes;
-        facts
-    }
-}
-
-fn finish<T>(
-    all: BTreeMap<Sym, Vec<Found<T>>>,
-    library: &Library,
-    source: &mut dyn FnMut(Spot) -> Source,
-) -> BTreeMap<String, Vec<Fact<T>>> {
-    let mut out = BTreeMap::new();
-    for (name, found) in all {
-        let several = found.len() > 1;
-        let header = |number: &u16| library.file(*number).map(|file| Arc::clone(&file.name));
-        let facts: Vec<_> = found
-            .into_iter()
-            .map(|fact| {
-                let headers = if several { fact.through.iter().filter_map(header).collect() } else { Vec::new() };
-                Fact { source: source(fact.at), value: fact.value, headers }
-            })
-            .collect();
-        if !facts.is_empty() {
-            out.insert(library.symbols.text(name).to_owned(), facts);
-        }
-    }
-    out
-}
-
-/// The layout of a record as a fact.
-fn layout(record: &Record, layouts: &Layouts<'_>, scope: &Scope<'_>, symbols: &Symbols) -> Result<Layout, String> {
-    let shape = layouts.shape(record)?;
-    let mut fields = Vec::new();
-    list_fields(record, &shape.offsets, 0, layouts, scope, symbols, &mut fields)?;
-    let name = record.name.map(|name| symbols.text(name)).unwrap_or_default();
-    let word = if record.union { "union " } else { "struct " };
-    let c_name = if record.tagged { format!("{word}{name}") } else { name.to_owned() };
-    Ok(Layout { c_name, union: record.union, size: shape.size, align: Some(shape.align), fields })
-}
-
-fn list_fields(
-    record: &Record,
-    offsets: &[u64],
-    base: u64,
-    layouts: &Layouts<'_>,
-    scope: &Scope<'_>,
-    symbols: &Symbols,
-    fields: &mut Vec<Field>,
-) -> Result<(), String> {
-    for (member, offset) in record.members.iter().flatten().zip(offsets) {
-        let offset_bits = base + offset;
-        match member.name {
-            Some(name) => fields.push(Field {
-                name: symbols.text(name).to_owned(),
-                offset_bits,
-                size_bits: width(member.bits, member.ty, layouts)?,
-                bitfield: member.bits.is_some(),
-                c_type: print_type(&scope.types, member.ty, symbols),
-            }),
-            None => {
-                if let Type::Record(number) = scope.types.bare(member.ty)
-                    && let Some(inner) = scope.types.records.get(*number)
-                {
-                    let shape = layouts.shape(inner)?;
-                    list_fields(inner, &shape.offsets, offset_bits, layouts, scope, symbols, fields)?;
+            match scope.with_layouts(|layouts| layout(record, layouts, scope, symbols)) {
+                Ok(value) => {
+                    self.records.insert((name, record.at), self.findings.layouts.len());
+                    self.findings.layouts.push(Found { name, value, at: record.at, through: vec![through] });
+                }
+                Err(reason) => {
+                    self.findings.failed.entry(record.at).or_insert((name, reason));
                 }
             }
         }
-    }
-    Ok(())
-}
-
-fn width(bits: Option<u64>, ty: TypeId, layouts: &Layouts<'_>) -> Result<u64, String> {
-    match bits {
-        Some(bits) => Ok(bits),
-        None => layouts.extent(ty).map(|extent| extent.size * 8),
     }
 }

@@ -420,18 +420,19 @@ fn initial(input: Tokens<'_>) -> Parsed<'_, ()> {
     Ok((rest, ()))
 }
 
-/// Everything up to and with the next `;` outside brackets.
+/// Everything up to and with the next `;` outside brackets; where a bracket is not closed, with the next `;` at all.
 pub(crate) fn to_semicolon(input: Tokens<'_>) -> Parsed<'_, ()> {
-    let mut rest = input;
-    while let Some(token) = rest.0.first() {
-        if token.is(sym::SEMICOLON) {
-            return Ok((Tokens(&rest.0[1..]), ()));
+    let mut nesting = 0_usize;
+    let mut inside = None;
+    for (position, token) in input.0.iter().enumerate().filter(|(_, token)| token.kind == Kind::Punct) {
+        match token.sym {
+            sym::PAREN_OPEN | sym::BRACE_OPEN | sym::BRACKET_OPEN => nesting += 1,
+            sym::PAREN_CLOSE | sym::BRACE_CLOSE | sym::BRACKET_CLOSE => nesting = nesting.saturating_sub(1),
+            sym::SEMICOLON if nesting == 0 => return Ok((Tokens(&input.0[position + 1..]), ())),
+            sym::SEMICOLON => inside = inside.or(Some(position)),
+            _ => {}
         }
-        let bracket = [sym::PAREN_OPEN, sym::BRACE_OPEN, sym::BRACKET_OPEN].iter().any(|open| token.is(*open));
-        rest = match balanced(rest) {
-            Ok((after, _)) if bracket => after,
-            _ => Tokens(&rest.0[1..]),
-        };
     }
-    Ok((rest, ()))
+    let rest = inside.and_then(|position| input.0.get(position + 1..)).unwrap_or_default();
+    Ok((Tokens(rest), ()))
 }

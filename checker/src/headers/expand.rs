@@ -7,23 +7,35 @@ use super::file::Macro;
 use super::lex::{Kind, Spot, Token, lex_one};
 use super::symbol::{Sym, Symbols, sym};
 use super::table::Table;
-use std::rc::Rc;
 
 /// Deepest nesting of arguments in arguments.
 const DEPTH: usize = 64;
 /// Most tokens that one run of text may grow to.
 const MOST: usize = 200_000;
+/// Most steps that one translation unit may cost: macros can take for ever and leave nothing.
+pub(crate) const MOST_STEPS: u64 = 50_000_000;
 
 /// What expansion needs besides the tokens.
-pub(crate) struct Expander<'a> {
+pub(crate) struct Expander<'a, 's> {
     /// The macros.
-    pub(crate) table: &'a mut Table,
+    pub(crate) table: &'a mut Table<'s>,
     /// The texts.
-    pub(crate) symbols: &'a mut Symbols,
+    pub(crate) symbols: &'a mut Symbols<'s>,
     /// The file that `__FILE__` names.
     pub(crate) file: &'a str,
+    /// What the unit has used up.
+    pub(crate) use_: &'a mut Use,
+}
+
+/// What a translation unit has used up.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Use {
     /// The next value of `__COUNTER__`.
-    pub(crate) counter: &'a mut u32,
+    pub(crate) counter: u32,
+    /// Steps so far.
+    pub(crate) steps: u64,
+    /// Whether `_IOC`, which packs device control requests, was replaced.
+    pub(crate) requests: bool,
 }
 
 /// Why expansion stopped early.
@@ -36,8 +48,7 @@ pub(crate) struct Overgrown {
 }
 
 enum Tape<'t> {
-    Input(&'t [Token]),
-    Body(Rc<Macro>),
+    Given(&'t [Token]),
     Made(Vec<Token>),
 }
 
@@ -52,9 +63,8 @@ struct Frame<'t> {
 impl Frame<'_> {
     fn token(&self) -> Option<Token> {
         let tokens = match &self.tape {
-            Tape::Input(tokens) => tokens,
-            Tape::Body(definition) => definition.body.as_slice(),
-            Tape::Made(tokens) => tokens,
+            Tape::Given(tokens) => tokens,
+            Tape::Made(tokens) => tokens.as_slice(),
         };
         let mut token = *tokens.get(self.next)?;
         if self.next == 0 && self.owner.is_some() {
@@ -64,20 +74,53 @@ impl Frame<'_> {
     }
 }
 
-impl Expander<'_> {
+impl<'s> Expander<'_, 's> {
     /// Expands `input` at the end of `out`.
     pub(crate) fn expand(&mut self, input: &[Token], out: &mut Vec<Token>, depth: usize) -> Result<(), Overgrown> {
-        let mut frames = vec![Frame { tape: Tape::Input(input), next: 0, owner: None, spaced: false }];
-        let done = self.run(&mut frames, out, depth);
-        for owner in frames.iter().filter_map(|frame| frame.owner) {
-            self.table.set_busy(owner, false);
+        let mut frames: Vec<Frame<'_>> = Vec::new();
+        let mut rest = input;
+        let most = out.len().saturating_add(MOST);
+        // Most words are no macros: they pass without a frame.
+        while let Some((token, after)) = rest.split_first() {
+            if token.kind == Kind::Name
+                && !token.painted
+                && (is_builtin(token.sym) || self.table.get(token.sym).is_some())
+            {
+                frames.push(Frame { tape: Tape::Given(rest), next: 0, owner: None, spaced: false });
+                let done = self.run(&mut frames, out, most, depth);
+                for owner in frames.iter().filter_map(|frame| frame.owner) {
+                    self.table.set_busy(owner, false);
+                }
+                done?;
+                rest = match frames.pop() {
+                    Some(Frame { next, .. }) => rest.get(next..).unwrap_or_default(),
+                    None => &[],
+                };
+                continue;
+            }
+            out.push(*token);
+            rest = after;
         }
-        done
+        Ok(())
     }
 
-    fn run(&mut self, frames: &mut Vec<Frame<'_>>, out: &mut Vec<Token>, depth: usize) -> Result<(), Overgrown> {
+    /// Reads on until nothing is left, or all replacements are read and the next token of the input can pass.
+    fn run<'t>(
+        &mut self,
+        frames: &mut Vec<Frame<'t>>,
+        out: &mut Vec<Token>,
+        most: usize,
+        depth: usize,
+    ) -> Result<(), Overgrown>
+    where
+        's: 't,
+    {
         while let Some(token) = self.next(frames) {
-            if out.len() > MOST {
+            self.use_.steps += 1;
+            if self.use_.steps > MOST_STEPS {
+                return Err(Overgrown { at: token.at, reason: "macros take more than 50,000,000 steps" });
+            }
+            if out.len() > most {
                 return Err(Overgrown { at: token.at, reason: "macros expand to more than 200,000 tokens" });
             }
             if depth > DEPTH || frames.len() > 512 {
@@ -85,22 +128,24 @@ impl Expander<'_> {
             }
             if token.kind != Kind::Name || token.painted {
                 out.push(token);
-                continue;
-            }
-            let Some(definition) = self.table.get(token.sym) else {
+            } else if let Some(definition) = self.table.get(token.sym) {
+                match definition.params {
+                    None => self.enter_object(frames, definition, token),
+                    Some(count) => match self.arguments(frames, definition, count, token)? {
+                        None => out.push(token),
+                        Some(arguments) => {
+                            self.use_.requests |= definition.name == sym::IOC;
+                            let tokens = self.substitute(definition, &arguments, depth)?;
+                            self.enter(frames, Tape::Made(tokens), definition.name, token.spaced);
+                        }
+                    },
+                }
+            } else {
                 out.push(self.builtin(token));
-                continue;
-            };
-            let definition = Rc::clone(definition);
-            match definition.params {
-                None => self.enter_object(frames, definition, token),
-                Some(count) => match self.arguments(frames, &definition, count, token)? {
-                    None => out.push(token),
-                    Some(arguments) => {
-                        let tokens = self.substitute(&definition, &arguments, depth)?;
-                        self.enter(frames, Tape::Made(tokens), definition.name, token.spaced);
-                    }
-                },
+            }
+            self.drop_finished(frames);
+            if frames.len() == 1 {
+                break;
             }
         }
         Ok(())
@@ -129,12 +174,15 @@ impl Expander<'_> {
         frames.push(Frame { tape, next: 0, owner: Some(owner), spaced });
     }
 
-    fn enter_object(&mut self, frames: &mut Vec<Frame<'_>>, definition: Rc<Macro>, token: Token) {
+    fn enter_object<'t>(&mut self, frames: &mut Vec<Frame<'t>>, definition: &'s Macro, token: Token)
+    where
+        's: 't,
+    {
         let name = definition.name;
         let tape = if definition.body.iter().any(|token| token.is(sym::HASH_HASH)) {
             Tape::Made(self.paste_all(definition.body.iter().map(|token| Piece::from(*token)).collect()))
         } else {
-            Tape::Body(definition)
+            Tape::Given(&definition.body)
         };
         self.enter(frames, tape, name, token.spaced);
     }
@@ -144,8 +192,8 @@ impl Expander<'_> {
             sym::LINE => (Kind::Number, token.at.line.to_string()),
             sym::FILE => (Kind::Text, format!("\"{}\"", self.file)),
             sym::COUNTER => {
-                *self.counter += 1;
-                (Kind::Number, (*self.counter - 1).to_string())
+                self.use_.counter = self.use_.counter.wrapping_add(1);
+                (Kind::Number, (self.use_.counter.wrapping_sub(1)).to_string())
             }
             _ => return token,
         };
@@ -326,8 +374,11 @@ impl Expander<'_> {
             match (left, right) {
                 (Some(left), Some(right)) => {
                     let text = [self.symbols.text(left.sym), self.symbols.text(right.sym)].concat();
-                    match lex_one(&text, self.symbols) {
-                        Some((kind, sym)) => out.push(Some(Token { sym, kind, painted: false, ..left })),
+                    match lex_one(&text) {
+                        Some(kind) => {
+                            let sym = self.symbols.intern(&text);
+                            out.push(Some(Token { sym, kind, painted: false, ..left }));
+                        }
                         None => out.extend([Some(left), Some(right)]),
                     }
                 }
@@ -336,6 +387,11 @@ impl Expander<'_> {
         }
         out.into_iter().flatten().collect()
     }
+}
+
+/// Whether the name stands for something that is computed where it is used.
+pub(crate) const fn is_builtin(name: Sym) -> bool {
+    matches!(name, sym::LINE | sym::FILE | sym::COUNTER)
 }
 
 /// A token of a replacement while `##` waits to be carried out; no token stands for an empty argument.

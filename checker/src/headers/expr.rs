@@ -34,18 +34,20 @@ const fn binding(op: Sym) -> u8 {
 impl Grammar<'_> {
     /// A whole expression without commas and assignments.
     pub(crate) fn expression<'t>(&self, input: Tokens<'t>) -> Parsed<'t, Expr> {
-        self.deeper(input, |input| {
-            let (rest, condition) = self.operators(input, 1)?;
-            if opt(word(sym::QUESTION)).parse(rest)?.1.is_none() {
-                return Ok((rest, condition));
-            }
-            let (rest, _) = word(sym::QUESTION).parse(rest)?;
-            // GNU C: without a middle operand the condition is it.
-            let (rest, yes) = opt(|i| self.expression(i)).parse(rest)?;
-            let (rest, no) = preceded(word(sym::COLON), |i| self.expression(i)).parse(rest)?;
-            let yes = yes.unwrap_or_else(|| condition.clone());
-            Ok((rest, Expr::Choice(Box::new(condition), Box::new(yes), Box::new(no))))
-        })
+        self.in_expression(|| self.deeper(input, |input| self.choice(input)))
+    }
+
+    fn choice<'t>(&self, input: Tokens<'t>) -> Parsed<'t, Expr> {
+        let (rest, condition) = self.operators(input, 1)?;
+        if opt(word(sym::QUESTION)).parse(rest)?.1.is_none() {
+            return Ok((rest, condition));
+        }
+        let (rest, _) = word(sym::QUESTION).parse(rest)?;
+        // GNU C: without a middle operand the condition is it.
+        let (rest, yes) = opt(|i| self.expression(i)).parse(rest)?;
+        let (rest, no) = preceded(word(sym::COLON), |i| self.expression(i)).parse(rest)?;
+        let yes = yes.unwrap_or_else(|| condition.clone());
+        Ok((rest, Expr::Choice(Box::new(condition), Box::new(yes), Box::new(no))))
     }
 
     fn operators<'t>(&self, input: Tokens<'t>, weakest: u8) -> Parsed<'t, Expr> {
@@ -53,6 +55,7 @@ impl Grammar<'_> {
         loop {
             let op = satisfying("an operator", |token| token.kind == Kind::Punct && binding(token.sym) >= weakest);
             let Ok((rest, op)) = { op }.parse(input) else { return Ok((input, left)) };
+            self.operator(input)?;
             let (rest, right) = self.operators(rest, binding(op.sym) + 1)?;
             left = Expr::Binary(op.sym, Box::new(left), Box::new(right));
             input = rest;
@@ -136,6 +139,7 @@ impl Grammar<'_> {
                 }
                 _ => return Ok((input, found)),
             };
+            self.operator(input)?;
         }
     }
 
@@ -223,7 +227,7 @@ impl Lookup for Bare {
 }
 
 /// Whether the condition of an `#if` holds, after expansion.
-pub(crate) fn condition(tokens: &[Token], symbols: &Symbols) -> Result<bool, String> {
+pub(crate) fn condition(tokens: &[Token], symbols: &Symbols<'_>) -> Result<bool, String> {
     // Widths do not matter here: every number is 64 bits wide.
     let machine = Machine::new(Arch::X86_64);
     let grammar = Grammar::new(symbols, &machine, &|_| false);
@@ -240,7 +244,7 @@ pub(crate) fn condition(tokens: &[Token], symbols: &Symbols) -> Result<bool, Str
 }
 
 /// What a failure says about the tokens it happened in.
-pub(crate) fn complaint(error: nom::Err<Fail>, tokens: &[Token], symbols: &Symbols) -> String {
+pub(crate) fn complaint(error: nom::Err<Fail>, tokens: &[Token], symbols: &Symbols<'_>) -> String {
     let (nom::Err::Error(fail) | nom::Err::Failure(fail)) = error else { return "it is not finished".to_owned() };
     match tokens.get(tokens.len().saturating_sub(fail.left)) {
         Some(token) => format!("expected {}, found `{}`", fail.expected, symbols.text(token.sym)),

@@ -1,9 +1,8 @@
 //! A header as the preprocessor walks it: runs of text between directives, with the branches of conditionals linked.
 
-use super::lex::{Kind, Spot, Token, lex};
-use super::symbol::{Sym, Symbols, sym};
+use super::lex::{Kind, Spot, Token};
+use super::symbol::{Sym, Texts, sym};
 use std::ops::Range;
-use std::rc::Rc;
 use std::sync::Arc;
 
 /// A header that was read and taken apart once, for every use.
@@ -19,6 +18,8 @@ pub(crate) struct HeaderFile {
     pub(crate) kernel: bool,
     /// The text is that of the kernel's source, not the one that is installed.
     pub(crate) source: bool,
+    /// Its number.
+    pub(crate) number: u16,
     /// Every token.
     pub(crate) tokens: Vec<Token>,
     /// Text and directives in order.
@@ -37,9 +38,9 @@ pub(crate) enum Part {
     /// `#endif`.
     Endif,
     /// `#include`: what follows it.
-    Include { name: Range<usize>, next: bool, at: Spot },
+    Include { target: Target, next: bool, at: Spot },
     /// `#define`.
-    Define(Rc<Macro>),
+    Define(Macro),
     /// `#undef`.
     Undef(Sym),
     /// `#error`: the message.
@@ -48,6 +49,33 @@ pub(crate) enum Part {
     Pragma(Range<usize>),
     /// Something that is no directive.
     Broken { reason: &'static str, at: Spot },
+}
+
+/// What is included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// `<name>`.
+    Angle(Box<str>),
+    /// `"name"`.
+    Quote(Box<str>),
+    /// What macros make of these tokens.
+    Computed(Range<usize>),
+    /// Neither.
+    Broken,
+}
+
+impl Target {
+    /// Reads what follows `#include`.
+    pub(crate) fn read<'t>(tokens: &[Token], text: impl Fn(Sym) -> &'t str) -> Self {
+        match tokens {
+            [token, ..] if token.kind == Kind::Text => Self::Quote(text(token.sym).trim_matches('"').into()),
+            [open, inner @ ..] if open.is(sym::LESS) => {
+                let inner = inner.split(|token| token.is(sym::GREATER)).next().unwrap_or_default();
+                Self::Angle(inner.iter().map(|token| text(token.sym)).collect::<String>().into())
+            }
+            _ => Self::Broken,
+        }
+    }
 }
 
 /// What a branch depends on.
@@ -81,15 +109,24 @@ pub(crate) struct Macro {
     pub(crate) body: Vec<Token>,
     /// Where it was defined.
     pub(crate) at: Spot,
+    /// Its number among the macros of all headers.
+    pub(crate) number: u32,
 }
 
 impl HeaderFile {
-    /// Takes a header apart.
-    pub(crate) fn read(text: &str, file: u16, place: HeaderPlace, symbols: &mut Symbols) -> Self {
+    /// Takes the tokens of a header apart. Its macros are numbered later.
+    pub(crate) fn new(tokens: Vec<Token>, number: u16, place: HeaderPlace, texts: &Texts) -> Self {
         let HeaderPlace { path, name, folder, kernel, source } = place;
-        let tokens = lex(text, file, source, symbols);
-        let parts = split(&tokens);
-        Self { path, name, folder, kernel, source, tokens, parts }
+        let parts = split(&tokens, texts);
+        Self { path, name, folder, kernel, source, number, tokens, parts }
+    }
+
+    /// A header that cannot be read at all.
+    pub(crate) fn refused(reason: &'static str, number: u16, place: HeaderPlace) -> Self {
+        let HeaderPlace { path, name, folder, kernel, source } = place;
+        let at = Spot { line: 1, file: number, column: 1 };
+        let parts = vec![Part::Broken { reason, at }];
+        Self { path, name, folder, kernel, source, number, tokens: Vec::new(), parts }
     }
 }
 
@@ -108,13 +145,13 @@ pub(crate) struct HeaderPlace {
     pub(crate) source: bool,
 }
 
-fn split(tokens: &[Token]) -> Vec<Part> {
+fn split(tokens: &[Token], texts: &Texts) -> Vec<Part> {
     let mut parts = Vec::new();
     let mut at = 0;
     while at < tokens.len() {
         let end = line_end(tokens, at);
         if tokens[at].is(sym::HASH) {
-            if let Some(part) = directive(tokens, at + 1..end) {
+            if let Some(part) = directive(tokens, at + 1..end, texts) {
                 parts.push(part);
             }
         } else if let Some(Part::Text(range)) = parts.last_mut() {
@@ -132,7 +169,7 @@ fn line_end(tokens: &[Token], start: usize) -> usize {
     tokens[start + 1..].iter().position(|token| token.first).map_or(tokens.len(), |length| start + 1 + length)
 }
 
-fn directive(tokens: &[Token], line: Range<usize>) -> Option<Part> {
+fn directive(tokens: &[Token], line: Range<usize>, texts: &Texts) -> Option<Part> {
     let word = tokens[line.clone()].first()?;
     let (at, rest) = (word.at, line.start + 1..line.end);
     let named = tokens[rest.clone()].first().filter(|token| token.kind == Kind::Name);
@@ -147,11 +184,14 @@ fn directive(tokens: &[Token], line: Range<usize>) -> Option<Part> {
         },
         sym::ELSE => Some(Part::Else { branches: Branches::default() }),
         sym::ENDIF => Some(Part::Endif),
-        sym::INCLUDE => Some(Part::Include { name: rest, next: false, at }),
-        sym::INCLUDE_NEXT => Some(Part::Include { name: rest, next: true, at }),
-        sym::DEFINE => {
-            Some(define(&tokens[rest]).map_or_else(|reason| Part::Broken { reason, at }, |m| Part::Define(Rc::new(m))))
+        sym::INCLUDE | sym::INCLUDE_NEXT => {
+            let target = match named {
+                Some(_) => Target::Computed(rest),
+                None => Target::read(&tokens[rest], |sym| texts.text(sym)),
+            };
+            Some(Part::Include { target, next: word.sym == sym::INCLUDE_NEXT, at })
         }
+        sym::DEFINE => Some(define(&tokens[rest]).map_or_else(|reason| Part::Broken { reason, at }, Part::Define)),
         sym::UNDEF => match named {
             Some(token) => Some(Part::Undef(token.sym)),
             None => broken("expected the name of a macro after #undef"),
@@ -169,7 +209,8 @@ pub(crate) fn define(tokens: &[Token]) -> Result<Macro, &'static str> {
         .split_first()
         .filter(|(name, _)| name.kind == Kind::Name)
         .ok_or("expected the name of a macro after #define")?;
-    let mut found = Macro { name: name.sym, params: None, variadic: false, body: rest.to_vec(), at: name.at };
+    let mut found =
+        Macro { name: name.sym, params: None, variadic: false, body: rest.to_vec(), at: name.at, number: u32::MAX };
     // Only a parenthesis right after the name begins a list of parameters.
     if !rest.first().is_some_and(|token| token.is(sym::PAREN_OPEN) && !token.spaced) {
         return Ok(found);

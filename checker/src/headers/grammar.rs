@@ -144,21 +144,25 @@ pub(crate) fn balanced(input: Tokens<'_>) -> Parsed<'_, Tokens<'_>> {
 /// The grammars of expressions and declarations, and what they look up while they read.
 pub(crate) struct Grammar<'g> {
     /// The texts of tokens.
-    pub(crate) symbols: &'g Symbols,
+    pub(crate) symbols: &'g Symbols<'g>,
     /// Widths of constants.
     pub(crate) machine: &'g Machine,
     /// Which identifiers name types.
     pub(crate) is_type: &'g dyn Fn(Sym) -> bool,
     depth: Cell<u32>,
+    expressions: Cell<u32>,
+    operators: Cell<u32>,
 }
 
 /// Deepest nesting of brackets.
 const DEPTH: u32 = 120;
+/// Most operators of one expression: each makes its tree higher.
+const OPERATORS: u32 = 1000;
 
 impl<'g> Grammar<'g> {
     /// A grammar that knows these types.
-    pub(crate) fn new(symbols: &'g Symbols, machine: &'g Machine, is_type: &'g dyn Fn(Sym) -> bool) -> Self {
-        Self { symbols, machine, is_type, depth: Cell::new(0) }
+    pub(crate) fn new(symbols: &'g Symbols<'g>, machine: &'g Machine, is_type: &'g dyn Fn(Sym) -> bool) -> Self {
+        Self { symbols, machine, is_type, depth: Cell::new(0), expressions: Cell::new(0), operators: Cell::new(0) }
     }
 
     /// Runs a parser one level deeper.
@@ -174,5 +178,26 @@ impl<'g> Grammar<'g> {
         let result = parser(input);
         self.depth.set(self.depth.get() - 1);
         result
+    }
+
+    /// Runs the parser of an expression, and counts its operators anew unless it stands in another one.
+    pub(crate) fn in_expression<T>(&self, parser: impl FnOnce() -> T) -> T {
+        let outer = self.expressions.get();
+        if outer == 0 {
+            self.operators.set(0);
+        }
+        self.expressions.set(outer + 1);
+        let result = parser();
+        self.expressions.set(outer);
+        result
+    }
+
+    /// Notes that the expression has one more operator.
+    pub(crate) fn operator<'t>(&self, input: Tokens<'t>) -> Result<(), Err<Fail>> {
+        self.operators.set(self.operators.get() + 1);
+        if self.operators.get() > OPERATORS {
+            return Err(Err::Failure(Fail { left: input.0.len(), expected: "fewer operators" }));
+        }
+        Ok(())
     }
 }

@@ -4,9 +4,7 @@
 use super::kbuild::{Context, Kbuild};
 use crate::facts::Silence;
 use crate::files::Files;
-use crate::tree::port::source_folder;
 use crate::tree::table::Table;
-use abispec::arch::Arch;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -24,11 +22,13 @@ pub(crate) enum Origin {
     },
 }
 
-/// The headers of one port.
+/// What is installed for the ports that share a folder, beside the headers of all ports.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Installed {
-    /// By the name they are included by.
-    pub(crate) headers: BTreeMap<String, Origin>,
+    /// Their own headers, by the name they are included by.
+    pub(crate) own: BTreeMap<String, Origin>,
+    /// Headers of all ports that are not installed for these.
+    pub(crate) hidden: BTreeSet<String>,
     /// What could not be found out.
     pub(crate) silent: Vec<Silence>,
 }
@@ -41,57 +41,54 @@ pub(crate) fn is_tree(files: &dyn Files) -> bool {
     files.list(SHARED).iter().any(|name| name == "linux/")
 }
 
-/// What is installed for a port. `shared` are the paths of the headers below [`SHARED`].
-pub(crate) fn installed(files: &dyn Files, shared: &[String], arch: Arch) -> Result<Installed, String> {
-    let port = source_folder(arch);
-    let own = format!("arch/{port}/include/uapi");
-    let own_files: BTreeSet<String> = files.below(&own, ".h").into_iter().collect();
-    if own_files.is_empty() {
-        return Err(format!("{} has no port {arch} (no headers in {own})", files.show("")));
+/// What is installed for the ports whose folder below `arch/` is `port`. `shared` are the paths of the headers below
+/// [`SHARED`].
+pub(crate) fn installed(files: &dyn Files, shared: &[String], port: &str) -> Result<Installed, String> {
+    let folder = format!("arch/{port}/include/uapi");
+    let sources: BTreeSet<String> = files.below(&folder, ".h").into_iter().collect();
+    if sources.is_empty() {
+        return Err(format!("{} has no such port (no headers in {folder})", files.show("")));
     }
     let mut reader = Reader { files, port, silent: Vec::new() };
-    let generic = reader.kbuild("include/uapi/asm-generic/Kbuild", &|path| own_files.contains(path));
-    let asm = reader.kbuild(&format!("{own}/asm/Kbuild"), &|path| own_files.contains(path));
-    let mut made = BTreeMap::new();
+    let generic = reader.kbuild("include/uapi/asm-generic/Kbuild", &|path| sources.contains(path));
+    let asm = reader.kbuild(&format!("{folder}/asm/Kbuild"), &|path| sources.contains(path));
+    let mut own = BTreeMap::new();
     let mut wrap = |name: &String| {
         let path = format!("arch/{port}/include/generated/uapi/asm/{name}");
         let text = format!("#include <asm-generic/{name}>\n");
-        made.insert(format!("asm/{name}"), Origin::Made { path, text });
+        own.insert(format!("asm/{name}"), Origin::Made { path, text });
     };
     asm.list("generic-y").iter().for_each(&mut wrap);
     let missing =
-        |name: &&String| !asm.list("generated-y").contains(name) && !own_files.contains(&format!("{own}/asm/{name}"));
+        |name: &&String| !asm.list("generated-y").contains(name) && !sources.contains(&format!("{folder}/asm/{name}"));
     generic.list("mandatory-y").iter().filter(missing).for_each(&mut wrap);
-    let names = asm.list("generated-y").iter().chain(asm.list("syscall-y"));
-    for name in names {
+    for name in asm.list("generated-y").iter().chain(asm.list("syscall-y")) {
         if let Some(origin) = reader.numbers(name) {
-            made.insert(format!("asm/{name}"), origin);
+            own.insert(format!("asm/{name}"), origin);
         }
     }
-    made.extend(reader.version().map(|origin| ("linux/version.h".to_owned(), origin)));
-
+    own.extend(reader.version().map(|origin| ("linux/version.h".to_owned(), origin)));
     let generated = format!("arch/{port}/include/generated/uapi/");
-    let exists = |path: &str| {
-        own_files.contains(path) || path.strip_prefix(&generated).is_some_and(|name| made.contains_key(name))
-    };
-    let hidden = reader.kbuild("include/uapi/Kbuild", &exists);
-    let mut headers = made;
-    // Where two folders have a header, the one that is not generated counts, and the port's own one comes first.
-    headers.extend(shared.iter().filter_map(|path| named(path, SHARED)));
-    headers.extend(own_files.iter().filter_map(|path| named(path, &own)));
-    headers.retain(|name, _| !hidden.list("no-export-headers").contains(name));
-    Ok(Installed { headers, silent: reader.silent })
+    let exists =
+        |path: &str| sources.contains(path) || path.strip_prefix(&generated).is_some_and(|name| own.contains_key(name));
+    let kbuild = reader.kbuild("include/uapi/Kbuild", &exists);
+    let hidden: BTreeSet<String> = kbuild.list("no-export-headers").iter().cloned().collect();
+    // A header that stands in a folder counts more than one that is generated.
+    own.retain(|name, _| shared.binary_search(&format!("{SHARED}/{name}")).is_err());
+    own.extend(sources.iter().filter_map(|path| named(path, &folder)));
+    own.retain(|name, _| !hidden.contains(name));
+    Ok(Installed { own, hidden, silent: reader.silent })
 }
 
 /// A header's name and origin; those that stand in no folder are not installed.
-fn named(path: &str, folder: &str) -> Option<(String, Origin)> {
+pub(crate) fn named(path: &str, folder: &str) -> Option<(String, Origin)> {
     let name = path.strip_prefix(folder)?.strip_prefix('/')?;
     name.contains('/').then(|| (name.to_owned(), Origin::File(path.to_owned())))
 }
 
 struct Reader<'a> {
     files: &'a dyn Files,
-    port: &'static str,
+    port: &'a str,
     silent: Vec<Silence>,
 }
 

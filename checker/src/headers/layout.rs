@@ -68,8 +68,14 @@ impl Layouts<'_> {
             }
             Type::Record(number) => {
                 let record = self.record(*number)?;
-                let shape = self.shape_at(record, depth + 1)?;
-                Ok(Extent { size: shape.size, align: shape.align, fixed: true })
+                let (size, align) = match record.extent.get() {
+                    Some(known) => known,
+                    None => {
+                        let shape = self.shape_at(record, depth + 1)?;
+                        (shape.size, shape.align)
+                    }
+                };
+                Ok(Extent { size, align, fixed: true })
             }
             Type::Enum(number) => {
                 let found = self.types.enums.get(*number);
@@ -117,6 +123,7 @@ impl Layouts<'_> {
         shape.align = shape.align.max(record.align.unwrap_or(1));
         let bytes = end.div_ceil(8);
         shape.size = bytes.checked_next_multiple_of(shape.align).ok_or(TOO_LARGE)?;
+        record.extent.set(Some((shape.size, shape.align)));
         Ok(shape)
     }
 

@@ -3,7 +3,7 @@
 //! Lines that end in a backslash are joined first; comments and blanks leave no token, only a mark on the next one.
 
 use super::export::{self, Export};
-use super::symbol::{Sym, Symbols, sym};
+use super::symbol::{Sym, Texts};
 use nom::branch::alt;
 use nom::bytes::complete::{is_not, tag, take, take_until, take_while, take_while1};
 use nom::character::complete::{anychar, char, one_of, satisfy};
@@ -212,7 +212,7 @@ fn token(input: &str) -> IResult<&str, (Kind, &str)> {
 
 /// Reads the tokens of a file. `source`: it is the kernel's own text, and its tokens are those that it has when it is
 /// installed.
-pub(crate) fn lex(text: &str, file: u16, source: bool, symbols: &mut Symbols) -> Vec<Token> {
+pub(crate) fn lex(text: &str, file: u16, source: bool, texts: &mut Texts) -> Vec<Token> {
     let joined = join(text);
     let all: &str = &joined.text;
     let mut tokens = Vec::with_capacity(all.len() / 6);
@@ -234,7 +234,7 @@ pub(crate) fn lex(text: &str, file: u16, source: bool, symbols: &mut Symbols) ->
         input = next;
         let spaced = gap.spaced || std::mem::take(&mut dropped);
         let mut push = |kind, text: &str, first, spaced| {
-            tokens.push(Token { sym: symbols.intern(text), kind, first, spaced, painted: false, at });
+            tokens.push(Token { sym: texts.intern(text), kind, first, spaced, painted: false, at });
         };
         match if source && kind == Kind::Name { export::word(all, offset, text) } else { Export::Same } {
             Export::Same => push(kind, text, first, spaced),
@@ -261,13 +261,13 @@ pub(crate) fn lex(text: &str, file: u16, source: bool, symbols: &mut Symbols) ->
     tokens
 }
 
-/// Reads the single token that two pasted ones make, if they make one.
-pub(crate) fn lex_one(text: &str, symbols: &mut Symbols) -> Option<(Kind, Sym)> {
+/// What the single token is that two pasted ones make, if they make one.
+pub(crate) fn lex_one(text: &str) -> Option<Kind> {
     if text.is_empty() {
-        return Some((Kind::Other, sym::EMPTY));
+        return Some(Kind::Other);
     }
     match token(text) {
-        Ok(("", (kind, text))) => Some((kind, symbols.intern(text))),
+        Ok(("", (kind, _))) => Some(kind),
         _ => None,
     }
 }
@@ -277,7 +277,7 @@ mod tests {
     use super::*;
 
     fn texts(text: &str) -> Vec<(String, u32, u16)> {
-        let mut symbols = Symbols::new();
+        let mut symbols = Texts::new();
         let tokens = lex(text, 0, false, &mut symbols);
         tokens.iter().map(|token| (symbols.text(token.sym).to_owned(), token.at.line, token.at.column)).collect()
     }
@@ -305,7 +305,7 @@ mod tests {
 
     #[test]
     fn directives_are_known_by_their_first_token() {
-        let mut symbols = Symbols::new();
+        let mut symbols = Texts::new();
         let tokens = lex("#define A /* long\n comment */ 1\n  # undef A", 0, false, &mut symbols);
         let firsts: Vec<_> = tokens.iter().filter(|t| t.first).map(|t| t.at.line).collect();
         assert_eq!(firsts, [1, 3]);

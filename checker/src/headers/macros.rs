@@ -1,7 +1,7 @@
 //! The values of macros that stand for integer constants.
 
 use super::evaluate::{Stop, evaluate};
-use super::expand::Expander;
+use super::expand::{Expander, Use};
 use super::file::Macro;
 use super::grammar::{Grammar, Tokens};
 use super::lex::Token;
@@ -11,18 +11,27 @@ use super::symbol::{Sym, Symbols};
 use super::table::Table;
 use super::value::Value;
 
-/// Replaces the macros in a macro's own replacement. `None`: that came to no end.
-pub(crate) fn expand_body(definition: &Macro, table: &mut Table, symbols: &mut Symbols) -> Option<Vec<Token>> {
-    let mut out = Vec::new();
-    let mut counter = 0;
+/// Replaces the macros in a macro's own replacement, at the end of `out`. `false`: that came to no end.
+pub(crate) fn expand_body<'s>(
+    definition: &'s Macro,
+    table: &mut Table<'s>,
+    symbols: &mut Symbols<'s>,
+    use_: &mut Use,
+    out: &mut Vec<Token>,
+) -> bool {
     table.set_busy(definition.name, true);
-    let done = Expander { table, symbols, file: "", counter: &mut counter }.expand(&definition.body, &mut out, 0);
+    let done = Expander { table, symbols, file: "", use_ }.expand(&definition.body, out, 0);
     table.set_busy(definition.name, false);
-    done.ok().map(|()| out)
+    done.is_ok()
 }
 
 /// The value of an expanded macro.
-pub(crate) fn value(tokens: &[Token], scope: &Scope<'_>, machine: &Machine, symbols: &Symbols) -> Result<Value, Stop> {
+pub(crate) fn value(
+    tokens: &[Token],
+    scope: &Scope<'_>,
+    machine: &Machine,
+    symbols: &Symbols<'_>,
+) -> Result<Value, Stop> {
     let is_type = |name: Sym| scope.types.typedefs.contains_key(&name);
     let grammar = Grammar::new(symbols, machine, &is_type);
     match grammar.expression(Tokens(tokens)) {

@@ -1,21 +1,22 @@
 //! Walks a header and what it includes: conditionals, inclusion, definitions. What is left are the tokens of C.
 
-use super::expand::{Expander, Overgrown};
+use super::expand::{Expander, MOST_STEPS, Overgrown, Use, is_builtin};
 use super::export::drops_include;
 use super::expr::condition;
-use super::file::{Condition, HeaderFile, Macro, Part, define};
-use super::lex::{Kind, Spot, Token, lex};
-use super::library::Library;
-use super::symbol::{Sym, sym};
+use super::file::{Condition, HeaderFile, Part, Target};
+use super::lex::{Kind, Spot, Token};
+use super::symbol::{Sym, Symbols, sym};
 use super::table::Table;
+use super::view::View;
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::rc::Rc;
 
 /// Deepest nesting of `#include`.
 const DEPTH: usize = 100;
 /// Most tokens of one translation unit.
-const MOST: usize = 4_000_000;
+const MOST: usize = 1_000_000;
+const TOO_MUCH: &str =
+    "with what it includes, the header has more than 1,000,000 tokens or takes more than 50,000,000 steps";
 
 /// A header with everything it includes.
 #[derive(Debug, Default)]
@@ -39,38 +40,35 @@ pub(crate) struct Problem {
     pub(crate) fatal: bool,
 }
 
-/// The definitions that a compiler for a port makes before the first line.
-pub(crate) fn predefine(text: &str, library: &mut Library) -> Vec<Rc<Macro>> {
-    let tokens = lex(text, u16::MAX, false, &mut library.symbols);
-    let lines = tokens.chunk_by(|_, next| !next.first);
-    lines.filter_map(|line| define(line).ok()).map(Rc::new).collect()
-}
-
 /// Preprocesses `file`. `table` holds the definitions at the end.
-pub(crate) fn preprocess(
-    file: &Rc<HeaderFile>,
-    predefined: &[Rc<Macro>],
-    library: &mut Library,
-    table: &mut Table,
+pub(crate) fn preprocess<'s>(
+    file: &'s HeaderFile,
+    view: &View<'s>,
+    table: &mut Table<'s>,
+    symbols: &mut Symbols<'s>,
+    use_: &mut Use,
 ) -> Unit {
     table.clear();
-    for definition in predefined {
-        table.define(Rc::clone(definition));
+    for definition in view.predefined() {
+        table.define(definition);
     }
-    let mut walk = Walk { library, table, unit: Unit::default(), depth: 0, counter: 0 };
+    let mut walk = Walk { view, table, symbols, unit: Unit::default(), depth: 0, use_, over: false };
     walk.file(file);
     walk.unit
 }
 
-struct Walk<'a> {
-    library: &'a mut Library,
-    table: &'a mut Table,
+struct Walk<'a, 's> {
+    view: &'a View<'s>,
+    table: &'a mut Table<'s>,
+    symbols: &'a mut Symbols<'s>,
     unit: Unit,
     depth: usize,
-    counter: u32,
+    use_: &'a mut Use,
+    /// A limit is passed: nothing more is read.
+    over: bool,
 }
 
-impl Walk<'_> {
+impl<'s> Walk<'_, 's> {
     fn problem(&mut self, at: Spot, reason: impl Into<String>, fatal: bool) {
         self.unit.problems.push(Problem { at, reason: reason.into(), fatal });
     }
@@ -79,22 +77,22 @@ impl Walk<'_> {
         self.problem(error.at, error.reason, false);
     }
 
-    fn file(&mut self, file: &Rc<HeaderFile>) {
-        if let Some(token) = file.tokens.first().filter(|_| file.kernel) {
-            self.unit.files.insert(token.at.file);
+    fn file(&mut self, file: &'s HeaderFile) {
+        if file.kernel {
+            self.unit.files.insert(file.number);
         }
         let mut at = 0;
         while let Some(part) = file.parts.get(at) {
             at += 1;
             match part {
                 Part::Text(range) => self.text(file, range),
-                Part::Define(definition) => self.table.define(Rc::clone(definition)),
+                Part::Define(definition) => self.table.define(definition),
                 Part::Undef(name) => self.table.undefine(*name),
                 Part::If { first: true, .. } => at = self.branch(file, at - 1),
                 // Reached from above: the branch before it was taken.
                 Part::If { first: false, branches, .. } | Part::Else { branches } => at = branches.end,
                 Part::Endif => {}
-                Part::Include { name, next, at } => self.include(file, name, *next, *at),
+                Part::Include { target, next, at } => self.include(file, target, *next, *at),
                 Part::Error { message, at } => {
                     let text = self.join(&file.tokens[message.clone()]);
                     self.problem(*at, format!("the header refuses to be read alone: #error {text}"), true);
@@ -102,8 +100,12 @@ impl Walk<'_> {
                 Part::Pragma(range) => self.pragma(&file.tokens[range.clone()]),
                 Part::Broken { reason, at } => self.problem(*at, *reason, true),
             }
-            if self.unit.tokens.len() > MOST {
-                self.problem(Spot::default(), "the header grows to more than 4,000,000 tokens", true);
+            self.use_.steps += 1;
+            if !self.over && (self.unit.tokens.len() > MOST || self.use_.steps > MOST_STEPS) {
+                self.over = true;
+                self.problem(Spot { line: 1, file: file.number, column: 1 }, TOO_MUCH, true);
+            }
+            if self.over {
                 return;
             }
         }
@@ -136,7 +138,7 @@ impl Walk<'_> {
                     return false;
                 }
                 let expanded = self.operators(file, &expanded);
-                match self::condition(&expanded, &self.library.symbols) {
+                match self::condition(&expanded, self.symbols) {
                     Ok(value) => value,
                     Err(reason) => {
                         self.problem(*at, format!("the condition cannot be evaluated: {reason}"), true);
@@ -148,8 +150,7 @@ impl Walk<'_> {
     }
 
     fn is_defined(&self, name: Sym) -> bool {
-        matches!(name, sym::FILE | sym::LINE | sym::COUNTER | sym::HAS_INCLUDE | sym::HAS_INCLUDE_NEXT)
-            || self.table.get(name).is_some()
+        is_builtin(name) || matches!(name, sym::HAS_INCLUDE | sym::HAS_INCLUDE_NEXT) || self.table.get(name).is_some()
     }
 
     /// Replaces `defined X` and `__has_include(..)` by their values.
@@ -164,7 +165,14 @@ impl Walk<'_> {
                 (sym::DEFINED, [name, ..]) if name.kind == Kind::Name => (self.is_defined(name.sym), 1),
                 (sym::HAS_INCLUDE | sym::HAS_INCLUDE_NEXT, [open, ..]) if open.is(sym::PAREN_OPEN) => {
                     let end = after.iter().position(|token| token.is(sym::PAREN_CLOSE)).unwrap_or(after.len() - 1);
-                    (self.find(file, &after[1..end], token.sym == sym::HAS_INCLUDE_NEXT).is_ok(), end + 1)
+                    (
+                        self.has_include(
+                            file,
+                            after.get(1..end).unwrap_or_default(),
+                            token.sym == sym::HAS_INCLUDE_NEXT,
+                        ),
+                        end + 1,
+                    )
                 }
                 _ => {
                     out.push(*token);
@@ -178,55 +186,46 @@ impl Walk<'_> {
         out
     }
 
-    fn include(&mut self, file: &HeaderFile, name: &Range<usize>, next: bool, at: Spot) {
+    fn has_include(&self, file: &HeaderFile, name: &[Token], next: bool) -> bool {
+        self.find(file, &Target::read(name, |sym| self.symbols.text(sym)), next).is_ok()
+    }
+
+    fn include(&mut self, file: &HeaderFile, target: &Target, next: bool, at: Spot) {
         if self.depth >= DEPTH {
             return self.problem(at, "headers include each other without an end", true);
         }
-        let written = &file.tokens[name.clone()];
-        let mut expanded = Vec::new();
-        let tokens = if written.first().is_some_and(|token| token.kind == Kind::Name) {
-            if let Err(error) = self.expander("").expand(written, &mut expanded, 0) {
-                return self.overgrown(error);
+        let found = match target {
+            Target::Computed(written) => {
+                let mut tokens = Vec::new();
+                match self.expander("").expand(&file.tokens[written.clone()], &mut tokens, 0) {
+                    Ok(()) => self.find(file, &Target::read(&tokens, |sym| self.symbols.text(sym)), next),
+                    Err(error) => return self.overgrown(error),
+                }
             }
-            &expanded
-        } else {
-            written
+            written => self.find(file, written, next),
         };
-        match self.find(file, tokens, next) {
+        match found {
             Ok(found) => {
                 self.depth += 1;
-                self.file(&found);
+                self.file(found);
                 self.depth -= 1;
             }
             // What an installed header does not include.
-            Err(reason) if reason.is_empty() => {}
-            Err(reason) => self.problem(at, reason, false),
+            Err(Some(name)) if file.source && drops_include(&name) => {}
+            Err(Some(name)) => self.problem(at, format!("the header <{name}> is not installed"), false),
+            Err(None) => self.problem(at, "expected <name> or \"name\" after #include", false),
         }
     }
 
-    fn find(&mut self, file: &HeaderFile, name: &[Token], next: bool) -> Result<Rc<HeaderFile>, String> {
-        let from = if next { file.folder + 1 } else { 0 };
-        let (text, found) = match name {
-            [token, ..] if token.kind == Kind::Text => {
-                let text = self.library.symbols.text(token.sym).trim_matches('"').to_owned();
-                let found = if next { self.library.find(&text, from) } else { self.library.find_beside(&text, file) };
-                (text, found)
-            }
-            [open, inner @ ..] if open.is(sym::LESS) => {
-                let inner = inner.split(|token| token.is(sym::GREATER)).next().unwrap_or_default();
-                let text: String = inner.iter().map(|token| self.library.symbols.text(token.sym)).collect();
-                let found = self.library.find(&text, from);
-                (text, found)
-            }
-            _ => return Err("expected <name> or \"name\" after #include".to_owned()),
+    /// The header that is meant, or its name where it is not there.
+    fn find(&self, file: &HeaderFile, target: &Target, next: bool) -> Result<&'s HeaderFile, Option<Box<str>>> {
+        let (name, found) = match target {
+            Target::Quote(name) if !next => (name, self.view.find_beside(name, file)),
+            Target::Quote(name) | Target::Angle(name) if next => (name, self.view.find_next(name, file)),
+            Target::Quote(name) | Target::Angle(name) => (name, self.view.find(name)),
+            Target::Computed(_) | Target::Broken => return Err(None),
         };
-        found.ok_or_else(|| {
-            if file.source && drops_include(&text) {
-                String::new()
-            } else {
-                format!("the header <{text}> is not installed")
-            }
-        })
+        found.ok_or_else(|| Some(name.clone()))
     }
 
     fn text(&mut self, file: &HeaderFile, range: &Range<usize>) {
@@ -247,11 +246,11 @@ impl Walk<'_> {
     }
 
     fn join(&self, tokens: &[Token]) -> String {
-        let words: Vec<_> = tokens.iter().map(|token| self.library.symbols.text(token.sym)).collect();
+        let words: Vec<_> = tokens.iter().map(|token| self.symbols.text(token.sym)).collect();
         words.join(" ")
     }
 
-    fn expander<'s>(&'s mut self, file: &'s str) -> Expander<'s> {
-        Expander { table: self.table, symbols: &mut self.library.symbols, file, counter: &mut self.counter }
+    fn expander<'e>(&'e mut self, file: &'e str) -> Expander<'e, 's> {
+        Expander { table: self.table, symbols: self.symbols, file, use_: self.use_ }
     }
 }

@@ -4,11 +4,11 @@ use super::symbol::Symbols;
 use super::types::{Type, TypeId, Types};
 
 /// A type as C writes it without a name: `const char *`, `__u32 [4]`.
-pub(crate) fn print_type(types: &Types, id: TypeId, symbols: &Symbols) -> String {
+pub(crate) fn print_type(types: &Types, id: TypeId, symbols: &Symbols<'_>) -> String {
     print(types, id, symbols, 0)
 }
 
-fn print(types: &Types, id: TypeId, symbols: &Symbols, depth: u32) -> String {
+fn print(types: &Types, id: TypeId, symbols: &Symbols<'_>, depth: u32) -> String {
     if depth > 30 {
         return "...".to_owned();
     }

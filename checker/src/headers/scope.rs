@@ -7,6 +7,7 @@ use super::machine::Machine;
 use super::symbol::{Sym, Symbols, sym};
 use super::types::{Enumeration, Member, Record, Type, TypeId, Types};
 use super::value::{IntKind, Value};
+use std::cell::Cell;
 
 /// The declarations of a unit so far.
 pub(crate) struct Scope<'a> {
@@ -14,7 +15,7 @@ pub(crate) struct Scope<'a> {
     pub(crate) types: Types,
     /// The port.
     pub(super) machine: &'a Machine,
-    symbols: &'a Symbols,
+    symbols: &'a Symbols<'a>,
     pack: Option<u64>,
     packs: Vec<Option<u64>>,
 }
@@ -44,7 +45,7 @@ const fn int(kind: IntKind) -> TypeId {
 
 impl<'a> Scope<'a> {
     /// A scope without declarations.
-    pub(crate) fn new(machine: &'a Machine, symbols: &'a Symbols) -> Self {
+    pub(crate) fn new(machine: &'a Machine, symbols: &'a Symbols<'a>) -> Self {
         let mut types = Types::default();
         for kind in KINDS {
             types.add(Type::Int(kind));
@@ -188,6 +189,7 @@ impl<'a> Scope<'a> {
                     limit: None,
                     at: spec.at,
                     broken: None,
+                    extent: Cell::new(None),
                 });
                 let id = self.types.add(Type::Record(number));
                 if let Some(tag) = spec.tag {
@@ -207,6 +209,7 @@ impl<'a> Scope<'a> {
                 record.packed = spec.attributes.contains(&Attribute::Packed);
                 record.limit = limit;
                 record.at = spec.at;
+                record.extent.set(None);
                 record.members = Some(members);
                 record.broken = failure.or(align.as_ref().err().cloned());
                 record.align = align.ok().flatten();
@@ -269,7 +272,9 @@ impl<'a> Scope<'a> {
             }
             // Within the list a constant has the type of its expression.
             next = fitting(next.number, next.kind, self.machine);
-            self.types.constants.insert(item.name, (next, item.at));
+            if self.types.constants.insert(item.name, (next, item.at)).is_none() {
+                self.types.constant_names.push(item.name);
+            }
             values.push(next.number);
             next.number += 1;
         }
@@ -340,7 +345,8 @@ impl<'a> Scope<'a> {
                 |attribute| if let Attribute::Mode(mode) = attribute { Some(self.symbols.text(*mode)) } else { None },
             )
             .next_back();
-        let (Some(mode), Some(kind)) = (mode, self.types.integer(ty)) else { return ty };
+        let Some(mode) = mode else { return ty };
+        let Some(kind) = self.types.integer(ty) else { return ty };
         let long = if self.machine.word == 8 { IntKind::Long } else { IntKind::Int };
         let signed = match mode.trim_matches('_') {
             "QI" | "byte" => IntKind::SChar,

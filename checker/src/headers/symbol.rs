@@ -53,24 +53,30 @@ known! {
     PACKED "packed" PACKED__ "__packed__" ALIGNED "aligned" ALIGNED__ "__aligned__" MODE "mode" MODE__ "__mode__"
     VECTOR_SIZE "vector_size" VECTOR_SIZE__ "__vector_size__"
     SIZEOF "sizeof" ALIGNOF "_Alignof" ALIGNOF_ "__alignof" ALIGNOF__ "__alignof__" OFFSETOF "__builtin_offsetof"
+    REQUEST "<request>" IO "_IO" IOR "_IOR" IOW "_IOW" IOWR "_IOWR" IOR_BAD "_IOR_BAD" IOW_BAD "_IOW_BAD" IOWR_BAD "_IOWR_BAD"
+    IOC "_IOC" IOC_DIR "_IOC_DIR" IOC_TYPE "_IOC_TYPE" IOC_NR "_IOC_NR" IOC_SIZE "_IOC_SIZE" IOC_READ "_IOC_READ"
+    IOC_WRITE "_IOC_WRITE"
     CONSTANT_P "__builtin_constant_p" BSWAP16 "__builtin_bswap16" BSWAP32 "__builtin_bswap32" BSWAP64 "__builtin_bswap64"
 }
 
-/// Every text met so far.
+/// Every text met so far, each once.
 #[derive(Debug)]
-pub(crate) struct Symbols {
+pub(crate) struct Texts {
     texts: Vec<Box<str>>,
     numbers: HashMap<Box<str>, Sym>,
 }
 
-impl Symbols {
+/// How many texts the readers look for: they have the same numbers everywhere.
+pub(crate) const KNOWN_TEXTS: usize = KNOWN.len();
+
+impl Texts {
     /// The texts that the readers look for, at their fixed numbers.
     pub(crate) fn new() -> Self {
-        let mut symbols = Self { texts: Vec::new(), numbers: HashMap::new() };
+        let mut texts = Self { texts: Vec::new(), numbers: HashMap::new() };
         for text in KNOWN {
-            symbols.intern(text);
+            texts.intern(text);
         }
-        symbols
+        texts
     }
 
     /// The number of a text.
@@ -84,9 +90,58 @@ impl Symbols {
         sym
     }
 
+    /// The number of a text that was met.
+    pub(crate) fn find(&self, text: &str) -> Option<Sym> {
+        self.numbers.get(text).copied()
+    }
+
     /// The text of a number.
     pub(crate) fn text(&self, sym: Sym) -> &str {
         self.texts.get(sym.index()).map_or("", |text| text)
+    }
+
+    /// In the order of their numbers.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &str> {
+        self.texts.iter().map(|text| &**text)
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.texts.len()
+    }
+}
+
+/// The texts of all headers, which readers share, and those that one reader made by pasting.
+#[derive(Debug)]
+pub(crate) struct Symbols<'s> {
+    shared: &'s Texts,
+    own: Vec<Box<str>>,
+    own_numbers: HashMap<Box<str>, Sym>,
+}
+
+impl<'s> Symbols<'s> {
+    /// Without texts of its own.
+    pub(crate) fn new(shared: &'s Texts) -> Self {
+        Self { shared, own: Vec::new(), own_numbers: HashMap::new() }
+    }
+
+    /// The number of a text.
+    pub(crate) fn intern(&mut self, text: &str) -> Sym {
+        if let Some(sym) = self.shared.find(text).or_else(|| self.own_numbers.get(text).copied()) {
+            return sym;
+        }
+        let sym = Sym((self.shared.len() + self.own.len()) as u32);
+        self.own.push(text.into());
+        self.own_numbers.insert(text.into(), sym);
+        sym
+    }
+
+    /// The text of a number.
+    pub(crate) fn text(&self, sym: Sym) -> &str {
+        match sym.index().checked_sub(self.shared.len()) {
+            None => self.shared.text(sym),
+            Some(own) => self.own.get(own).map_or("", |text| text),
+        }
     }
 }
 
@@ -96,10 +151,22 @@ mod tests {
 
     #[test]
     fn known_texts_have_their_constants() {
-        let symbols = Symbols::new();
-        assert_eq!(symbols.text(sym::HASH_HASH), "##");
-        assert_eq!(symbols.text(sym::BSWAP64), "__builtin_bswap64");
-        assert_eq!(symbols.numbers.get("typedef"), Some(&sym::TYPEDEF));
-        assert_eq!(symbols.texts.len(), KNOWN.len(), "a text is listed twice");
+        let texts = Texts::new();
+        assert_eq!(texts.text(sym::HASH_HASH), "##");
+        assert_eq!(texts.text(sym::BSWAP64), "__builtin_bswap64");
+        assert_eq!(texts.find("typedef"), Some(sym::TYPEDEF));
+        assert_eq!(texts.len(), KNOWN.len(), "a text is listed twice");
+    }
+
+    #[test]
+    fn readers_add_texts_of_their_own() {
+        let mut texts = Texts::new();
+        let quay = texts.intern("quay");
+        let (mut one, mut other) = (Symbols::new(&texts), Symbols::new(&texts));
+        assert_eq!(one.intern("quay"), quay);
+        let (pier, wharf) = (one.intern("pier"), other.intern("wharf"));
+        assert_eq!((one.text(pier), other.text(wharf)), ("pier", "wharf"));
+        assert_eq!(one.intern("pier"), pier);
+        assert_eq!(one.text(Sym(u32::MAX)), "");
     }
 }

@@ -2,31 +2,35 @@
 
 use super::file::Macro;
 use super::symbol::Sym;
-use std::rc::Rc;
 
 /// Macros by name. Looking one up costs an index, emptying the table only what was in it.
 #[derive(Debug, Default)]
-pub(crate) struct Table {
-    slots: Vec<Slot>,
+pub(crate) struct Table<'s> {
+    slots: Vec<Slot<'s>>,
     touched: Vec<Sym>,
 }
 
 #[derive(Debug, Default, Clone)]
-struct Slot {
-    definition: Option<Rc<Macro>>,
+struct Slot<'s> {
+    definition: Option<&'s Macro>,
+    /// It is in the list of what was touched.
+    listed: bool,
     /// Being expanded: its name is not expanded again.
     busy: bool,
 }
 
-impl Table {
+impl<'s> Table<'s> {
     /// Defines a macro, or defines it anew.
-    pub(crate) fn define(&mut self, definition: Rc<Macro>) {
+    pub(crate) fn define(&mut self, definition: &'s Macro) {
         let name = definition.name;
         if self.slots.len() <= name.index() {
             self.slots.resize(name.index() + 1, Slot::default());
         }
-        self.touched.push(name);
-        self.slots[name.index()].definition = Some(definition);
+        let slot = &mut self.slots[name.index()];
+        slot.definition = Some(definition);
+        if !std::mem::replace(&mut slot.listed, true) {
+            self.touched.push(name);
+        }
     }
 
     /// Takes a definition back.
@@ -37,8 +41,8 @@ impl Table {
     }
 
     /// The definition of a name.
-    pub(crate) fn get(&self, name: Sym) -> Option<&Rc<Macro>> {
-        self.slots.get(name.index()).and_then(|slot| slot.definition.as_ref())
+    pub(crate) fn get(&self, name: Sym) -> Option<&'s Macro> {
+        self.slots.get(name.index()).and_then(|slot| slot.definition)
     }
 
     /// Whether a name is being expanded.
@@ -63,10 +67,7 @@ impl Table {
     }
 
     /// Every definition, in the order of first definition.
-    pub(crate) fn definitions(&self) -> Vec<Rc<Macro>> {
-        let mut found: Vec<_> = self.touched.iter().filter_map(|name| self.get(*name).cloned()).collect();
-        found.sort_by_key(|definition| (definition.at, definition.name));
-        found.dedup_by_key(|definition| definition.name);
-        found
+    pub(crate) fn definitions(&self) -> impl Iterator<Item = &'s Macro> {
+        self.touched.iter().filter_map(|name| self.get(*name))
     }
 }

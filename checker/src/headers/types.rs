@@ -3,7 +3,8 @@
 use super::lex::Spot;
 use super::symbol::Sym;
 use super::value::{IntKind, Value};
-use std::collections::{BTreeMap, HashMap};
+use std::cell::Cell;
+use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// A type, by its number.
@@ -63,6 +64,8 @@ pub(crate) struct Record {
     pub(crate) at: Spot,
     /// Why it has no layout, if something in it was not understood.
     pub(crate) broken: Option<String>,
+    /// Its size and alignment once they were computed: structs in structs would else be computed over and over.
+    pub(crate) extent: Cell<Option<(u64, u64)>>,
 }
 
 /// A member of a struct or union.
@@ -91,6 +94,8 @@ pub(crate) struct Enumeration {
 
 /// A map by symbol. Symbols are small numbers that need no mixing against an attacker.
 pub(crate) type SymMap<V> = HashMap<Sym, V, BuildHasherDefault<SymHasher>>;
+/// A map by name and place; so are the parts of a place.
+pub(crate) type PlaceMap<V> = HashMap<(Sym, Spot), V, BuildHasherDefault<SymHasher>>;
 
 /// Spreads a symbol's number over the hash.
 #[derive(Debug, Default)]
@@ -105,6 +110,10 @@ impl Hasher for SymHasher {
         for byte in bytes {
             self.write_u32(u32::from(*byte));
         }
+    }
+
+    fn write_u16(&mut self, number: u16) {
+        self.write_u32(u32::from(number));
     }
 
     fn write_u32(&mut self, number: u32) {
@@ -125,7 +134,9 @@ pub(crate) struct Types {
     /// Tags.
     pub(crate) tags: SymMap<TypeId>,
     /// Constants of enumerations, with their places.
-    pub(crate) constants: BTreeMap<Sym, (Value, Spot)>,
+    pub(crate) constants: SymMap<(Value, Spot)>,
+    /// Their names in order.
+    pub(crate) constant_names: Vec<Sym>,
 }
 
 impl Types {

@@ -9,14 +9,18 @@ use super::preprocess::Problem;
 use super::scope::Scope;
 use super::symbol::{Sym, Symbols};
 
+/// Most declarations of a unit that are not understood: what follows so many is no C.
+const MOST_PROBLEMS: usize = 200;
+
 /// Reads every declaration; what is not understood is skipped up to its end and noted.
 pub(crate) fn read_declarations<'a>(
     tokens: &[Token],
     machine: &'a Machine,
-    symbols: &'a Symbols,
+    symbols: &'a Symbols<'a>,
 ) -> (Scope<'a>, Vec<Problem>) {
     let mut scope = Scope::new(machine, symbols);
     let mut problems = Vec::new();
+    let mut refused = 0;
     let mut rest = tokens;
     while let Some(first) = rest.first() {
         let parsed = {
@@ -39,6 +43,12 @@ pub(crate) fn read_declarations<'a>(
                 };
                 let reason = format!("the declaration is not understood: {}", complaint(error, rest, symbols));
                 problems.push(Problem { at, reason, fatal: false });
+                refused += 1;
+                if refused > MOST_PROBLEMS {
+                    let reason = "the declarations behind it are not read: too many are not understood".to_owned();
+                    problems.push(Problem { at, reason, fatal: false });
+                    break;
+                }
                 rest = to_semicolon(Tokens(rest)).map_or(&[], |(after, ())| after.0);
             }
         }

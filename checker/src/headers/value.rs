@@ -138,27 +138,32 @@ impl Value {
 
 /// Reads an integer constant. `None`: it is none, a floating one for example.
 pub(crate) fn integer(text: &str, machine: &Machine) -> Option<Value> {
-    let lower = text.to_ascii_lowercase();
-    let (digits, radix) = match lower.as_bytes() {
-        [b'0', b'x', ..] => (&lower[2..], 16),
-        [b'0', b'b', ..] => (&lower[2..], 2),
-        [b'0', ..] => (lower.as_str(), 8),
-        _ => (lower.as_str(), 10),
+    let (digits, radix) = match text.as_bytes() {
+        [b'0', b'x' | b'X', ..] => (&text[2..], 16),
+        [b'0', b'b' | b'B', ..] => (&text[2..], 2),
+        [b'0', ..] => (text, 8),
+        _ => (text, 10),
     };
     let end = digits.find(|c: char| !c.is_digit(radix)).unwrap_or(digits.len());
     let (digits, suffix) = digits.split_at(end);
     let number = i128::from(u64::from_str_radix(digits, radix).ok()?);
     use IntKind::{Int, Long, LongLong, UInt, ULong, ULongLong};
-    let candidates: &[IntKind] = match (suffix, radix == 10) {
-        ("", true) => &[Int, Long, LongLong],
-        ("", false) => &[Int, UInt, Long, ULong, LongLong, ULongLong],
-        ("u", _) => &[UInt, ULong, ULongLong],
-        ("l", true) => &[Long, LongLong],
-        ("l", false) => &[Long, ULong, LongLong, ULongLong],
-        ("ul" | "lu", _) => &[ULong, ULongLong],
-        ("ll", true) => &[LongLong],
-        ("ll", false) => &[LongLong, ULongLong],
-        ("ull" | "llu", _) => &[ULongLong],
+    let candidates: &[IntKind] = match (suffix.as_bytes(), radix == 10) {
+        (b"", true) => &[Int, Long, LongLong],
+        (b"", false) => &[Int, UInt, Long, ULong, LongLong, ULongLong],
+        (b"u" | b"U", _) => &[UInt, ULong, ULongLong],
+        (b"l" | b"L", true) => &[Long, LongLong],
+        (b"l" | b"L", false) => &[Long, ULong, LongLong, ULongLong],
+        ([b'u' | b'U', b'l' | b'L'] | [b'l' | b'L', b'u' | b'U'], _) => &[ULong, ULongLong],
+        (b"ll" | b"LL", true) => &[LongLong],
+        (b"ll" | b"LL", false) => &[LongLong, ULongLong],
+        (
+            [b'u' | b'U', b'l', b'l']
+            | [b'u' | b'U', b'L', b'L']
+            | [b'l', b'l', b'u' | b'U']
+            | [b'L', b'L', b'u' | b'U'],
+            _,
+        ) => &[ULongLong],
         _ => return None,
     };
     let fits = |kind: &&IntKind| kind.wrap(number, machine) == number;
@@ -265,6 +270,7 @@ mod tests {
         assert_eq!(kind("2147483648", &int), Some(IntKind::LongLong));
         assert_eq!(kind("0x100000000", &int), Some(IntKind::LongLong));
         assert_eq!(kind("1uLL", &int), Some(IntKind::ULongLong));
+        assert_eq!(kind("1lL", &int), None, "the letters of `ll` have one case");
         assert_eq!(kind("0x1p3", &long), None);
         assert_eq!(kind("1.5", &long), None);
         assert_eq!(kind("08", &long), None);
