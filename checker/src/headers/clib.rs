@@ -3,8 +3,16 @@
 //! Sizes and members are those that every C library of Linux has agreed on with the kernel; `time_t` is the one of the
 //! original ABI, a `long`.
 
+/// The header that stands for what programs include before the kernel's headers.
+pub(crate) const PROGRAM: &str = "<program>";
+
 /// Texts by name.
 pub(crate) const C_LIBRARY: &[(&str, &str)] = &[
+    (
+        PROGRAM,
+        "#include <stddef.h>\n#include <stdint.h>\n#include <sys/types.h>\n#include <sys/time.h>\n#include <sys/socket.h>\n\
+         #include <sys/ioctl.h>\n#include <linux/types.h>\n#include <linux/ioctl.h>\n",
+    ),
     (
         "endian.h",
         "#define __LITTLE_ENDIAN 1234\n#define __BIG_ENDIAN 4321\n#define __PDP_ENDIAN 3412\n#define __BYTE_ORDER __BYTE_ORDER__\n",

@@ -16,7 +16,7 @@ use super::unit::read_declarations;
 use super::value::Value;
 use super::view::View;
 use crate::facts::{Constant, Ioctl, Layout};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
 /// A fact, where it stands, and the headers that show it.
@@ -53,6 +53,8 @@ pub(crate) struct Findings<'s> {
     pub(crate) problems: BTreeMap<Spot, String>,
     /// Headers that cannot be read alone.
     pub(crate) refused: Vec<(u16, Problem)>,
+    /// Headers in which names are used that nothing defines: programs include something else first.
+    pub(crate) lacking: Vec<&'s HeaderFile>,
     /// For each header the files that it consists of.
     pub(crate) includes: Vec<(u16, Vec<u16>)>,
     /// The texts of names.
@@ -80,34 +82,49 @@ struct Candidate<'s> {
 
 struct Collector<'a, 's> {
     view: &'a View<'s>,
+    before: Option<Before<'a, 's>>,
     table: Table<'s>,
     states: Vec<State>,
     /// Enumeration constants and structs that are known, by name and place: a macro can make several at one place.
     enumerators: PlaceMap<usize>,
     records: PlaceMap<usize>,
+    /// The header that is being read uses a name that nothing defines.
+    lacks: bool,
     /// How requests are packed, by the place that says it.
     packings: BTreeMap<Spot, Option<Packing>>,
     findings: Findings<'s>,
 }
 
-/// Reads some headers, in this order.
-pub(crate) fn collect<'s>(view: &View<'s>, headers: &[&'s HeaderFile]) -> Findings<'s> {
+/// What comes before headers that are read a second time.
+#[derive(Clone, Copy)]
+pub(crate) struct Before<'a, 's> {
+    /// The header that is included first.
+    pub(crate) header: &'s HeaderFile,
+    /// The places of constants and structs that are known.
+    pub(crate) known: &'a HashSet<Spot>,
+}
+
+/// Reads some headers, in this order, each alone or after another one.
+pub(crate) fn collect<'s>(view: &View<'s>, headers: &[&'s HeaderFile], before: Option<Before<'_, 's>>) -> Findings<'s> {
     let findings = Findings {
         constants: Vec::new(),
         layouts: Vec::new(),
         failed: BTreeMap::new(),
         problems: BTreeMap::new(),
         refused: Vec::new(),
+        lacking: Vec::new(),
         includes: Vec::new(),
         symbols: Symbols::new(&view.stock.texts),
     };
     let mut symbols = Symbols::new(&view.stock.texts);
     let mut collector = Collector {
         view,
+        before,
         table: Table::default(),
         states: vec![State::Open; view.stock.macros as usize],
         enumerators: PlaceMap::default(),
         records: PlaceMap::default(),
+        lacks: false,
         packings: BTreeMap::new(),
         findings,
     };
@@ -128,7 +145,9 @@ impl<'s> Collector<'_, 's> {
     /// Reads one header.
     fn unit(&mut self, file: &'s HeaderFile, symbols: &mut Symbols<'s>) {
         let mut use_ = Use::default();
-        let unit = preprocess(file, self.view, &mut self.table, symbols, &mut use_);
+        let first = self.before.map(|before| before.header);
+        let files = first.into_iter().chain([file]);
+        let unit = preprocess(files, self.view, &mut self.table, symbols, &mut use_);
         if let Some(problem) = unit.problems.iter().find(|problem| problem.fatal) {
             self.findings.refused.push((file.number, problem.clone()));
             return;
@@ -151,6 +170,13 @@ impl<'s> Collector<'_, 's> {
         }
         self.enumerators(&scope, through);
         self.layouts(&scope, through, symbols);
+        if std::mem::take(&mut self.lacks) {
+            self.findings.lacking.push(file);
+        }
+    }
+
+    fn is_known(&self, at: Spot) -> bool {
+        self.before.is_some_and(|before| before.known.contains(&at))
     }
 
     fn is_kernel(&self, at: Spot) -> bool {
@@ -190,7 +216,9 @@ impl<'s> Collector<'_, 's> {
             }
             // What has no number is the compiler's.
             match self.states.get(definition.number as usize) {
-                Some(State::Open) if self.is_kernel(definition.at) => open.push(definition),
+                Some(State::Open) if self.is_kernel(definition.at) && !self.is_known(definition.at) => {
+                    open.push(definition)
+                }
                 Some(State::Known(at)) => {
                     if let Some(found) = self.findings.constants.get_mut(*at as usize) {
                         note(found, through);
@@ -244,13 +272,14 @@ impl<'s> Collector<'_, 's> {
                     *state = known;
                 }
             }
-            Err(Stop::NotConstant("a name")) => {}
+            Err(Stop::Unknown) => self.lacks = true,
             Err(Stop::NotConstant(_)) => {
                 if let Some(state) = self.states.get_mut(number) {
                     *state = State::Never;
                 }
             }
             Err(Stop::Failed(reason)) => {
+                self.lacks = true;
                 self.findings.failed.entry(definition.at).or_insert((definition.name, reason));
             }
         }
@@ -277,7 +306,7 @@ impl<'s> Collector<'_, 's> {
                         note(found, through);
                     }
                 }
-                None if self.is_kernel(at) => {
+                None if self.is_kernel(at) && !self.is_known(at) => {
                     let value = Named { constant: self.typed(value), request: None };
                     self.enumerators.insert((*name, at), self.findings.constants.len());
                     self.findings.constants.push(Found { name: *name, value, at, through: vec![through] });
@@ -289,7 +318,8 @@ impl<'s> Collector<'_, 's> {
 
     fn layouts(&mut self, scope: &Scope<'_>, through: u16, symbols: &Symbols<'s>) {
         for record in scope.types.records.iter().filter(|record| record.members.is_some()) {
-            let (Some(name), true) = (record.name, self.is_kernel(record.at)) else { continue };
+            let wanted = self.is_kernel(record.at) && !self.is_known(record.at);
+            let (Some(name), true) = (record.name, wanted) else { continue };
             if let Some(known) = self.records.get(&(name, record.at)) {
                 if let Some(found) = self.findings.layouts.get_mut(*known) {
                     note(found, through);
@@ -302,6 +332,7 @@ impl<'s> Collector<'_, 's> {
                     self.findings.layouts.push(Found { name, value, at: record.at, through: vec![through] });
                 }
                 Err(reason) => {
+                    self.lacks = true;
                     self.findings.failed.entry(record.at).or_insert((name, reason));
                 }
             }

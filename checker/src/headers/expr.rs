@@ -134,6 +134,8 @@ impl Grammar<'_> {
                     let known = delimited(word(sym::PAREN_OPEN), arguments, word(sym::PAREN_CLOSE)).parse(input);
                     match (found, known) {
                         (Expr::Name(function), Ok((rest, arguments))) => (rest, Expr::Call(function, arguments)),
+                        // Arguments that are types: perhaps a macro that is defined elsewhere.
+                        (Expr::Name(function), Err(_)) => (balanced(input)?.0, Expr::Call(function, Vec::new())),
                         _ => (balanced(input)?.0, Expr::Opaque("a function call")),
                     }
                 }

@@ -1,14 +1,17 @@
 //! Puts the findings of a port's headers together.
 
-use super::collect::{Findings, Found, Named, collect};
+use super::clib::PROGRAM;
+use super::collect::{Before, Findings, Found, Named, collect};
+use super::file::HeaderFile;
 use super::lex::Spot;
+use super::preprocess::Problem;
 use super::stock::Stock;
-use super::symbol::{Sym, Symbols};
+use super::symbol::{Sym, Symbols, Texts};
 use super::types::PlaceMap;
 use super::view::View;
-use crate::facts::{Fact, Facts, Source, WitnessKind};
+use crate::facts::{Fact, Facts, Layout, Source, WitnessKind};
 use rayon::prelude::*;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 /// Into how many parts a port's headers are divided, to be read side by side. The number decides in rare cases which of
@@ -19,10 +22,24 @@ const PARTS: usize = 6;
 pub(crate) fn gather(witness: &str, view: &View<'_>) -> Facts {
     let order = reading_order(view.kernel_headers());
     let headers: Vec<_> = order.iter().filter_map(|name| view.find(name)).collect();
+    let mut merged = Merged::new(&view.stock.texts);
+    for part in side_by_side(view, &headers, None) {
+        merged.add(part, true);
+    }
+    // Some headers use what programs include before them: those are read again after it.
+    if let Some(header) = view.find(PROGRAM) {
+        let known = merged.places();
+        let lacking = std::mem::take(&mut merged.lacking);
+        for part in side_by_side(view, &lacking, Some(Before { header, known: &known })) {
+            merged.add(part, false);
+        }
+    }
+    facts(witness, view, merged)
+}
+
+fn side_by_side<'s>(view: &View<'s>, headers: &[&'s HeaderFile], before: Option<Before<'_, 's>>) -> Vec<Findings<'s>> {
     let size = headers.len().div_ceil(PARTS).max(1);
-    let parts: Vec<Findings<'_>> = headers.par_chunks(size).map(|headers| collect(view, headers)).collect();
-    let unistd = view.find("asm/unistd.h").map(|file| file.number);
-    facts(witness, view, parts, unistd)
+    headers.par_chunks(size).map(|headers| collect(view, headers, before)).collect()
 }
 
 /// Headers that programs include come first. Generic headers are read only through those that the port adapts them
@@ -41,21 +58,19 @@ fn reading_order(all: &BTreeMap<String, usize>) -> Vec<&str> {
     names
 }
 
-/// What several readers found, each fact once.
-struct Merged<T> {
+/// Findings of one kind, each once.
+struct Once<T> {
     found: Vec<Found<T>>,
     at: PlaceMap<usize>,
 }
 
-impl<T> Merged<T> {
+impl<T> Once<T> {
     fn new() -> Self {
         Self { found: Vec::new(), at: PlaceMap::default() }
     }
 
-    /// Adds a reader's findings, whose names are renumbered.
-    fn add(&mut self, findings: Vec<Found<T>>, mut rename: impl FnMut(Sym) -> Sym) {
+    fn add(&mut self, findings: Vec<Found<T>>) {
         for mut new in findings {
-            new.name = rename(new.name);
             match self.at.get(&(new.name, new.at)).and_then(|known| self.found.get_mut(*known)) {
                 Some(known) => known.through.append(&mut new.through),
                 None => {
@@ -67,38 +82,78 @@ impl<T> Merged<T> {
     }
 }
 
-fn facts(witness: &str, view: &View<'_>, parts: Vec<Findings<'_>>, unistd: Option<u16>) -> Facts {
-    let stock = view.stock;
-    let mut facts = Facts::new(WitnessKind::Headers, witness, view.machine().arch);
-    let mut symbols = Symbols::new(&stock.texts);
-    let (mut constants, mut layouts) = (Merged::new(), Merged::new());
-    let mut failed: BTreeMap<Spot, (Sym, String)> = BTreeMap::new();
-    let mut problems: BTreeMap<Spot, String> = BTreeMap::new();
-    for part in parts {
-        let shared = stock.texts.len();
-        let mut rename = |name: Sym| if name.index() < shared { name } else { symbols.intern(part.symbols.text(name)) };
-        constants.add(part.constants, &mut rename);
-        layouts.add(part.layouts, &mut rename);
-        for (at, (name, reason)) in part.failed {
-            failed.entry(at).or_insert_with(|| (rename(name), reason));
+/// What several readers found.
+struct Merged<'s> {
+    symbols: Symbols<'s>,
+    constants: Once<Named>,
+    layouts: Once<Layout>,
+    failed: BTreeMap<Spot, (Sym, String)>,
+    problems: BTreeMap<Spot, String>,
+    refused: Vec<(u16, Problem)>,
+    lacking: Vec<&'s HeaderFile>,
+    includes: Vec<(u16, Vec<u16>)>,
+}
+
+impl<'s> Merged<'s> {
+    fn new(texts: &'s Texts) -> Self {
+        Self {
+            symbols: Symbols::new(texts),
+            constants: Once::new(),
+            layouts: Once::new(),
+            failed: BTreeMap::new(),
+            problems: BTreeMap::new(),
+            refused: Vec::new(),
+            lacking: Vec::new(),
+            includes: Vec::new(),
+        }
+    }
+
+    /// Adds what a reader found in headers that it read `alone`, or after others: then only its facts count.
+    fn add(&mut self, part: Findings<'s>, alone: bool) {
+        let Findings { mut constants, mut layouts, failed, symbols, .. } = part;
+        constants.iter_mut().for_each(|found| found.name = self.symbols.take(found.name, &symbols));
+        layouts.iter_mut().for_each(|found| found.name = self.symbols.take(found.name, &symbols));
+        self.constants.add(constants);
+        self.layouts.add(layouts);
+        if !alone {
+            return;
+        }
+        for (at, (name, reason)) in failed {
+            let name = self.symbols.take(name, &symbols);
+            self.failed.entry(at).or_insert((name, reason));
         }
         for (at, reason) in part.problems {
-            problems.entry(at).or_insert(reason);
+            self.problems.entry(at).or_insert(reason);
         }
-        for (header, problem) in part.refused {
-            facts.silence(&*name_of(stock, header), format!("{}: {}", source(stock, problem.at), problem.reason));
-        }
-        for (header, files) in part.includes {
-            let files = files.iter().map(|number| path_of(stock, *number)).collect();
-            facts.headers.insert(name_of(stock, header).to_string(), files);
-        }
+        self.refused.extend(part.refused);
+        self.lacking.extend(part.lacking);
+        self.includes.extend(part.includes);
+    }
+
+    /// Where constants and structs are known to stand.
+    fn places(&self) -> HashSet<Spot> {
+        let constants = self.constants.found.iter().map(|found| found.at);
+        constants.chain(self.layouts.found.iter().map(|found| found.at)).collect()
+    }
+}
+
+fn facts(witness: &str, view: &View<'_>, merged: Merged<'_>) -> Facts {
+    let stock = view.stock;
+    let unistd = view.find("asm/unistd.h").map(|file| file.number);
+    let mut facts = Facts::new(WitnessKind::Headers, witness, view.machine().arch);
+    let computed = merged.places();
+    let Merged { symbols, constants, layouts, failed, problems, refused, includes, .. } = merged;
+    for (header, problem) in refused {
+        facts.silence(&*name_of(stock, header), format!("{}: {}", source(stock, problem.at), problem.reason));
+    }
+    for (header, files) in includes {
+        let files = files.iter().map(|number| path_of(stock, *number)).collect();
+        facts.headers.insert(name_of(stock, header).to_string(), files);
     }
     for (at, reason) in problems {
         let at = source(stock, at);
         facts.silence(&*at.file, format!("{at}: {reason}"));
     }
-    let places = constants.found.iter().map(|found| found.at);
-    let computed: BTreeSet<Spot> = places.chain(layouts.found.iter().map(|found| found.at)).collect();
     for (at, (name, reason)) in failed {
         if !computed.contains(&at) {
             facts.silence(symbols.text(name), format!("{}: {reason}", source(stock, at)));

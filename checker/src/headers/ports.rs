@@ -1,5 +1,6 @@
 //! Reads the headers of one or more ports: what they share is taken apart once.
 
+use super::clib::PROGRAM;
 use super::gather::gather;
 use super::install::{self, Installed, SHARED};
 use super::machine::Machine;
@@ -127,6 +128,8 @@ fn read_side_by_side(plan: Plan) -> Vec<Facts> {
     let paths: Vec<Vec<usize>> = routes.iter().map(|route| route.path.clone()).collect();
     let headers = routes.iter().flat_map(|route| &route.headers);
     let mut wanted: BTreeSet<Place> = headers.map(|(name, shelf)| (*shelf, name.clone())).collect();
+    let shelves = paths.iter().flatten().copied();
+    wanted.extend(shelves.map(|shelf| (shelf, PROGRAM.to_owned())));
     let mut round = 0;
     loop {
         stock.read(std::mem::take(&mut wanted), &paths);

@@ -40,9 +40,9 @@ pub(crate) struct Problem {
     pub(crate) fatal: bool,
 }
 
-/// Preprocesses `file`. `table` holds the definitions at the end.
+/// Preprocesses `files`, one after the other. `table` holds the definitions at the end.
 pub(crate) fn preprocess<'s>(
-    file: &'s HeaderFile,
+    files: impl Iterator<Item = &'s HeaderFile>,
     view: &View<'s>,
     table: &mut Table<'s>,
     symbols: &mut Symbols<'s>,
@@ -53,7 +53,9 @@ pub(crate) fn preprocess<'s>(
         table.define(definition);
     }
     let mut walk = Walk { view, table, symbols, unit: Unit::default(), depth: 0, use_, over: false };
-    walk.file(file);
+    for file in files {
+        walk.file(file);
+    }
     walk.unit
 }
 

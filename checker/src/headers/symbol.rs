@@ -136,6 +136,11 @@ impl<'s> Symbols<'s> {
         sym
     }
 
+    /// The number of another reader's text.
+    pub(crate) fn take(&mut self, sym: Sym, other: &Symbols<'s>) -> Sym {
+        if sym.index() < self.shared.len() { sym } else { self.intern(other.text(sym)) }
+    }
+
     /// The text of a number.
     pub(crate) fn text(&self, sym: Sym) -> &str {
         match sym.index().checked_sub(self.shared.len()) {

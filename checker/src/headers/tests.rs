@@ -385,3 +385,32 @@ const PIECES: &[&str] = &[
     "__asm__(",
     "mode(DI)",
 ];
+
+#[test]
+fn what_programs_include_first_is_there_at_the_second_reading() {
+    let facts = read(&[
+        (
+            "linux/moor.h",
+            "#define MOOR_STOP _IO('m', 1)\n#define MOOR_AT _IOW('m', 2, struct rope)\nstruct rope { int length; struct sockaddr to; };\n\
+             #define rope_name to.sa_data\n",
+        ),
+        ("linux/types.h", "typedef unsigned int __u32;\n"),
+        ("linux/ioctl.h", IOCTL),
+        ("asm/ioctls.h", "#include <linux/ioctl.h>\n"),
+    ]);
+    assert_eq!(value(&facts, "MOOR_STOP"), 0x6d01);
+    assert_eq!(value(&facts, "MOOR_AT"), 0x4014_6d02);
+    assert_eq!(layout(&facts, "rope").size, 20);
+    assert_eq!(facts.ioctls["MOOR_AT"].value.argument.as_deref(), Some("struct rope"));
+    assert!(facts.silent.is_empty(), "{:?}", facts.silent);
+}
+
+/// The macros of most ports.
+const IOCTL: &str = "#ifndef I\n#define I\n#define _IOC_NRBITS 8\n#define _IOC_TYPEBITS 8\n#define _IOC_SIZEBITS 14\n#define _IOC_NONE 0U\n\
+    #define _IOC_WRITE 1U\n#define _IOC_READ 2U\n\
+    #define _IOC(d, t, n, s) (((d) << 30) | ((t) << 8) | (n) | ((s) << 16))\n\
+    #define _IO(t, n) _IOC(_IOC_NONE, (t), (n), 0)\n#define _IOR(t, n, s) _IOC(_IOC_READ, (t), (n), (sizeof(s)))\n\
+    #define _IOW(t, n, s) _IOC(_IOC_WRITE, (t), (n), (sizeof(s)))\n\
+    #define _IOWR(t, n, s) _IOC(_IOC_READ | _IOC_WRITE, (t), (n), (sizeof(s)))\n\
+    #define _IOC_DIR(r) (((r) >> 30) & 3)\n#define _IOC_TYPE(r) (((r) >> 8) & 0xff)\n#define _IOC_NR(r) ((r) & 0xff)\n\
+    #define _IOC_SIZE(r) (((r) >> 16) & 0x3fff)\n#endif\n";
