@@ -1,11 +1,89 @@
-//! A kernel's source tree: its tables of system calls and what it defines them with.
+//! A kernel's source tree: its tables of system calls, what it defines them with, and when it builds them.
+//!
+//! The tree is read once; what it states is then told for each port. Nothing is compiled or configured: what depends on
+//! a choice that the port leaves open is silent, with the reason.
 
 mod define;
+mod doc;
+mod facts;
+mod find;
+mod generic;
 mod guard;
 mod kbuild;
 mod kconfig;
 mod lex;
 pub mod port;
+mod kernel;
 pub mod ports;
 pub mod table;
 mod text;
+
+use crate::facts::{Claim, Facts, Position, Source};
+use crate::files::Files;
+use abispec::arch::Arch;
+use abispec::version::Release;
+use find::Defined;
+use kconfig::Options;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A kernel's source tree that was read.
+pub struct Tree<'f> {
+    files: &'f dyn Files,
+    release: Claim<Release>,
+    /// Definitions by the function's whole name: `sys_openat`, `compat_sys_openat`.
+    definitions: BTreeMap<String, Vec<Defined>>,
+    /// Functions that answer ENOSYS where nothing defines them.
+    weak: BTreeSet<String>,
+    options: Options,
+}
+
+impl<'f> Tree<'f> {
+    /// Reads a tree.
+    ///
+    /// # Errors
+    /// When it is no kernel source tree: no top Makefile with a release, or no folder `arch`.
+    pub fn read(files: &'f dyn Files) -> Result<Self, String> {
+        let root = files.show("");
+        let Some(makefile) = files.text("Makefile") else {
+            return Err(format!("{root} is no kernel source tree: it has no Makefile"));
+        };
+        let folders: Vec<String> =
+            files.list("arch").iter().filter_map(|name| name.strip_suffix('/')).map(str::to_owned).collect();
+        if folders.is_empty() {
+            return Err(format!("{root} is no kernel source tree: it has no folder arch/"));
+        }
+        let release = match release(&makefile) {
+            Some(value) => {
+                Claim::Says { value, source: Source { file: Arc::from(files.show("Makefile")), at: Position::Whole } }
+            }
+            None => {
+                return Err(format!("{root} is no kernel source tree: its Makefile names no VERSION and PATCHLEVEL"));
+            }
+        };
+        let names: Vec<&str> = folders.iter().map(String::as_str).collect();
+        let (options, (definitions, weak)) =
+            rayon::join(|| Options::read(files, &names), || find::definitions(files, &names));
+        Ok(Self { files, release, definitions, weak, options })
+    }
+
+    /// The release that its top Makefile names.
+    pub fn release(&self) -> Option<Release> {
+        self.release.value().copied()
+    }
+
+    /// What it states about a port.
+    pub fn facts(&self, arch: Arch) -> Facts {
+        facts::facts(self, arch)
+    }
+}
+
+/// The release in the top Makefile.
+fn release(makefile: &str) -> Option<Release> {
+    let value = |name: &str| {
+        let lines = makefile.lines().take(200);
+        let mut values = lines.filter_map(|line| line.split_once('=')).filter(|(left, _)| left.trim() == name);
+        values.next()?.1.trim().parse().ok()
+    };
+    Some(Release { major: value("VERSION")?, minor: value("PATCHLEVEL")?, patch: value("SUBLEVEL").unwrap_or(0) })
+}

@@ -129,6 +129,9 @@ fn arguments(tokens: &[Token<'_>], start: usize, count: usize) -> (Option<String
     };
     let Some(end) = end else { return (name, Err("its parameters have no end".to_owned()), start) };
     let rest = pieces.get(1..).unwrap_or_default();
+    if rest.iter().flatten().any(|token| token.text == "SC_ARG64") {
+        return (name, Err("its parameters of 64 bits come in two registers each".to_owned()), end);
+    }
     if rest.len() != count * 2 {
         let reason = format!("it is defined with {count} parameters, but {} types and names follow", rest.len());
         return (name, Err(reason), end);

@@ -6,7 +6,7 @@ use nom::character::complete::{char, digit1, hex_digit1, multispace0, oct_digit1
 use nom::combinator::{map, map_res, opt, recognize};
 use nom::sequence::{delimited, pair, preceded, terminated};
 use nom::{IResult, Parser};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Deeper nesting than this is not looked into.
 const DEPTH: u32 = 40;
@@ -103,7 +103,50 @@ impl Guard {
         self.number(known).map(|value| value != 0)
     }
 
-    fn number(&self, known: &dyn Known) -> Option<i128> {
+    /// Whether it holds, also where options that are not known cancel each other out.
+    pub(crate) fn settled(&self, known: &dyn Known) -> Option<bool> {
+        /// With more options that are not known, it is not looked into.
+        const MOST: usize = 5;
+        let direct = self.holds(known);
+        if direct.is_some() {
+            return direct;
+        }
+        let options: Vec<String> = self.unknown_options(known)?.into_iter().take(MOST + 1).collect();
+        if options.len() > MOST {
+            return None;
+        }
+        let mut values =
+            (0..1_u32 << options.len()).map(|bits| self.holds(&Assuming { known, options: &options, bits }));
+        let first = values.next()??;
+        values.all(|value| value == Some(first)).then_some(first)
+    }
+
+    /// The same with the conditions of macros that a file itself defines written out.
+    pub(crate) fn written_out(&self, own: &BTreeMap<&str, Guard>) -> Self {
+        match self {
+            Self::Defined(name) => own.get(name.as_str()).cloned().unwrap_or_else(|| self.clone()),
+            Self::Not(inner) => Self::Not(Box::new(inner.written_out(own))),
+            Self::Pair(operator, left, right) => {
+                Self::Pair(*operator, Box::new(left.written_out(own)), Box::new(right.written_out(own)))
+            }
+            Self::Number(_) | Self::Value(_) | Self::Enabled(_) | Self::Opaque => self.clone(),
+        }
+    }
+
+    /// Adds the options that it cannot do without, without `CONFIG_`.
+    pub(crate) fn needs(&self, found: &mut Vec<String>) {
+        match self {
+            Self::Defined(name) | Self::Enabled(name) => found.extend(name.strip_prefix("CONFIG_").map(str::to_owned)),
+            Self::Pair(Operator::And, left, right) => {
+                left.needs(found);
+                right.needs(found);
+            }
+            Self::Pair(..) | Self::Not(_) | Self::Number(_) | Self::Value(_) | Self::Opaque => {}
+        }
+    }
+
+    /// The number it stands for; `None` where that is not known.
+    pub(crate) fn number(&self, known: &dyn Known) -> Option<i128> {
         match self {
             Self::Number(value) => Some(*value),
             Self::Value(name) => known.value(name),
@@ -142,6 +185,26 @@ impl Guard {
             Self::Pair(_, left, right) => left.collect(known, found) && right.collect(known, found),
             Self::Value(_) | Self::Opaque => false,
         }
+    }
+}
+
+/// What is known, and a guess for each of a few options.
+struct Assuming<'a> {
+    known: &'a dyn Known,
+    options: &'a [String],
+    bits: u32,
+}
+
+impl Known for Assuming<'_> {
+    fn defined(&self, name: &str) -> Option<bool> {
+        match self.options.iter().position(|option| option == name) {
+            Some(index) => Some(self.bits >> index & 1 == 1),
+            None => self.known.defined(name),
+        }
+    }
+
+    fn value(&self, name: &str) -> Option<i128> {
+        self.known.value(name)
     }
 }
 
@@ -283,6 +346,18 @@ mod tests {
         assert_eq!(options("defined(CONFIG_YES) && defined(CONFIG_A)"), Some(vec!["CONFIG_A".to_owned()]));
         assert_eq!(options("defined(CONFIG_NO) && ODD"), Some(vec![]));
         assert_eq!(options("ODD && defined(CONFIG_A)"), None);
+    }
+
+    #[test]
+    fn options_that_cancel_each_other_out_are_settled() {
+        for (text, expected) in [
+            ("(defined(CONFIG_A) || defined(CONFIG_NO)) && !defined(CONFIG_A)", Some(false)),
+            ("defined(CONFIG_A) || !defined(CONFIG_A) && defined(CONFIG_YES)", Some(true)),
+            ("defined(CONFIG_A) && defined(CONFIG_B)", None),
+            ("defined(CONFIG_A) || ODD", None),
+        ] {
+            assert_eq!(Guard::parse(text).settled(&Some64), expected, "{text}");
+        }
     }
 
     #[test]

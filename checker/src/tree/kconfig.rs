@@ -61,7 +61,7 @@ impl Options {
     }
 
     /// What is certain for a port's folder, given some options.
-    pub(crate) fn of<'a>(&'a self, folder: &str, given: &'a [(&'static str, bool)]) -> Certain<'a> {
+    pub(crate) fn of(&self, folder: &str, given: BTreeMap<String, bool>) -> Certain<'_> {
         let indices = std::iter::once(&self.common).chain(self.own.get(folder)).collect();
         Certain { indices, given, known: RefCell::default(), depth: RefCell::default() }
     }
@@ -275,15 +275,34 @@ fn symbol(input: &str) -> IResult<&str, &str> {
 /// What is certain about a port's options.
 pub(crate) struct Certain<'a> {
     indices: Vec<&'a Index>,
-    given: &'a [(&'static str, bool)],
+    given: BTreeMap<String, bool>,
     known: RefCell<BTreeMap<String, Option<bool>>>,
     depth: RefCell<usize>,
 }
 
-impl Certain<'_> {
+impl<'a> Certain<'a> {
+    /// The same with one more option decided. One that is on has what it depends on and what it selects.
+    pub(crate) fn with(&self, option: &str, value: bool) -> Certain<'a> {
+        let mut given = self.given.clone();
+        let mut waiting = vec![option.to_owned()];
+        while let Some(name) = waiting.pop() {
+            if given.len() > OPERANDS || given.insert(name.clone(), value) == Some(value) || !value {
+                continue;
+            }
+            let declarations: Vec<_> =
+                self.indices.iter().flat_map(|index| index.options.get(&name)).flatten().collect();
+            if let [declaration] = declarations.as_slice() {
+                declaration.depends.iter().for_each(|guard| guard.needs(&mut waiting));
+                let always = declaration.selects.iter().filter(|(_, condition)| *condition == Guard::Number(1));
+                waiting.extend(always.map(|(name, _)| name.clone()));
+            }
+        }
+        Certain { indices: self.indices.clone(), given, known: RefCell::default(), depth: RefCell::default() }
+    }
+
     /// Whether an option (without `CONFIG_`) is on; `None` where that may differ.
     pub(crate) fn option(&self, name: &str) -> Option<bool> {
-        if let Some((_, value)) = self.given.iter().find(|(given, _)| *given == name) {
+        if let Some(value) = self.given.get(name) {
             return Some(*value);
         }
         if let Some(value) = self.known.borrow().get(name) {
@@ -397,8 +416,8 @@ config MMU\n\tdef_bool y\nconfig SOMETIMES\n\tbool\n";
             ("arch/pier/Kconfig", "config PIER\n\tdef_bool y\n"),
         ]);
         let options = Options::read(&tree, &["quay", "pier"]);
-        let wide = [("64BIT", true)];
-        let quay = options.of("quay", &wide);
+        let wide = |value| BTreeMap::from([("64BIT".to_owned(), value)]);
+        let quay = options.of("quay", wide(true));
         let expected = [
             ("QUAY", Some(true)),
             ("ROPE_BACKWARDS", Some(true)),
@@ -416,8 +435,10 @@ config MMU\n\tdef_bool y\nconfig SOMETIMES\n\tbool\n";
         for (name, value) in expected {
             assert_eq!(quay.option(name), value, "{name}");
         }
-        let narrow = [("64BIT", false)];
-        let pier = options.of("pier", &narrow);
+        let chosen = quay.with("CHOSEN", true);
+        assert_eq!((chosen.option("FOLLOWS"), chosen.option("SOMETIMES")), (Some(true), Some(true)));
+        assert_eq!(quay.with("CHOSEN", false).option("FOLLOWS"), Some(false));
+        let pier = options.of("pier", wide(false));
         for (name, value) in [("ROPE_BACKWARDS", Some(false)), ("PAGED", Some(false)), ("WIDE", Some(false))] {
             assert_eq!(pier.option(name), value, "{name}");
         }
@@ -428,7 +449,7 @@ config MMU\n\tdef_bool y\nconfig SOMETIMES\n\tbool\n";
         let chain: String = (0..5_000).map(|n| format!("config A{n}\n\tdef_bool A{}\n", n + 1)).collect();
         let tree = tree(&[("Kconfig", &format!("{chain}{}", "if A\n".repeat(5_000)))]);
         let options = Options::read(&tree, &[]);
-        assert_eq!(options.of("x", &[]).option("A0"), None);
+        assert_eq!(options.of("x", BTreeMap::new()).option("A0"), None);
         assert_eq!(expression(&"(".repeat(2_000)), Guard::Opaque);
     }
 
@@ -436,7 +457,7 @@ config MMU\n\tdef_bool y\nconfig SOMETIMES\n\tbool\n";
         #[test]
         fn any_text_is_read(text in "(config A\n|\tbool \"|\tdefault |\tselect A|\tdepends on |if |endif\n|help\n|[AB!&|()=\" \n\t$yn]|\\PC){0,50}") {
             let tree = tree(&[("Kconfig", &text)]);
-            let _ = Options::read(&tree, &[]).of("x", &[]).option("A");
+            let _ = Options::read(&tree, &[]).of("x", BTreeMap::new()).option("A");
         }
     }
 }

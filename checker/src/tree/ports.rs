@@ -1,6 +1,6 @@
 //! Where a kernel tree keeps what belongs to a port: its folder, its table of system calls, and what the port settles.
 
-use super::table::{Row, Table};
+use super::table::Table;
 use crate::files::Files;
 use abispec::arch::{Arch, DataModel};
 
@@ -173,11 +173,6 @@ fn joined(from: &str, to: &str) -> String {
         }
     }
     parts.join("/")
-}
-
-/// Whether a call of this name in the shared table is the port's: its entries are chosen by ABI.
-pub(crate) fn number(row: &Row, numbering: &Numbering) -> Option<u32> {
-    row.number.checked_add(numbering.offset)
 }
 
 /// The macros that a port's compiler predefines and kernel code asks for.
