@@ -3,9 +3,11 @@
 mod bench;
 
 use crate::facts::Facts;
+use crate::merge::merged;
 use abispec::finding::{Finding, Severity};
 use abispec::model::Spec;
 use bench::Bench;
+use rayon::prelude::*;
 use serde::Serialize;
 
 /// A check.
@@ -41,6 +43,9 @@ checks! {
     field_missing
     field_extra
     syscall_number
+    missing_syscall
+    extra_syscall
+    syscall_option
     argument_count
     argument_name
     argument_type
@@ -99,16 +104,26 @@ pub struct Silent {
 
 /// Holds the specification against every witness.
 pub fn check(spec: &Spec, witnesses: &[Facts]) -> Report {
-    let mut report = Report::default();
-    for facts in witnesses {
+    let examine = |(index, facts): (usize, &Facts)| {
+        let mut report = Report::default();
         let mut bench = Bench::new(spec, facts);
         for check in ALL {
             bench.start(check);
             (check.run)(&mut bench);
             bench.finish(&mut report);
         }
+        (index, report)
+    };
+    let parts: Vec<(usize, Report)> = witnesses.par_iter().enumerate().map(examine).collect();
+    let mut whole = Report::default();
+    let mut findings = Vec::new();
+    for (index, part) in parts {
+        findings.extend(part.findings.into_iter().map(|finding| (index, finding)));
+        whole.compared.extend(part.compared);
+        whole.silent.extend(part.silent);
     }
-    report
+    whole.findings = merged(findings, witnesses);
+    whole
 }
 
 #[cfg(test)]

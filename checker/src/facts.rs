@@ -38,6 +38,8 @@ pub struct Facts {
     pub options: BTreeMap<String, Fact<String>>,
     /// Errnos that a call is said to give, by call and errno.
     pub errnos: BTreeMap<String, BTreeMap<String, Fact<Attribution>>>,
+    /// System calls that an older state of the witness has, where one is at hand: the others are new.
+    pub older: Option<BTreeSet<String>>,
     /// What it could have said but did not.
     pub silent: Vec<Silence>,
 }
@@ -60,6 +62,7 @@ impl Facts {
             entries: BTreeMap::new(),
             options: BTreeMap::new(),
             errnos: BTreeMap::new(),
+            older: None,
             silent: Vec::new(),
         }
     }

@@ -12,6 +12,7 @@ pub mod facts;
 pub mod files;
 pub mod headers;
 pub mod image;
+mod merge;
 pub mod tracefs;
 pub mod tree;
 

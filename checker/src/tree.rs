@@ -17,11 +17,14 @@ mod kernel;
 pub mod ports;
 pub mod table;
 mod text;
+mod witnesses;
 
 use crate::facts::{Claim, Facts, Position, Source};
 use crate::files::Files;
 use abispec::arch::Arch;
 use abispec::version::Release;
+pub(crate) use facts::option_of;
+pub use witnesses::{Parts, witnesses_of_tree};
 use find::Defined;
 use kconfig::Options;
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,6 +39,7 @@ pub struct Tree<'f> {
     /// Functions that answer ENOSYS where nothing defines them.
     weak: BTreeSet<String>,
     options: Options,
+    folders: BTreeSet<String>,
 }
 
 impl<'f> Tree<'f> {
@@ -64,12 +68,18 @@ impl<'f> Tree<'f> {
         let names: Vec<&str> = folders.iter().map(String::as_str).collect();
         let (options, (definitions, weak)) =
             rayon::join(|| Options::read(files, &names), || find::definitions(files, &names));
-        Ok(Self { files, release, definitions, weak, options })
+        let folders = folders.iter().cloned().collect();
+        Ok(Self { files, release, definitions, weak, options, folders })
     }
 
     /// The release that its top Makefile names.
     pub fn release(&self) -> Option<Release> {
         self.release.value().copied()
+    }
+
+    /// Whether it holds a port at all.
+    pub fn has(&self, arch: Arch) -> bool {
+        self.folders.contains(ports::home(arch).folder)
     }
 
     /// What it states about a port.

@@ -9,6 +9,8 @@ use abispec::arch::Arch;
 use abispec::model::Spec;
 use abispec_checker::checks::Report;
 use abispec_checker::facts::Facts;
+use abispec_checker::files::{Files, Folder};
+use abispec_checker::tree::{Parts, witnesses_of_tree};
 use abispec_checker::{Places, Witness, witnesses_of_this_machine};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
@@ -16,6 +18,7 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
@@ -26,6 +29,8 @@ use std::time::Instant;
   abispec check --headers ./usr/include           other headers, as `make headers_install` leaves them
   abispec check --headers ./usr/include --arch arm64 --only headers
   abispec check --kernel /boot/vmlinuz-6.12.117   a kernel that does not run here, of whatever port
+  abispec check --tree .                          a kernel's source tree, every port: tables, definitions, headers
+  abispec check --tree . --new-since ../linux-6.12 calls that the older tree lacks must be specified
   abispec check --silent                          also what no witness says anything about
   abispec check --format json                     one finding a line, then what was compared
 
@@ -34,6 +39,13 @@ pub(crate) struct Args {
     /// The folder of the UAPI headers, which holds linux/
     #[arg(long, value_name = "DIR")]
     headers: Option<PathBuf>,
+    /// A kernel's source tree instead of this machine: its tables of system calls, definitions and headers, for every
+    /// port or for the one of --arch
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["headers", "btf", "kernel", "tracefs"])]
+    tree: Option<PathBuf>,
+    /// An older kernel source tree: system calls that it lacks are new, and each must be specified
+    #[arg(long, value_name = "DIR", requires = "tree")]
+    new_since: Option<PathBuf>,
     /// A kernel's type information by itself, as /sys/kernel/btf/vmlinux is [default: the running kernel's]
     #[arg(long, value_name = "FILE", conflicts_with = "kernel")]
     btf: Option<PathBuf>,
@@ -63,23 +75,17 @@ enum Only {
     Btf,
     /// The running kernel's list of system calls
     Tracefs,
+    /// A tree's tables of system calls, definitions and options
+    Tree,
 }
 
 /// Runs the command.
 pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
     let spec = context.spec()?;
-    let usual = Places::default();
-    let asked =
-        |only: Only, place: Option<PathBuf>| place.filter(|_| args.only.is_empty() || args.only.contains(&only));
-    let places = Places {
-        arch: args.arch,
-        headers: asked(Only::Headers, args.headers.clone().or(usual.headers)),
-        btf: asked(Only::Btf, args.btf.clone().or(usual.btf)).filter(|_| args.kernel.is_none()),
-        kernel: asked(Only::Btf, args.kernel.clone()),
-        tracefs: asked(Only::Tracefs, args.tracefs.clone().or(usual.tracefs)),
-        release: usual.release,
+    let (result, report) = match &args.tree {
+        Some(tree) => compare(&spec, |result| tree_facts(args, tree, result))?,
+        None => compare(&spec, |result| Ok(machine_facts(&places(args), &spec, result)))?,
     };
-    let (result, report) = compare(&spec, &places);
     if args.silent {
         silent(&report, context, out)?;
     }
@@ -87,9 +93,27 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     Ok(engine::exit(&[result]))
 }
 
+fn places(args: &Args) -> Places {
+    let usual = Places::default();
+    let asked =
+        |only: Only, place: Option<PathBuf>| place.filter(|_| args.only.is_empty() || args.only.contains(&only));
+    Places {
+        arch: args.arch,
+        headers: asked(Only::Headers, args.headers.clone().or(usual.headers)),
+        btf: asked(Only::Btf, args.btf.clone().or(usual.btf)).filter(|_| args.kernel.is_none()),
+        kernel: asked(Only::Btf, args.kernel.clone()),
+        tracefs: asked(Only::Tracefs, args.tracefs.clone().or(usual.tracefs)),
+        release: usual.release,
+    }
+}
+
 /// Holds a specification against what this machine states.
 pub(super) fn engine(spec: &Spec) -> EngineResult {
-    compare(spec, &Places::default()).0
+    match compare(spec, |result| Ok(machine_facts(&Places::default(), spec, result))) {
+        Ok((result, _)) => result,
+        // Of a machine, what cannot be read is skipped.
+        Err(_) => EngineResult::skipped("check", "this machine", "it could not be read"),
+    }
 }
 
 /// What this machine states, as far as it can be read.
@@ -97,9 +121,7 @@ pub(super) fn facts(spec: &Spec) -> Vec<Facts> {
     gather(&Places::default(), spec).into_iter().filter_map(|witness| witness.facts.ok()).collect()
 }
 
-fn compare(spec: &Spec, places: &Places) -> (EngineResult, Report) {
-    let start = Instant::now();
-    let mut result = EngineResult { name: "check", ..EngineResult::default() };
+fn machine_facts(places: &Places, spec: &Spec, result: &mut EngineResult) -> Vec<Facts> {
     let mut facts = Vec::new();
     for witness in gather(places, spec) {
         match witness.facts {
@@ -109,6 +131,37 @@ fn compare(spec: &Spec, places: &Places) -> (EngineResult, Report) {
             }
         }
     }
+    facts
+}
+
+fn tree_facts(args: &Args, tree: &Path, result: &mut EngineResult) -> Result<Vec<Facts>, Failure> {
+    let files = |path: &Path| -> Arc<dyn Files> { Arc::new(Folder(path.to_path_buf())) };
+    let older = args.new_since.as_deref().map(files);
+    let ports = args.arch.map_or_else(|| Arch::ALL.to_vec(), |arch| vec![arch]);
+    let asked = |only| args.only.is_empty() || args.only.contains(&only);
+    let parts = Parts { source: asked(Only::Tree), headers: asked(Only::Headers) };
+    let witnesses = witnesses_of_tree(&files(tree), older.as_ref(), &ports, parts).map_err(|why| {
+        Failure::new("the tree could not be read")
+            .why(why)
+            .help("--tree takes the top folder of a kernel's source, the one with Makefile, arch/ and include/")
+    })?;
+    let mut facts = Vec::new();
+    for witness in witnesses {
+        match witness {
+            Ok(found) => facts.push(found),
+            Err((arch, why)) => result.skipped.push(Skipped { what: format!("headers of {arch}"), why }),
+        }
+    }
+    Ok(facts)
+}
+
+fn compare(
+    spec: &Spec,
+    read: impl FnOnce(&mut EngineResult) -> Result<Vec<Facts>, Failure>,
+) -> Result<(EngineResult, Report), Failure> {
+    let start = Instant::now();
+    let mut result = EngineResult { name: "check", ..EngineResult::default() };
+    let facts = read(&mut result)?;
     let mut report = abispec_checker::check(spec, &facts);
     result.findings = std::mem::take(&mut report.findings);
     result.compared = report.comparisons() as u64;
@@ -121,7 +174,7 @@ fn compare(spec: &Spec, places: &Places) -> (EngineResult, Report) {
         result.summary.push(format!("{witness}: {count} comparisons, {findings} disagree; silent about {silent}"));
     }
     result.took = start.elapsed();
-    (result, report)
+    Ok((result, report))
 }
 
 fn gather(places: &Places, spec: &Spec) -> Vec<Witness> {

@@ -185,6 +185,22 @@ impl<'a> Bench<'a> {
         self.findings.push(finding);
     }
 
+    /// Counts a look-up of a call in the specification, and reports one that is not there.
+    pub(super) fn look_up(&mut self, name: &str, source: &Source, known: bool, new: bool) {
+        self.compared += 1;
+        if known {
+            return;
+        }
+        let tree = &self.facts.witness;
+        let message = format!("the tree has the {}call {name}, no file of the specification describes it", if new { "new " } else { "" });
+        let mut finding = Finding::error(self.check, name, message)
+            .other(source.to_string())
+            .values("a specification", "none")
+            .help(format!("abispec extract {name} --tree {tree}"));
+        finding.severity = if new { Severity::Error } else { self.severity };
+        self.findings.push(finding);
+    }
+
     /// The structs that the witness describes, with what the specification says for its kernel. The others are silent.
     pub(super) fn structs(&mut self) -> Vec<(&'a Struct, ResolvedStruct, &'a Fact<Layout>)> {
         let (spec, facts) = (self.spec, self.facts);
@@ -237,6 +253,28 @@ impl<'a> Bench<'a> {
         found
     }
 
+    /// Whether the function that the specification describes serves a call here. A tree's tables say so by port; where they
+    /// name another function, it is not described, and that is silent. Other witnesses are of one kernel.
+    pub(super) fn serves(&mut self, call: &Syscall) -> bool {
+        if self.facts.kind != WitnessKind::Tree {
+            return true;
+        }
+        let name = &call.name.value;
+        // A call that the port lacks is for the checks of numbers.
+        let Some(fact) = self.facts.entries.get(name) else { return false };
+        match &fact.value.entry {
+            Some(entry) if entry == call.entry.as_deref().unwrap_or(name) => true,
+            Some(entry) => {
+                self.silent(name, format!("on this port another function serves the call, {entry}"));
+                false
+            }
+            None => {
+                self.silent(name, "the table only reserves the number");
+                false
+            }
+        }
+    }
+
     /// The calls whose parameters the witness lists. The others are silent.
     pub(super) fn prototypes(&mut self) -> Vec<(&'a Syscall, &'a Fact<Prototype>)> {
         let (spec, facts) = (self.spec, self.facts);
@@ -251,7 +289,7 @@ impl<'a> Bench<'a> {
             WitnessKind::Man => "no page describes the call",
         };
         for (name, call) in &spec.syscalls {
-            if self.has(call.span) == Some(false) {
+            if self.has(call.span) == Some(false) || !self.serves(call) {
                 continue;
             }
             let entry = call.entry.as_deref().unwrap_or(name);
