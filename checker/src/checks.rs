@@ -49,6 +49,10 @@ checks! {
     argument_count
     argument_name
     argument_type
+    errno_undocumented
+    errno_unspecified
+    man_since
+    man_argument_count
 }
 
 /// The check of this id.

@@ -40,6 +40,12 @@ pub struct Facts {
     pub errnos: BTreeMap<String, BTreeMap<String, Fact<Attribution>>>,
     /// System calls that an older state of the witness has, where one is at hand: the others are new.
     pub older: Option<BTreeSet<String>>,
+    /// The first release of a call, by its name, or of a constant, by `call.CONSTANT`.
+    pub since: BTreeMap<String, Fact<Release>>,
+    /// The calls that are described together with a call, itself among them.
+    pub families: BTreeMap<String, Vec<String>>,
+    /// The number of the collection, where that is no kernel release: of man pages.
+    pub version: Option<Release>,
     /// What it could have said but did not.
     pub silent: Vec<Silence>,
 }
@@ -63,6 +69,9 @@ impl Facts {
             options: BTreeMap::new(),
             errnos: BTreeMap::new(),
             older: None,
+            since: BTreeMap::new(),
+            families: BTreeMap::new(),
+            version: None,
             silent: Vec::new(),
         }
     }
@@ -82,6 +91,7 @@ impl Facts {
             + self.ioctls.len()
             + self.entries.len()
             + self.options.len()
+            + self.since.len()
             + errnos
     }
 
@@ -386,6 +396,8 @@ pub enum Attribution {
     Marked,
     /// The text is about several calls and does not say which.
     Shared,
+    /// The text refers to another one, which is about another call.
+    Referred,
 }
 
 /// Something that a witness does not state, and why.

@@ -13,6 +13,7 @@ pub mod files;
 pub mod headers;
 pub mod image;
 mod merge;
+pub mod man;
 pub mod tracefs;
 pub mod tree;
 

@@ -1,0 +1,56 @@
+use super::Check;
+use super::bench::{Bench, Comparison};
+use crate::facts::{Fact, Position, Source};
+use abispec::finding::Severity;
+
+pub(super) const CHECK: Check = Check {
+    id: "errno-undocumented",
+    severity: Severity::Warning,
+    explanation: "\
+Looks up, for each errno that a call has a rule for, whether the call's man page names it: in the list of errors, in the
+page of one of its commands, or in a page whose errors it refers to. Rules that follow from the types count too.
+
+A program handles the errors that its author has read about. An errno that the page does not name is met for the first
+time in the field; or the kernel cannot give it, and the rule permits what should be reported.
+
+What to do: read the kernel's source and try the call. If the kernel gives the errno, the page is incomplete: report that
+to the page's maintainers and record the difference with its reason (see `abispec check --known`). If it cannot, remove
+the rule.",
+    run,
+};
+
+fn run(bench: &mut Bench<'_>) {
+    let facts = bench.facts;
+    let rules = bench.errnos();
+    for (call, page) in bench.described() {
+        let name = &call.name.value;
+        let Some(named) = facts.errnos.get(page) else {
+            bench.silent(name, "the page has no list of errors");
+            continue;
+        };
+        // The page as a whole, where it does not name the errno.
+        let any: Option<&Fact<_>> = named.values().next();
+        let Some(whole) = any.map(|fact| Source { at: Position::Whole, ..fact.source.clone() }) else {
+            bench.silent(name, "the page's list of errors is not understood");
+            continue;
+        };
+        for (errno, at) in rules.get(name.as_str()).into_iter().flatten() {
+            let fact = named.get(errno.name());
+            let reason = facts.why_silent(&format!("{page}.{}", errno.name()));
+            if let (None, Some(reason)) = (fact, reason) {
+                bench.silent(format!("{name}.{errno}"), reason);
+                continue;
+            }
+            bench.compare(Comparison {
+                subject: format!("{name}.{errno}"),
+                at: *at,
+                source: fact.map_or(&whole, |fact| &fact.source),
+                expected: format!("{errno} is possible"),
+                actual: format!("nothing of {errno}"),
+                equal: fact.is_some(),
+                help: "if the kernel gives it, the page is incomplete: record that with a reason; otherwise remove the rule"
+                    .to_owned(),
+            });
+        }
+    }
+}
