@@ -37,7 +37,11 @@ impl Context {
             return Ok(Cow::Borrowed(abispec::embedded()));
         }
         let (spec, findings) = self.load()?;
-        if findings.is_empty() { Ok(Cow::Owned(spec)) } else { Err(Failure::BrokenSpec(findings)) }
+        if findings.is_empty() {
+            Ok(Cow::Owned(spec))
+        } else {
+            Err(Failure::Broken { what: "the specification", findings })
+        }
     }
 
     /// The specification as far as it could be loaded, and every mistake in it.

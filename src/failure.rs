@@ -10,8 +10,13 @@ use std::io::{self, Write};
 pub(crate) enum Failure {
     /// One thing went wrong.
     Message(Box<Message>),
-    /// The specification is broken; every mistake of every file.
-    BrokenSpec(Vec<Finding>),
+    /// Files that someone wrote are broken.
+    Broken {
+        /// What they are together: the specification.
+        what: &'static str,
+        /// Every mistake of every file.
+        findings: Vec<Finding>,
+    },
 }
 
 /// One thing that went wrong.
@@ -57,11 +62,11 @@ impl Failure {
     /// Writes the failure for people or for programs; `colour` adds ANSI sequences.
     pub(crate) fn write(&self, format: Format, colour: bool, out: &mut dyn Write) -> io::Result<()> {
         match (self, format) {
-            (Self::BrokenSpec(findings), Format::Human) => {
+            (Self::Broken { what, findings }, Format::Human) => {
                 findings.iter().try_for_each(|finding| report::write_human(finding, colour, out))?;
-                writeln!(out, "error: the specification has {} mistake(s); nothing was done with it", findings.len())
+                writeln!(out, "error: {what} has {} mistake(s); nothing was done with it", findings.len())
             }
-            (Self::BrokenSpec(findings), Format::Json) => {
+            (Self::Broken { findings, .. }, Format::Json) => {
                 findings.iter().try_for_each(|finding| report::write_json(finding, out))
             }
             (Self::Message(message), Format::Human) => message.write(colour, out),

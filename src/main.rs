@@ -7,6 +7,7 @@ mod engine;
 mod exit;
 mod failure;
 mod interrupt;
+mod known;
 mod mutate;
 mod output;
 

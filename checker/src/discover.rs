@@ -1,8 +1,10 @@
 //! The witnesses that are found on a machine.
 
 use crate::facts::{Claim, Facts, Position, Source, WitnessKind};
+use crate::files::Folder;
 use crate::headers::read_headers;
 use crate::image::read_image;
+use crate::man::read_man;
 use crate::tracefs::read_tracefs;
 use abispec::arch::Arch;
 use abispec::model::Spec;
@@ -28,6 +30,8 @@ pub struct Places {
     pub kernel: Option<PathBuf>,
     /// Where tracefs is mounted.
     pub tracefs: Option<PathBuf>,
+    /// A folder of man pages.
+    pub man: Option<PathBuf>,
     /// The file that names the running kernel's release.
     pub release: PathBuf,
 }
@@ -40,6 +44,8 @@ impl Default for Places {
             btf: Some(PathBuf::from(RUNNING)),
             kernel: None,
             tracefs: Some(PathBuf::from("/sys/kernel/tracing")),
+            // Pages describe no kernel in particular: only who asks for them is told what they lack.
+            man: None,
             release: PathBuf::from("/proc/sys/kernel/osrelease"),
         }
     }
@@ -78,6 +84,9 @@ pub fn witnesses_of_this_machine(places: &Places, spec: &Spec) -> Vec<Witness> {
     });
     add(WitnessKind::Btf, &places.kernel, &|place| read_image(place, places.arch, &wanted));
     add(WitnessKind::Tracefs, &places.tracefs, &|place| running(read_tracefs(place, Arch::NATIVE, &wanted)));
+    add(WitnessKind::Man, &places.man, &|place| {
+        read_man(&Folder(place.to_path_buf()), places.arch.unwrap_or(Arch::NATIVE))
+    });
     found
 }
 

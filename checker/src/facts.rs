@@ -40,6 +40,8 @@ pub struct Facts {
     pub errnos: BTreeMap<String, BTreeMap<String, Fact<Attribution>>>,
     /// System calls that an older state of the witness has, where one is at hand: the others are new.
     pub older: Option<BTreeSet<String>>,
+    /// The calls whose list of errnos is said to be incomplete, and where.
+    pub open: BTreeMap<String, Source>,
     /// The first release of a call, by its name, or of a constant, by `call.CONSTANT`.
     pub since: BTreeMap<String, Fact<Release>>,
     /// The calls that are described together with a call, itself among them.
@@ -69,6 +71,7 @@ impl Facts {
             options: BTreeMap::new(),
             errnos: BTreeMap::new(),
             older: None,
+            open: BTreeMap::new(),
             since: BTreeMap::new(),
             families: BTreeMap::new(),
             version: None,

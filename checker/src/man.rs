@@ -172,6 +172,9 @@ fn state_call(name: &str, one: &Found, facts: &mut Facts) {
     if one.errors.stated {
         let several = |call: &String| one.calls.first().is_some_and(|first| !is_or_wraps(first, call));
         let single = !one.calls.iter().skip(1).any(several);
+        if let Some(line) = one.errors.open {
+            facts.open.insert(name.to_owned(), source(line));
+        }
         let errnos = facts.errnos.entry(name.to_owned()).or_default();
         let mut foreign = BTreeMap::new();
         for named in &one.errors.named {
@@ -253,12 +256,15 @@ fn note(errnos: &mut BTreeMap<String, Fact<Attribution>>, errno: &str, attributi
 /// Adds the errors of pages that a page refers to. They are only probable: which of them can occur is not said.
 fn follow(found: &[Found], facts: &mut Facts) {
     for _ in 0..DEEPEST {
-        let mut more = Vec::new();
+        let (mut more, mut open) = (Vec::new(), Vec::new());
         for one in found {
             let stands_for = stands_for(&one.stem, &one.calls);
             for reference in &one.errors.references {
                 let about = reference.calls.is_empty() || stands_for.is_some_and(|call| reference.calls.contains(call));
                 let theirs = facts.errnos.get(&reference.page).filter(|_| about && reference.page != one.stem);
+                if theirs.is_some() && facts.open.contains_key(&reference.page) && !facts.open.contains_key(&one.stem) {
+                    open.push((one.stem.clone(), Source::line(one.shown.clone(), reference.line, 1)));
+                }
                 for errno in theirs.into_iter().flat_map(BTreeMap::keys) {
                     if facts.errnos.get(&one.stem).is_some_and(|own| !own.contains_key(errno)) {
                         more.push((
@@ -270,9 +276,10 @@ fn follow(found: &[Found], facts: &mut Facts) {
                 }
             }
         }
-        if more.is_empty() {
+        if more.is_empty() && open.is_empty() {
             return;
         }
+        facts.open.extend(open);
         for (call, errno, source) in more {
             note(facts.errnos.entry(call).or_default(), &errno, Attribution::Referred, source);
         }

@@ -5,7 +5,10 @@ use crate::context::Context;
 use crate::engine::{self, EngineResult, Skipped};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::known;
 use abispec::arch::Arch;
+use abispec::finding::Finding;
+use abispec::known::{Circumstances, Entry, Known, Waivers};
 use abispec::model::Spec;
 use abispec_checker::checks::Report;
 use abispec_checker::facts::Facts;
@@ -31,6 +34,8 @@ use std::time::Instant;
   abispec check --kernel /boot/vmlinuz-6.12.117   a kernel that does not run here, of whatever port
   abispec check --tree .                          a kernel's source tree, every port: tables, definitions, headers
   abispec check --tree . --new-since ../linux-6.12 calls that the older tree lacks must be specified
+  abispec check --only man                        the installed man pages against the specification
+  abispec check --man ./man-pages --known ./known other pages, and what is known to differ in them
   abispec check --silent                          also what no witness says anything about
   abispec check --format json                     one finding a line, then what was compared
 
@@ -55,13 +60,19 @@ pub(crate) struct Args {
     /// Where tracefs is mounted
     #[arg(long, value_name = "DIR")]
     tracefs: Option<PathBuf>,
+    /// A folder of man pages; these are asked only with this or `--only man` [default: /usr/share/man]
+    #[arg(long, value_name = "DIR")]
+    man: Option<PathBuf>,
+    /// Known divergences, *.yaml files in a folder, instead of the project's own list
+    #[arg(long, value_name = "DIR")]
+    known: Option<PathBuf>,
     /// The port that headers are read for, and of which a witness is that does not name its port
     #[arg(long, value_name = "PORT", value_parser = crate::args::arch)]
     arch: Option<Arch>,
     /// Ask these witnesses only
     #[arg(long, value_name = "WITNESS", value_delimiter = ',', value_enum)]
     only: Vec<Only>,
-    /// Also list what could not be compared
+    /// Also list what could not be compared, and what is known to differ
     #[arg(long)]
     silent: bool,
 }
@@ -77,17 +88,29 @@ enum Only {
     Tracefs,
     /// A tree's tables of system calls, definitions and options
     Tree,
+    /// Man pages
+    Man,
+}
+
+/// Where man pages are installed.
+const INSTALLED: &str = "/usr/share/man";
+
+/// What was compared, without what is reported.
+struct Compared<'k> {
+    report: Report,
+    waived: Vec<(Finding, &'k Entry)>,
 }
 
 /// Runs the command.
 pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
     let spec = context.spec()?;
-    let (result, report) = match &args.tree {
-        Some(tree) => compare(&spec, |result| tree_facts(args, tree, result))?,
-        None => compare(&spec, |result| Ok(machine_facts(&places(args), &spec, result)))?,
+    let known = known::read(args.known.as_deref())?;
+    let (result, compared) = match &args.tree {
+        Some(tree) => compare(&spec, &known, |result| tree_facts(args, tree, result))?,
+        None => compare(&spec, &known, |result| Ok(machine_facts(&places(args), &spec, result)))?,
     };
     if args.silent {
-        silent(&report, context, out)?;
+        silent(&compared, context, out)?;
     }
     engine::write(&result, context, out)?;
     Ok(engine::exit(&[result]))
@@ -103,17 +126,15 @@ fn places(args: &Args) -> Places {
         btf: asked(Only::Btf, args.btf.clone().or(usual.btf)).filter(|_| args.kernel.is_none()),
         kernel: asked(Only::Btf, args.kernel.clone()),
         tracefs: asked(Only::Tracefs, args.tracefs.clone().or(usual.tracefs)),
+        man: asked(Only::Man, args.man.clone().or_else(|| args.only.contains(&Only::Man).then(|| INSTALLED.into()))),
         release: usual.release,
     }
 }
 
 /// Holds a specification against what this machine states.
-pub(super) fn engine(spec: &Spec) -> EngineResult {
-    match compare(spec, |result| Ok(machine_facts(&Places::default(), spec, result))) {
-        Ok((result, _)) => result,
-        // Of a machine, what cannot be read is skipped.
-        Err(_) => EngineResult::skipped("check", "this machine", "it could not be read"),
-    }
+pub(super) fn engine(spec: &Spec) -> Result<EngineResult, Failure> {
+    let known = known::read(None)?;
+    Ok(compare(spec, &known, |result| Ok(machine_facts(&Places::default(), spec, result)))?.0)
 }
 
 /// What this machine states, as far as it can be read.
@@ -121,11 +142,12 @@ pub(super) fn facts(spec: &Spec) -> Vec<Facts> {
     gather(&Places::default(), spec).into_iter().filter_map(|witness| witness.facts.ok()).collect()
 }
 
-fn machine_facts(places: &Places, spec: &Spec, result: &mut EngineResult) -> Vec<Facts> {
+/// What this machine states, each witness by itself: they may speak of different kernels.
+fn machine_facts(places: &Places, spec: &Spec, result: &mut EngineResult) -> Vec<Vec<Facts>> {
     let mut facts = Vec::new();
     for witness in gather(places, spec) {
         match witness.facts {
-            Ok(found) => facts.push(found),
+            Ok(found) => facts.push(vec![found]),
             Err(why) => {
                 result.skipped.push(Skipped { what: format!("{:?}", witness.kind).to_lowercase(), why });
             }
@@ -134,7 +156,8 @@ fn machine_facts(places: &Places, spec: &Spec, result: &mut EngineResult) -> Vec
     facts
 }
 
-fn tree_facts(args: &Args, tree: &Path, result: &mut EngineResult) -> Result<Vec<Facts>, Failure> {
+/// What a tree states, all ports together: what they show alike is one finding.
+fn tree_facts(args: &Args, tree: &Path, result: &mut EngineResult) -> Result<Vec<Vec<Facts>>, Failure> {
     let files = |path: &Path| -> Arc<dyn Files> { Arc::new(Folder(path.to_path_buf())) };
     let older = args.new_since.as_deref().map(files);
     let ports = args.arch.map_or_else(|| Arch::ALL.to_vec(), |arch| vec![arch]);
@@ -152,18 +175,37 @@ fn tree_facts(args: &Args, tree: &Path, result: &mut EngineResult) -> Result<Vec
             Err((arch, why)) => result.skipped.push(Skipped { what: format!("headers of {arch}"), why }),
         }
     }
-    Ok(facts)
+    Ok(vec![facts])
 }
 
-fn compare(
+fn compare<'k>(
     spec: &Spec,
-    read: impl FnOnce(&mut EngineResult) -> Result<Vec<Facts>, Failure>,
-) -> Result<(EngineResult, Report), Failure> {
+    known: &'k Known,
+    read: impl FnOnce(&mut EngineResult) -> Result<Vec<Vec<Facts>>, Failure>,
+) -> Result<(EngineResult, Compared<'k>), Failure> {
     let start = Instant::now();
     let mut result = EngineResult { name: "check", ..EngineResult::default() };
-    let facts = read(&mut result)?;
-    let mut report = abispec_checker::check(spec, &facts);
+    let mut report = Report::default();
+    let mut waivers = Waivers::new(known, known::today());
+    let mut waived = Vec::new();
+    for facts in read(&mut result)? {
+        let Some(first) = facts.first() else { continue };
+        let circumstances = Circumstances { kernel: first.release.value().copied(), pages: first.version };
+        let mut found = abispec_checker::check(spec, &facts);
+        let compared = |id: &str, subject: &str| {
+            let part_of = |whole: &String| {
+                subject.strip_prefix(whole.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            };
+            found.compared.iter().any(|entry| entry.check == id && entry.count > 0)
+                && !found.silent.iter().any(|silent| silent.check == id && silent.subjects.iter().any(part_of))
+        };
+        waived.extend(waivers.take(&mut found.findings, circumstances, &compared));
+        report.findings.append(&mut found.findings);
+        report.compared.append(&mut found.compared);
+        report.silent.append(&mut found.silent);
+    }
     result.findings = std::mem::take(&mut report.findings);
+    result.findings.extend(waivers.findings());
     result.compared = report.comparisons() as u64;
     let mut witnesses: BTreeMap<&str, (usize, usize, usize)> = BTreeMap::new();
     for entry in &report.compared {
@@ -173,8 +215,11 @@ fn compare(
     for (witness, (count, findings, silent)) in witnesses {
         result.summary.push(format!("{witness}: {count} comparisons, {findings} disagree; silent about {silent}"));
     }
+    if !waived.is_empty() {
+        result.summary.push(format!("{} of these are known; `--silent` lists them with their reasons", waived.len()));
+    }
     result.took = start.elapsed();
-    Ok((result, report))
+    Ok((result, Compared { report, waived }))
 }
 
 fn gather(places: &Places, spec: &Spec) -> Vec<Witness> {
@@ -201,8 +246,17 @@ fn mount_tracefs(dir: &Path) -> nix::Result<()> {
     mount(Some("tracefs"), dir, Some("tracefs"), MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC | MsFlags::MS_NODEV, none)
 }
 
-fn silent(report: &Report, context: &Context, out: &mut dyn Write) -> std::io::Result<()> {
-    for entry in &report.silent {
+fn silent(compared: &Compared<'_>, context: &Context, out: &mut dyn Write) -> std::io::Result<()> {
+    for (finding, entry) in &compared.waived {
+        if context.format == Format::Json {
+            let line = json!({"known": finding.id, "subject": finding.subject, "other": finding.other, "reason": entry.reason});
+            writeln!(out, "{line}")?;
+        } else {
+            writeln!(out, "known[{}]: {}: {}", finding.id, finding.subject, finding.message)?;
+            writeln!(out, "    {}", entry.reason.split_whitespace().collect::<Vec<_>>().join(" "))?;
+        }
+    }
+    for entry in &compared.report.silent {
         if context.format == Format::Json {
             let line = json!({
                 "silent": entry.check, "witness": entry.witness, "reason": entry.reason, "subjects": entry.subjects,

@@ -26,6 +26,7 @@ struct Engine {
 /// Every id that a finding can have, joined from the engines.
 fn registry() -> Vec<Engine> {
     vec![
+        Engine { name: "known", entries: abispec::known::EXPLANATIONS.to_vec() },
         Engine { name: "lint", entries: abispec::load::EXPLANATIONS.to_vec() },
         Engine {
             name: "check",
@@ -36,6 +37,11 @@ fn registry() -> Vec<Engine> {
             entries: [abispec_fuzzer::oracle::EXPLANATIONS, &[abispec_fuzzer::laws::EXPLANATION]].concat(),
         },
     ]
+}
+
+/// Every id that a finding can have.
+pub(crate) fn ids() -> Vec<&'static str> {
+    registry().iter().flat_map(|engine| engine.entries.iter().map(|(id, _)| *id)).collect()
 }
 
 /// Runs the command.

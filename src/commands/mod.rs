@@ -3,7 +3,7 @@
 mod bench;
 mod check;
 mod completions;
-mod explain;
+pub(crate) mod explain;
 mod export;
 mod fmt;
 mod fuzz;

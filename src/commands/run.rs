@@ -29,9 +29,7 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     let spec = context.spec()?;
     let mut results = Vec::new();
     let engines: [&dyn Fn() -> Result<EngineResult, Failure>; 3] =
-        [&|| linted(context), &|| Ok(super::check::engine(&spec)), &|| {
-            super::fuzz::engine(&spec, args.time, stop.clone())
-        }];
+        [&|| linted(context), &|| super::check::engine(&spec), &|| super::fuzz::engine(&spec, args.time, stop.clone())];
     for engine in engines {
         let result = engine()?;
         engine::write(&result, context, out)?;

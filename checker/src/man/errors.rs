@@ -8,6 +8,17 @@ use std::collections::BTreeSet;
 /// The oldest kernel that a page's word is compared for: what it says of older ones is history.
 const OLDEST: Release = Release::new(5, 10);
 
+/// How a page says that its list of errors is not complete.
+const OPEN: &[&str] = &[
+    "ther errors may occur",
+    "ther errors may be generated",
+    "dditional errors may be generated",
+    "ther errors can be returned",
+    "rrors other than those listed below can be returned",
+    "ther errors are specific",
+    "errors as defined for the protocol",
+];
+
 /// What a page says about errors.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Errors {
@@ -17,6 +28,8 @@ pub(super) struct Errors {
     pub(super) references: Vec<Reference>,
     /// The calls that have a list of their own.
     pub(super) listed: BTreeSet<String>,
+    /// Where the page says that its list is not complete.
+    pub(super) open: Option<u32>,
     /// Whether the page has such a section at all.
     pub(super) stated: bool,
 }
@@ -59,8 +72,17 @@ pub(super) fn errors(page: &Page, calls: &[String]) -> Errors {
             let text = block.text();
             match block.kind {
                 Kind::Subsection => heading = Heading { calls: mentioned(&text, calls), general: false },
+                // A page may lack the macro of an entry: an errno alone in its line is one all the same.
+                Kind::Paragraph if block.lines.first().is_some_and(|line| errno(line.text.trim()).is_some()) => {
+                    let (tag, body) = block.lines.split_at(1);
+                    let tag = Block { lines: tag.to_vec(), ..block.clone() };
+                    let body = Block { lines: body.to_vec(), ..block.clone() }.text();
+                    entry(&tag, &body, calls, &heading, &mut found);
+                }
                 Kind::Paragraph => {
                     refer(block, &text, calls, &mut found);
+                    let open = OPEN.iter().any(|phrase| text.contains(phrase));
+                    found.open = found.open.or_else(|| block.lines.first().filter(|_| open).map(|line| line.number));
                     heading = headed(&text, calls);
                     found.listed.extend(heading.calls.iter().cloned());
                 }
@@ -92,7 +114,10 @@ fn entry(block: &Block, body: &str, calls: &[String], heading: &Heading, found: 
         let said_of = own.unwrap_or_else(|| heading.calls.clone());
         let foreign = if is_gone(remark) || is_gone(bracket) {
             Some("the page says that only kernels older than 5.10 give it")
-        } else if is_of_library(remark) || is_of_library(bracket) || first.starts_with("Returned by the glibc") {
+        } else if is_of_library(remark)
+            || is_of_library(bracket)
+            || ["Returned by the glibc", "The glibc wrapper"].iter().any(|start| first.starts_with(start))
+        {
             Some("the page says that the C library gives it")
         } else {
             None
@@ -225,7 +250,6 @@ mod tests {
     const PAGE: &str = "\
 .TH moor 2 2026-01-01 \"Linux man-pages 6.9\"
 .SH ERRORS
-.TP
 .B EACCES
 No.
 .TP
@@ -292,16 +316,16 @@ can occur.
         assert_eq!(
             shown,
             [
-                "4 EACCES ",
-                "7 EAGAIN ",
-                "7 EAGAIN ",
-                "10 EINVAL moor2",
-                "14 EPERM !",
-                "17 ENAMETOOLONG moor!",
-                "21 EBUSY moor2+unmoor",
-                "26 ESRCH unmoor",
-                "34 ENOENT unmoor",
-                "36 ENODEV unmoor",
+                "3 EACCES ",
+                "6 EAGAIN ",
+                "6 EAGAIN ",
+                "9 EINVAL moor2",
+                "13 EPERM !",
+                "16 ENAMETOOLONG moor!",
+                "20 EBUSY moor2+unmoor",
+                "25 ESRCH unmoor",
+                "33 ENOENT unmoor",
+                "35 ENODEV unmoor",
             ]
         );
         let references: Vec<_> = found.references.iter().map(|one| (one.page.as_str(), one.calls.len())).collect();

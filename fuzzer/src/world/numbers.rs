@@ -126,6 +126,7 @@ pub(super) mod testing {
             constants: BTreeMap::new(),
             sets: BTreeMap::new(),
             structs: BTreeMap::new(),
+            laws: Vec::new(),
         }
     }
 

@@ -1,0 +1,71 @@
+//! The lists of known divergences: the project's own, or those that a user names.
+
+use crate::commands::explain::ids;
+use crate::failure::Failure;
+use abispec::finding::SourceFile;
+use abispec::known::{Day, Known};
+use std::fs;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// The project's own lists.
+const OWN: &[(&str, &str)] = &[("ci/known/man.yaml", include_str!("../ci/known/man.yaml"))];
+
+/// Reads the lists in a folder, or the project's own.
+pub(crate) fn read(folder: Option<&Path>) -> Result<Known, Failure> {
+    let file = |(path, text): &(&str, &str)| SourceFile { path: (*path).to_owned(), text: (*text).to_owned() };
+    let files = match folder {
+        Some(folder) => files(folder)?,
+        None => OWN.iter().map(file).collect(),
+    };
+    let (known, findings) = Known::read(files, &ids());
+    if findings.is_empty() {
+        Ok(known)
+    } else {
+        Err(Failure::Broken { what: "the list of known divergences", findings })
+    }
+}
+
+fn files(folder: &Path) -> Result<Vec<SourceFile>, Failure> {
+    let failed = |place: &Path, error: std::io::Error| {
+        Failure::new("the known divergences could not be read")
+            .at(place.display().to_string())
+            .why(error.to_string())
+            .help("--known takes a folder that holds *.yaml files")
+    };
+    let entries = fs::read_dir(folder).map_err(|error| failed(folder, error))?;
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|error| failed(folder, error))?.path();
+        if path.extension().is_some_and(|extension| extension == "yaml") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    let read = |path: &std::path::PathBuf| {
+        let text = fs::read_to_string(path).map_err(|error| failed(path, error))?;
+        Ok(SourceFile { path: path.display().to_string(), text })
+    };
+    paths.iter().map(read).collect()
+}
+
+/// Today, by the clock of this machine.
+pub(crate) fn today() -> Day {
+    Day::from_unix(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn the_projects_own_lists_are_well_formed_and_embedded() {
+        assert!(read(None).is_ok());
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("ci/known");
+        let on_disk = files(&folder).ok().expect("the lists are readable");
+        let names = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+        let embedded: BTreeSet<String> = OWN.iter().map(|(path, _)| names(path)).collect();
+        assert_eq!(on_disk.iter().map(|file| names(&file.path)).collect::<BTreeSet<_>>(), embedded);
+    }
+}
