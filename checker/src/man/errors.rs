@@ -1,6 +1,6 @@
 //! The errors that a page names, and for which of its calls.
 
-use super::page::{Block, Kind, Page, is_identifier};
+use super::page::{Block, Kind, Page, is_identifier, last_word};
 use abispec::errno::Errno;
 use abispec::version::Release;
 use std::collections::BTreeSet;
@@ -142,8 +142,7 @@ fn refer(block: &Block, text: &str, calls: &[String], found: &mut Errors) {
         let line = block.lines.first().map_or(1, |line| line.number);
         let pages = sentence.match_indices('(').filter_map(|(at, _)| {
             let section = sentence[at + 1..].split(')').next()?;
-            let start = sentence[..at].rfind(|c: char| !c.is_ascii_alphanumeric() && c != '_').map_or(0, |at| at + 1);
-            let name = &sentence[start..at];
+            let (_, name) = last_word(&sentence[..at]);
             (section.starts_with('2') && is_identifier(name)).then(|| name.to_owned())
         });
         let references = pages.map(|page| Reference { page, calls: calls.clone(), line });
@@ -165,11 +164,8 @@ fn errno(word: &str) -> Option<&str> {
 
 /// Those of the calls that a text mentions, `name()`.
 fn mentioned(text: &str, calls: &[String]) -> BTreeSet<String> {
-    let mentions = |call: &&String| {
-        text.match_indices(&format!("{call}()"))
-            .any(|(at, _)| !text[..at].ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_'))
-    };
-    calls.iter().filter(mentions).cloned().collect()
+    let names = text.match_indices("()").map(|(at, _)| last_word(&text[..at]).1);
+    names.filter_map(|name| calls.iter().find(|call| *call == name)).cloned().collect()
 }
 
 /// What the paragraph above a list says about it.

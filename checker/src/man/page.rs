@@ -106,6 +106,14 @@ pub(super) fn is_identifier(text: &str) -> bool {
     text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && text.starts_with(|c: char| !c.is_ascii_digit())
 }
 
+/// The word at the end of a text, and what stands before it. The word is empty where the text ends in something else.
+pub(super) fn last_word(text: &str) -> (&str, &str) {
+    let word = |c: &char| c.is_ascii_alphanumeric() || *c == '_';
+    // Letters of a word take one byte each.
+    let length = text.chars().rev().take_while(word).count();
+    text.split_at(text.len() - length)
+}
+
 /// What the next text belongs to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Open {

@@ -32,11 +32,13 @@ pub(super) fn lines(text: &str) -> Vec<Line> {
         number += 1;
         let start = number;
         let mut line = first.to_owned();
-        while continued(&line) {
+        let mut piece = first;
+        while continued(piece) {
             let Some(next) = source.next() else { break };
             number += 1;
             line.pop();
             line.push_str(next);
+            piece = next;
         }
         reader.line(start, &line);
     }

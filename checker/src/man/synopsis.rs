@@ -1,6 +1,6 @@
 //! The functions that a page declares.
 
-use super::page::{Block, Kind, Page, is_identifier};
+use super::page::{Block, Kind, Page, is_identifier, last_word};
 
 /// A declaration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,8 +89,7 @@ fn declared(statement: &str, line: u32) -> Option<Declared> {
     let statement = statement.trim().trim_start_matches("[[deprecated]]");
     let (head, rest) = statement.split_once('(')?;
     let inside = rest.trim_end().strip_suffix(')')?;
-    let start = head.rfind(|c: char| !c.is_ascii_alphanumeric() && c != '_').map_or(0, |at| at + 1);
-    let (returns, name) = head.split_at(start);
+    let (returns, name) = last_word(head);
     let plain = |word: &str| word.chars().all(|c| c == '*') || is_identifier(word);
     if !is_identifier(name) || returns.trim().is_empty() || !returns.replace('*', " * ").split_whitespace().all(plain) {
         return None;
@@ -140,8 +139,7 @@ fn parameter(text: &str) -> (String, String) {
         return (words(&format!("{before}(*{rest}")), name.to_owned());
     }
     let (text, array) = text.split_once('[').map_or((text, false), |(text, _)| (text.trim_end(), true));
-    let start = text.rfind(|c: char| !c.is_ascii_alphanumeric() && c != '_').map_or(0, |at| at + 1);
-    let (kind, name) = text.split_at(start);
+    let (kind, name) = last_word(text);
     let spaced = kind.replace('*', " * ");
     let kind = words(&spaced);
     (if array { format!("{kind} *") } else { kind }, name.to_owned())
