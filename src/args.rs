@@ -115,7 +115,7 @@ pub(crate) fn running_release() -> Result<Release, Failure> {
     Release::from_uname(&names.release().to_string_lossy()).map_err(|error| failed(error.to_string()))
 }
 
-fn release(text: &str) -> Result<Release, String> {
+pub(crate) fn release(text: &str) -> Result<Release, String> {
     text.parse().or_else(|_| Release::from_uname(text)).map_err(|_| "write it like 6.1".to_owned())
 }
 

@@ -14,6 +14,7 @@ const SUBCOMMANDS: &[&str] = &[
     "show",
     "explain",
     "check",
+    "diff",
     "fuzz",
     "replay",
     "mutate",

@@ -14,6 +14,7 @@ mod fields;
 mod layouts;
 mod ports;
 mod reach;
+mod run;
 mod scale;
 mod side;
 pub mod sides;
@@ -23,6 +24,7 @@ pub use class::{ALL, Class, Impact, find};
 pub use difference::{Comparison, Difference, Stated};
 pub use ports::merge;
 pub use reach::within_reach;
+pub use run::{Request, run};
 pub use side::Side;
 pub use spec::{compare_rules, facts_of};
 

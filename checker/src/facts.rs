@@ -160,6 +160,8 @@ pub enum WitnessKind {
     Rust,
     /// Man pages.
     Man,
+    /// A specification.
+    Spec,
 }
 
 impl WitnessKind {
@@ -172,6 +174,7 @@ impl WitnessKind {
             Self::Tree => "tree",
             Self::Rust => "rust",
             Self::Man => "man",
+            Self::Spec => "spec",
         }
     }
 }

@@ -3,6 +3,9 @@
 //! Readers take their input through [`Files`], so that each of them reads an installed tree, a kernel tree and a revision
 //! that was never checked out by the same code.
 
+pub mod below;
+pub mod git;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -7,6 +7,7 @@
 pub mod btf;
 pub mod checks;
 mod ctype;
+pub mod diff;
 pub mod discover;
 pub mod facts;
 pub mod files;

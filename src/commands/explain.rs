@@ -33,6 +33,10 @@ fn registry() -> Vec<Engine> {
             entries: abispec_checker::checks::ALL.iter().map(|check| (check.id, check.explanation)).collect(),
         },
         Engine {
+            name: "diff",
+            entries: abispec_checker::diff::ALL.iter().map(|class| (class.id, class.explanation)).collect(),
+        },
+        Engine {
             name: "fuzz",
             entries: [abispec_fuzzer::oracle::EXPLANATIONS, &[abispec_fuzzer::laws::EXPLANATION]].concat(),
         },

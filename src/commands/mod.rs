@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod completions;
+mod diff;
 pub(crate) mod explain;
 mod export;
 mod fmt;
@@ -50,6 +51,8 @@ commands! {
     Explain explain,
     /// Hold the specification against headers and the running kernel
     Check check,
+    /// Compare two kernels: what do programs notice?
+    Diff diff,
     /// Hold the specification against what real system calls answer
     Fuzz fuzz,
     /// Run a saved divergence again

@@ -217,7 +217,7 @@ impl<'a> Bench<'a> {
                     Some(tag) => tag.as_str(),
                     None => continue,
                 },
-                WitnessKind::Tracefs | WitnessKind::Tree | WitnessKind::Man => continue,
+                WitnessKind::Tracefs | WitnessKind::Tree | WitnessKind::Man | WitnessKind::Spec => continue,
             };
             if let Some(header) =
                 header.filter(|header| facts.kind == WitnessKind::Headers && !facts.has_header(header))
@@ -285,7 +285,7 @@ impl<'a> Bench<'a> {
         let mut found = Vec::new();
         let reason = match facts.kind {
             // Pages declare the C library's functions; what can be compared with these has its own check.
-            WitnessKind::Headers | WitnessKind::Rust | WitnessKind::Man => return found,
+            WitnessKind::Headers | WitnessKind::Rust | WitnessKind::Man | WitnessKind::Spec => return found,
             WitnessKind::Btf => {
                 "the kernel's compiler merged the call's function into another, so its type information lacks it"
             }

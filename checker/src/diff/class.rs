@@ -71,7 +71,8 @@ classes! {
     enumerator_changed
     enumerator_added
     sentinel_moved
-    mask_widened
+    mask_changed
+    version_raised
     ioctl_changed
     ioctl_added
     ioctl_extended

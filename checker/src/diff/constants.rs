@@ -2,19 +2,17 @@
 
 use super::class::{
     constant_added, constant_changed, constant_moved, constant_removed, constant_renamed, constant_retyped,
-    enumerator_added, enumerator_changed, ioctl_added, ioctl_changed, mask_widened, moved_away, sentinel_moved,
+    enumerator_added, enumerator_changed, ioctl_added, ioctl_changed, mask_changed, moved_away, sentinel_moved, version_raised,
 };
 use super::class::Class;
 use super::definition::Definition;
-use super::derived::{Values, grew_as_a_mask, is_end_of_list};
+use super::derived::{Bounds, Values, follows_its_list, is_version, mask_follows_flags, names_an_end};
 use super::difference::{Log, Stated};
 use super::extensible::request_may_grow;
 use super::side::{Side, definition, line};
 use crate::facts::{Constant, Fact, Ioctl};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-type Facts = Vec<Fact<Constant>>;
 
 /// A constant whose value differs.
 struct Changed<'a> {
@@ -46,15 +44,14 @@ struct Parts<'a, 'l> {
 impl<'a> Parts<'a, '_> {
     fn pair_all(&mut self) {
         let (old, new) = (self.old, self.new);
-        let none = Vec::new();
         for (name, before, after) in merged(&old.facts.constants, &new.facts.constants) {
-            self.pair(name, before.unwrap_or(&none), after.unwrap_or(&none));
+            self.pair(name, before.map_or(&[], Vec::as_slice), after.map_or(&[], Vec::as_slice));
         }
     }
 
     /// Pairs the definitions of one name: the same value first, then the same header, then what is left over.
-    fn pair(&mut self, name: &'a str, before: &'a Facts, after: &'a Facts) {
-        if let ([one], [other]) = (before.as_slice(), after.as_slice()) {
+    fn pair(&mut self, name: &'a str, before: &'a [Fact<Constant>], after: &'a [Fact<Constant>]) {
+        if let ([one], [other]) = (before, after) {
             return self.both(name, one, other);
         }
         let mut after: Vec<_> = after.iter().collect();
@@ -96,7 +93,7 @@ impl<'a> Parts<'a, '_> {
         if before == after {
             return self.moved(name, old, new);
         }
-        if before.value == after.value || (before.bits == after.bits && before.same_bits(after.value)) {
+        if same_in_a_register(before, after) {
             let text = |constant: Constant| format!("{constant} as {}", type_name(constant));
             let sides = (self.old.stated(text(before), &old.source), self.new.stated(text(after), &new.source));
             let header = self.new.header(&new.source.file);
@@ -119,6 +116,10 @@ pub(super) fn moved<T>(
     (before, after): (&Fact<T>, &Fact<T>),
     log: &mut Log,
 ) {
+    // Witnesses without headers have nothing to move between.
+    if old.facts.headers.is_empty() || new.facts.headers.is_empty() {
+        return;
+    }
     let (from, to) = (old.header(&before.source.file), new.header(&after.source.file));
     if from == to {
         return;
@@ -188,7 +189,12 @@ fn removals<'a>(
             log.add(&constant_renamed::CLASS, &header, name, (Some(before), Some(after)), note);
             continue;
         }
-        let still = new.file_of(&header).filter(|file| new.definitions(file).has(name));
+        let still = new.file_of(&header).map(|file| new.definitions(&file)).filter(|definitions| definitions.has(name));
+        // What only lacks a name that programs include from elsewhere has not changed.
+        if still.as_ref().is_some_and(|now| now.writes_alike(&definitions, name)) {
+            log.silent(name, format!("{header} still defines it as before, but no header of the new side can compute it"));
+            continue;
+        }
         let note = still.map(|_| "the header names it still, but not as an integer constant of this port".to_owned());
         log.add(&constant_removed::CLASS, &header, name, (Some(before), None), note);
     }
@@ -211,56 +217,122 @@ fn renamed<'a>(
     let candidate = if before { around[0] } else { around[1] }?;
     let (candidate, other) = added.get_key_value(candidate)?;
     let first_word = |name: &str| name.trim_start_matches('_').split('_').next().unwrap_or_default().to_owned();
-    let alike = first_word(name) == first_word(candidate);
+    let alike = first_word(name) == first_word(candidate) && names_an_end(name) == names_an_end(candidate);
     (alike && other.value.value == fact.value.value).then_some((*candidate, *other))
 }
 
+/// What a changed constant was found to be.
+struct Judged<'a> {
+    one: Changed<'a>,
+    class: Option<&'static Class>,
+    /// The names that its value is written with, where they are the same on both sides.
+    made_of: Vec<String>,
+    list: Option<(usize, usize)>,
+}
+
 fn changes(old: &Side<'_>, new: &Side<'_>, changed: Vec<Changed<'_>>, log: &mut Log) {
-    let names: BTreeMap<&str, ()> = changed.iter().map(|one| (one.name, ())).collect();
     let values = (Values::new(old), Values::new(new));
+    let mut judged: Vec<Judged<'_>> = changed.into_iter().map(|one| judge(old, new, &values, one)).collect();
+    // What is computed from the end of a list or from a mask is no news beside it.
+    for _ in 0..4 {
+        let found: BTreeMap<&str, Option<&'static Class>> = judged.iter().map(|one| (one.one.name, one.class)).collect();
+        let learnt: Vec<Option<&'static Class>> = judged.iter().map(|one| follows(one, &found)).collect();
+        if learnt.iter().all(Option::is_none) {
+            break;
+        }
+        for (one, class) in judged.iter_mut().zip(learnt) {
+            one.class = one.class.or(class);
+        }
+    }
+    let names: BTreeMap<&str, ()> = judged.iter().map(|one| (one.one.name, ())).collect();
+    let mut notes = Vec::new();
     let mut runs: BTreeMap<(Arc<str>, usize, i128), Vec<(usize, Changed<'_>)>> = BTreeMap::new();
-    for one in changed {
+    for Judged { one, class, made_of, list } in &judged {
         let header = new.header(&one.new.source.file);
-        let (before, after) = (old.definitions(&one.old.source.file), new.definitions(&one.new.source.file));
-        let ways = (definition(&before, one.name, &one.old.source), definition(&after, one.name, &one.new.source));
-        let ioctls = (old.facts.ioctls.get(one.name), new.facts.ioctls.get(one.name));
-        let text = |constant: Constant, ioctl: Option<&Fact<Ioctl>>| match ioctl {
-            Some(ioctl) => format!("{constant} {}", request(&ioctl.value)),
-            None => constant.to_string(),
-        };
-        let sides = (
-            Some(old.stated(text(one.old.value, ioctls.0), &one.old.source)),
-            Some(new.stated(text(one.new.value, ioctls.1), &one.new.source)),
-        );
-        if let (Some(before), Some(after)) = ioctls {
-            let (class, note) = request_class(&header, &before.value, &after.value);
-            log.add(class, &header, one.name, sides, note);
-            continue;
-        }
-        if let (Some(a), Some(b)) = ways {
-            let ends = is_end_of_list(&values.0, &before, one.name, one.old, a) && is_end_of_list(&values.1, &after, one.name, one.new, b);
-            if ends {
-                log.add(&sentinel_moved::CLASS, &header, one.name, sides, None);
-                continue;
-            }
-            if grew_as_a_mask(&values, (&before, &after), one.name, (one.old, one.new), (a, b)) {
-                log.add(&mask_widened::CLASS, &header, one.name, sides, None);
-                continue;
+        let (before, after) = both(old, new, one);
+        match (class, list) {
+            (None, Some(_)) => {}
+            (class, _) => {
+                let ioctls = (old.facts.ioctls.get(one.name), new.facts.ioctls.get(one.name));
+                let mut note = cause(made_of, &names, one.name);
+                if let (Some(before), Some(after)) = ioctls
+                    && class.is_some_and(|class| *class == super::class::ioctl_extended::CLASS)
+                {
+                    note = request_may_grow(&header, &before.value, &after.value).map(str::to_owned);
+                }
+                let class = class.unwrap_or(&constant_changed::CLASS);
+                if class.impact != super::class::Impact::Breaking && ioctls.0.is_none() {
+                    note = None;
+                }
+                notes.push((class, header, one.name, (before, after), note));
             }
         }
-        if let Some(Definition::Enumerator(list, index)) = ways.1 {
+    }
+    for (class, header, name, sides, note) in notes {
+        log.add(class, &header, name, sides, note);
+    }
+    for Judged { one, class, list, .. } in judged {
+        if let (None, Some((list, index))) = (class, list) {
             let delta = one.new.value.value - one.old.value.value;
-            let key = (Arc::clone(&one.new.source.file), list.number, delta);
-            runs.entry(key).or_default().push((index, one));
-            continue;
+            runs.entry((Arc::clone(&one.new.source.file), list, delta)).or_default().push((index, one));
         }
-        let note = ways.1.and_then(|way| cause(way.names(), &names, one.name));
-        log.add(&constant_changed::CLASS, &header, one.name, sides, note);
     }
     for ((_, _, delta), mut run) in runs {
         run.sort_by_key(|(index, _)| *index);
         shifted(old, new, delta, &run, log);
     }
+}
+
+/// The class that the constant and its definitions show by themselves.
+fn judge<'a>(old: &Side<'_>, new: &Side<'_>, values: &(Values<'_>, Values<'_>), one: Changed<'a>) -> Judged<'a> {
+    let (before, after) = (old.definitions(&one.old.source.file), new.definitions(&one.new.source.file));
+    let ways = (definition(&before, one.name, &one.old.source), definition(&after, one.name, &one.new.source));
+    let ioctls = (old.facts.ioctls.get(one.name), new.facts.ioctls.get(one.name));
+    let mut judged = Judged { one, class: None, made_of: Vec::new(), list: None };
+    let one = &judged.one;
+    if let (Some(before), Some(after)) = ioctls {
+        let header = new.header(&one.new.source.file);
+        let grows = request_may_grow(&header, &before.value, &after.value).is_some();
+        judged.class = Some(if grows { &super::class::ioctl_extended::CLASS } else { &ioctl_changed::CLASS });
+        return judged;
+    }
+    if let (Some(a), Some(b)) = ways {
+        let bounds = Bounds { name: one.name, facts: (one.old, one.new), ways: (a, b), definitions: (&before, &after) };
+        judged.class = if follows_its_list(values, &bounds) {
+            Some(&sentinel_moved::CLASS)
+        } else if mask_follows_flags(values, &bounds) {
+            Some(&mask_changed::CLASS)
+        } else if is_version(one.name) && one.new.value.value > one.old.value.value {
+            Some(&version_raised::CLASS)
+        } else {
+            None
+        };
+        if a.names() == b.names() {
+            judged.made_of = a.names().to_vec();
+        }
+    }
+    if let Some(Definition::Enumerator(list, index)) = ways.1 {
+        judged.list = Some((list.number, index));
+    }
+    judged
+}
+
+/// The class of what a constant is computed from, if everything in it that changed is the end of a list or a mask.
+fn follows(one: &Judged<'_>, found: &BTreeMap<&str, Option<&'static Class>>) -> Option<&'static Class> {
+    if one.class.is_some() {
+        return None;
+    }
+    let mut causes = one.made_of.iter().filter(|used| *used != one.one.name).filter_map(|used| found.get(used.as_str()));
+    let first = (*causes.next()?)?;
+    let soft = |class: &Class| *class == sentinel_moved::CLASS || *class == mask_changed::CLASS;
+    (soft(first) && causes.all(|class| class.is_some_and(soft))).then_some(first)
+}
+
+/// Whether two constants are the same to whoever reads them from a register: the same value, the same bits of one width, or
+/// a negative number written with the sign in its upper half.
+fn same_in_a_register(old: Constant, new: Constant) -> bool {
+    let wide = |constant: Constant| constant.value as u64;
+    old.value == new.value || old.bits == new.bits && old.same_bits(new.value) || wide(old) == wide(new)
 }
 
 /// Enumerators that follow each other and moved by the same amount are one difference.
@@ -278,8 +350,11 @@ fn shifted(old: &Side<'_>, new: &Side<'_>, delta: i128, run: &[(usize, Changed<'
 }
 
 fn both(old: &Side<'_>, new: &Side<'_>, one: &Changed<'_>) -> (Option<Stated>, Option<Stated>) {
-    let before = old.stated(one.old.value.to_string(), &one.old.source);
-    (Some(before), Some(new.stated(one.new.value.to_string(), &one.new.source)))
+    let stated = |side: &Side<'_>, fact: &Fact<Constant>| {
+        let ioctl = side.facts.ioctls.get(one.name).map(|ioctl| format!(" {}", request(&ioctl.value)));
+        side.stated(format!("{}{}", fact.value, ioctl.unwrap_or_default()), &fact.source)
+    };
+    (Some(stated(old, one.old)), Some(stated(new, one.new)))
 }
 
 /// Why a constant changed, where it is computed from others that did.
@@ -313,14 +388,6 @@ fn additions(old: &Side<'_>, new: &Side<'_>, added: &[(&str, &Fact<Constant>)], 
         };
         let text = ioctl.map_or_else(|| fact.value.to_string(), |ioctl| format!("{} {}", fact.value, request(&ioctl.value)));
         log.add(class, &header, *name, (None, Some(new.stated(text, &fact.source))), None);
-    }
-}
-
-/// What a changed device control request means.
-fn request_class(header: &str, old: &Ioctl, new: &Ioctl) -> (&'static Class, Option<String>) {
-    match request_may_grow(header, old, new) {
-        Some(reason) => (&super::class::ioctl_extended::CLASS, Some(reason.to_owned())),
-        None => (&ioctl_changed::CLASS, None),
     }
 }
 

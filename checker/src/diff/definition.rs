@@ -23,7 +23,7 @@ pub(super) struct Macro {
     pub(super) line: u32,
     /// The identifiers of its body, each as often as it stands there.
     pub(super) names: Vec<String>,
-    /// Whether the body only joins names and numbers with `|`.
+    /// Whether the body only joins names, numbers and shifted ones with `|`.
     pub(super) joined: bool,
 }
 
@@ -47,7 +47,7 @@ pub(super) struct Item {
     pub(super) explicit: bool,
     /// The identifiers of that value.
     pub(super) names: Vec<String>,
-    /// Whether the value only joins names and numbers with `|`.
+    /// Whether the value only joins names, numbers and shifted ones with `|`.
     pub(super) joined: bool,
 }
 
@@ -69,7 +69,7 @@ impl Definition<'_> {
         }
     }
 
-    /// Whether its value only joins names and numbers with `|`.
+    /// Whether its value only joins names, numbers and shifted ones with `|`.
     pub(super) fn joined(&self) -> bool {
         match self {
             Self::Macro(found) => found.joined,
@@ -191,6 +191,21 @@ impl Definitions {
         self.macros.contains_key(name) || self.enumerators.contains_key(name)
     }
 
+    /// Whether a name is written with the same names in both headers, and so is whatever it is made of there.
+    pub(super) fn writes_alike(&self, other: &Self, name: &str) -> bool {
+        self.alike(other, name, 6)
+    }
+
+    fn alike(&self, other: &Self, name: &str, depth: u32) -> bool {
+        match (self.get(name, None), other.get(name, None)) {
+            (None, None) => true,
+            (Some(a), Some(b)) if a.names() == b.names() => {
+                depth == 0 || a.names().iter().all(|used| used == name || self.alike(other, used, depth - 1))
+            }
+            _ => false,
+        }
+    }
+
     /// Whether the name only keeps the header from being read twice.
     pub(super) fn is_guard(&self, name: &str) -> bool {
         self.guard.as_deref() == Some(name)
@@ -221,12 +236,12 @@ impl Definitions {
     }
 }
 
-/// The identifiers of an expression, and whether it only joins names and numbers with `|`.
+/// The identifiers of an expression, and whether it only joins names, numbers and shifted ones with `|`.
 fn expression(tokens: &[&str]) -> (Vec<String>, bool) {
     let names = tokens.iter().filter(|token| is_name(token)).map(|token| (*token).to_owned()).collect();
     let joined = tokens.contains(&"|")
         && tokens.iter().all(|token| {
-            is_name(token) || matches!(*token, "|" | "(" | ")") || token.starts_with(|c: char| c.is_ascii_digit())
+            is_name(token) || matches!(*token, "|" | "(" | ")" | "<" | "~" | ",") || token.starts_with(|c: char| c.is_ascii_digit())
         });
     (names, joined)
 }

@@ -7,26 +7,40 @@ use abispec::model::Spec;
 /// Parameters that tell the size of the struct that the pointer before them leads to.
 const SIZE_PARAMETERS: &[&str] = &["size", "usize", "ss", "len", "uss", "argsz", "optlen"];
 
-/// First fields that tell the size of the struct they are in.
-const SIZE_FIELDS: &[&str] = &["size", "argsz", "struct_size", "sz", "cb", "hdr_len", "version"];
+/// Fields near the beginning that tell the size of the struct they are in.
+const SIZE_FIELDS: &[&str] = &["size", "argsz", "struct_size", "hdr_len"];
 
-/// Ways of passing structs in which the kernel copies the smaller of both sizes and fills up with zeros. Each entry: the
-/// header, the struct (one of the port's API that many structs share: a prefix that ends in `*`), and the way.
+/// Ways of passing structs in which the size that the program knows is known to the kernel too. Each entry: the header, the
+/// struct, and the way; `*` stands for any text. Only what the header itself or the kernel's core documents stands here.
 const CONVENTIONS: &[(&str, &str, &str)] = &[
-    ("linux/taskstats.h", "taskstats", "a netlink attribute with a version field, documented to grow at the end"),
+    ("linux/taskstats.h", "taskstats", "a netlink attribute with a version, which is documented to grow at the end"),
     ("linux/tcp.h", "tcp_info", "getsockopt() copies as many bytes as the caller has room for"),
     ("linux/mptcp.h", "mptcp_info", "getsockopt() copies as many bytes as the caller has room for"),
-    ("linux/bpf.h", "bpf_*_info", "BPF_OBJ_GET_INFO_BY_FD takes the size of the struct in info_len"),
-    ("linux/bpf.h", "bpf_attr", "bpf() takes the size of the struct"),
-    ("linux/rseq.h", "rseq", "rseq() takes the size of the struct, which AT_RSEQ_FEATURE_SIZE tells"),
-    ("drm/amdgpu_drm.h", "drm_amdgpu_info_*", "DRM_AMDGPU_INFO takes the size of the struct in return_size"),
-    ("drm/panthor_drm.h", "drm_panthor_*_info", "DRM_IOCTL_PANTHOR_DEV_QUERY takes the size of the struct"),
+    ("linux/bpf.h", "bpf_*_info", "BPF_OBJ_GET_INFO_BY_FD takes the size in info_len"),
+    ("linux/bpf.h", "bpf_attr", "bpf() takes its size"),
+    ("linux/landlock.h", "landlock_ruleset_attr", "landlock_create_ruleset() takes its size"),
+    ("linux/rseq.h", "rseq", "rseq() takes its size, and AT_RSEQ_FEATURE_SIZE tells how much of it the kernel knows"),
+    ("linux/if_xdp.h", "xsk_tx_metadata", "XDP_UMEM_REG takes its size in tx_metadata_len"),
+    ("linux/ublk_cmd.h", "ublk_params", "its field `len` tells its size"),
+    ("linux/kfd_ioctl.h", "kfd_dbg_device_info_entry", "the request for a snapshot takes its size in entry_size"),
+    ("linux/virtio_*.h", "virtio_*_config", "a device tells the length of its configuration space, features what is in it"),
+    ("rdma/*-abi.h", "*", "uverbs passes the length of the driver's part with each command"),
+    ("drm/amdgpu_drm.h", "drm_amdgpu_info_*", "DRM_AMDGPU_INFO takes its size in return_size"),
+    ("drm/panthor_drm.h", "drm_panthor_*_info", "DRM_PANTHOR_DEV_QUERY takes its size"),
 ];
 
 /// Why a struct may grow at the end; none where nothing says so.
 pub(super) fn may_grow(spec: &Spec, header: &str, name: &str, old: &Layout, sides: [&Side<'_>; 2]) -> Option<String> {
     if spec.structs.values().any(|known| known.c == name && !known.versions.is_empty()) {
         return Some("the specification lists its sizes by release".to_owned());
+    }
+    for (call, known) in &spec.syscalls {
+        for pair in known.params.windows(2) {
+            let [of, size] = pair else { continue };
+            if points_to(&of.c.value, &old.c_name) && SIZE_PARAMETERS.contains(&size.name.value.as_str()) {
+                return Some(format!("{call}() takes its size"));
+            }
+        }
     }
     for side in sides {
         for (call, fact) in &side.facts.prototypes {
@@ -45,13 +59,14 @@ pub(super) fn may_grow(spec: &Spec, header: &str, name: &str, old: &Layout, side
             return Some(DRM_GROWS.to_owned());
         }
     }
-    let first = old.fields.iter().take(2).find(|field| {
-        field.offset_bits <= 32 && !field.bitfield && field.size_bits <= 32 && SIZE_FIELDS.contains(&field.name.as_str())
+    let first = old.fields.iter().take(4).find(|field| {
+        let near = field.offset_bits <= 32 && field.size_bits <= 32 && !field.bitfield;
+        near && SIZE_FIELDS.contains(&field.name.as_str())
     });
-    if let Some(field) = first.filter(|field| field.name != "version") {
+    if let Some(field) = first {
         return Some(format!("its field `{}` tells its size", field.name));
     }
-    let convention = CONVENTIONS.iter().find(|(place, pattern, _)| *place == header && matches(pattern, name));
+    let convention = CONVENTIONS.iter().find(|(place, pattern, _)| matches(place, header) && matches(pattern, name));
     convention.map(|(_, _, way)| (*way).to_owned())
 }
 

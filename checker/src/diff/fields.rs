@@ -24,11 +24,12 @@ struct Pair<'a> {
     new: (&'a Side<'a>, &'a Fact<Layout>),
 }
 
-/// Compares the fields of a struct.
+/// Compares the fields of a struct. One that `grows` at its end may have a larger last field, and an open end further on.
 pub(super) fn compare(
     header: &str,
     old: (&Side<'_>, &Fact<Layout>),
     new: (&Side<'_>, &Fact<Layout>),
+    grows: bool,
     log: &mut Log,
 ) -> Outcome {
     let (was, is) = (&old.1.value, &new.1.value);
@@ -51,9 +52,10 @@ pub(super) fn compare(
     for field in &was.fields {
         let kept = news.get(field.name.as_str()).copied();
         // What was reserved may shrink, move or go: the bytes had no meaning.
-        if is_reserved(&field.name) && kept != Some(field) {
+        if is_reserve(field) && kept.is_none_or(|kept| !same(field, kept)) {
             let within: Vec<&&Field> = gained.iter().filter(|new| overlap(field, new)).collect();
-            let names: Vec<String> = within.iter().map(|new| new.name.clone()).collect();
+            let names: Vec<String> =
+                within.iter().filter(|new| !is_reserve(new)).map(|new| new.name.clone()).collect();
             taken.extend(within.iter().map(|new| new.name.as_str()));
             let covered = kept.is_none_or(|kept| end(kept) <= end(field).max(old_size) || kept.offset_bits >= field.offset_bits);
             if covered {
@@ -70,11 +72,17 @@ pub(super) fn compare(
         }
         match kept {
             Some(new) if new.offset_bits != field.offset_bits => {
+                if grows && field.size_bits == 0 && new.size_bits == 0 && new.offset_bits > field.offset_bits {
+                    continue;
+                }
                 in_place = false;
                 shifts.push((field, new));
                 if new.size_bits != field.size_bits {
                     pair.add(&field_resized::CLASS, &field.name, (Some(field), Some(new)), None, log);
                 }
+            }
+            Some(new) if grows && end(field) == old_size && new.size_bits > field.size_bits => {
+                beyond.push(format!("more of {}", field.name));
             }
             Some(new) => in_place &= same_place(&pair, field, new, log),
             None => in_place &= lost(&pair, field, &gained, &mut taken, log),
@@ -114,6 +122,12 @@ fn text(field: &Field) -> String {
     format!("{} at {}, {width}", field.c_type, offset(field))
 }
 
+/// Whether two fields lie at the same place and are of the same type, however it is spelt.
+fn same(a: &Field, b: &Field) -> bool {
+    (a.offset_bits, a.size_bits, a.bitfield) == (b.offset_bits, b.size_bits, b.bitfield)
+        && plain(&a.c_type) == plain(&b.c_type)
+}
+
 fn offset(field: &Field) -> String {
     let (byte, bit) = (field.offset_bits / 8, field.offset_bits % 8);
     if field.bitfield { format!("byte {byte} bit {bit}") } else { format!("byte {byte}") }
@@ -125,6 +139,12 @@ fn end(field: &Field) -> u64 {
 
 fn overlap(a: &Field, b: &Field) -> bool {
     a.offset_bits < end(b) && b.offset_bits < end(a)
+}
+
+/// Whether a field is kept for later: its name says so, and it is made of integers.
+fn is_reserve(field: &Field) -> bool {
+    let made = ["struct ", "union ", "enum "].iter().any(|word| field.c_type.contains(word)) || field.c_type.contains('*');
+    !made && is_reserved(&field.name)
 }
 
 /// Whether a name says that the bytes are kept for later.
@@ -184,11 +204,7 @@ fn plain(c_type: &str) -> String {
 /// A field whose name is gone. Returns whether its bytes still hold what they held.
 fn lost<'a>(pair: &Pair<'_>, field: &Field, gained: &[&'a Field], taken: &mut BTreeSet<&'a str>, log: &mut Log) -> bool {
     let free = |new: &&&Field| !taken.contains(new.name.as_str());
-    let same = gained.iter().filter(free).find(|new| {
-        (new.offset_bits, new.size_bits, new.bitfield) == (field.offset_bits, field.size_bits, field.bitfield)
-            && plain(&new.c_type) == plain(&field.c_type)
-    });
-    let exact = same.or_else(|| {
+    let exact = gained.iter().filter(free).find(|new| same(field, new)).or_else(|| {
         let at = |new: &&&Field| (new.offset_bits, new.size_bits) == (field.offset_bits, field.size_bits);
         gained.iter().filter(free).find(at)
     });
@@ -226,7 +242,7 @@ fn moved(pair: &Pair<'_>, shifts: &[(&Field, &Field)], log: &mut Log) {
 fn came(pair: &Pair<'_>, field: &Field, olds: &[Field], log: &mut Log) {
     let over: Vec<&Field> = olds.iter().filter(|old| overlap(old, field)).collect();
     let last = olds.iter().map(end).max().unwrap_or(0);
-    let reserved = !over.is_empty() && over.iter().all(|old| is_reserved(&old.name));
+    let reserved = !over.is_empty() && over.iter().all(|old| is_reserve(old));
     let (class, note) = if field.size_bits == 0 {
         (&field_added::CLASS, Some("an open end".to_owned()))
     } else if reserved {

@@ -79,9 +79,15 @@ fn pair(
     let (was, is) = (&before.value, &after.value);
     let c_name = &is.c_name;
     let sides = |was: String, is: String| (Some(old.stated(was, &before.source)), Some(new.stated(is, &after.source)));
-    let outcome = fields::compare(&header, (old, before), (new, after), log);
-    if let (Some(a), Some(b)) = (was.align, is.align)
-        && a != b
+    let reason = (is.size > was.size).then(|| may_grow(spec, &header, name, was, [old, new])).flatten();
+    let outcome = fields::compare(&header, (old, before), (new, after), reason.is_some(), log);
+    let reason = reason.filter(|_| outcome.in_place);
+    let aligned = (was.align, is.align);
+    let realigned = matches!(aligned, (Some(a), Some(b)) if a != b);
+    // A struct that only calls point to may ask for more when it grows; inside another one it moves what follows.
+    if let (Some(a), Some(b)) = aligned
+        && realigned
+        && (reason.is_none() || is_inside_another(new, c_name))
     {
         let sides = sides(format!("aligned to {a}"), format!("aligned to {b}"));
         log.add(&struct_realigned::CLASS, &header, c_name.clone(), sides, None);
@@ -90,9 +96,7 @@ fn pair(
         return;
     }
     let sizes = sides(format!("{} bytes", was.size), format!("{} bytes", is.size));
-    let grew = is.size > was.size && outcome.in_place;
     let gained = (!outcome.beyond.is_empty()).then(|| format!("new at the end: {}", outcome.beyond.join(", ")));
-    let reason = grew.then(|| may_grow(spec, &header, name, was, [old, new])).flatten();
     match reason {
         Some(reason) => {
             let note = gained.map_or_else(|| reason.clone(), |gained| format!("{gained}; {reason}"));
@@ -100,4 +104,10 @@ fn pair(
         }
         None => log.add(&struct_resized::CLASS, &header, c_name.clone(), sizes, gained),
     }
+}
+
+/// Whether a struct is a field of another one.
+fn is_inside_another(side: &Side<'_>, c_name: &str) -> bool {
+    let holds = |c_type: &str| c_type.strip_prefix(c_name).is_some_and(|rest| rest.is_empty() || rest.starts_with(" ["));
+    side.facts.layouts.values().flatten().any(|fact| fact.value.fields.iter().any(|field| holds(&field.c_type)))
 }
