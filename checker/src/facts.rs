@@ -314,7 +314,8 @@ pub struct Layout {
     pub size: u64,
     /// Alignment in bytes; silent where the witness does not carry it.
     pub align: Option<u64>,
-    /// Its fields in order; those of anonymous members are listed as its own.
+    /// Its fields in order; those of anonymous members are listed as its own, those of named members whose type has no name
+    /// as `member.field` after the member, where the witness tells them.
     pub fields: Vec<Field>,
 }
 

@@ -37,7 +37,7 @@ pub(super) fn compare(
     let pair = Pair { header, old, new };
     let olds: BTreeMap<&str, &Field> = was.fields.iter().map(|field| (field.name.as_str(), field)).collect();
     let news: BTreeMap<&str, &Field> = is.fields.iter().map(|field| (field.name.as_str(), field)).collect();
-    let mut gained: Vec<&Field> = is.fields.iter().filter(|field| !olds.contains_key(field.name.as_str())).collect();
+    let mut gained: Vec<&Field> = is.fields.iter().filter(|field| is_own(field, &olds)).collect();
     let mut beyond: Vec<String> = Vec::new();
     gained.retain(|field| {
         let behind = field.offset_bits >= old_size && old_size > 0;
@@ -81,10 +81,17 @@ pub(super) fn compare(
                     pair.add(&field_resized::CLASS, &field.name, (Some(field), Some(new)), None, log);
                 }
             }
+            // What a member without a type name gained is told by its own fields.
+            Some(new)
+                if field.c_type == new.c_type
+                    && field.c_type.ends_with("{...}")
+                    && new.size_bits > field.size_bits
+                    && (grows || was.size == is.size) => {}
             Some(new) if grows && end(field) == old_size && new.size_bits > field.size_bits => {
                 beyond.push(format!("more of {}", field.name));
             }
             Some(new) => in_place &= same_place(&pair, field, new, log),
+            None if !is_own(field, &news) => {}
             None => in_place &= lost(&pair, field, &gained, &mut taken, log),
         }
     }
@@ -93,6 +100,12 @@ pub(super) fn compare(
         came(&pair, field, &was.fields, log);
     }
     Outcome { in_place, beyond }
+}
+
+/// Whether a field is on one side only, and not just because the member around it is.
+fn is_own(field: &Field, others: &BTreeMap<&str, &Field>) -> bool {
+    let around = field.name.rsplit_once('.').is_none_or(|(around, _)| others.contains_key(around));
+    around && !others.contains_key(field.name.as_str())
 }
 
 impl Pair<'_> {
@@ -149,7 +162,7 @@ fn is_reserve(field: &Field) -> bool {
 
 /// Whether a name says that the bytes are kept for later.
 fn is_reserved(name: &str) -> bool {
-    let bare = name.trim_matches('_').trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches('_').to_ascii_lowercase();
+    let bare = name.rsplit('.').next().unwrap_or(name).trim_matches('_').trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches('_').to_ascii_lowercase();
     const WORDS: &[&str] = &["pad", "padding", "reserved", "resv", "rsvd", "res", "unused", "spare", "fill", "filler", "mbz", "dummy"];
     WORDS.iter().any(|word| bare == *word || bare.ends_with(&format!("_{word}")) || bare.starts_with(&format!("{word}_")))
         || ["pad", "reserved", "rsvd", "unused", "padding"].iter().any(|word| bare.ends_with(word))
