@@ -126,7 +126,7 @@ fn every_difference_has_the_place_of_each_side_it_has() {
                 assert!(right, "{one:?} has a place of the wrong side");
             }
             let finding = one.finding();
-            assert!(finding.other.is_some() && finding.expected.is_some() == one.old.is_some(), "{finding:?}");
+            assert!(finding.other.is_some() && (finding.expected.is_some() || finding.actual.is_some()), "{finding:?}");
         }
     }
 }

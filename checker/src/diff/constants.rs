@@ -84,8 +84,8 @@ impl<'a> Parts<'a, '_> {
     }
 
     fn both(&mut self, name: &'a str, old: &'a Fact<Constant>, new: &'a Fact<Constant>) {
-        // The kernel's own version is meant to differ between two kernels.
-        if &*self.new.header(&new.source.file) == "linux/version.h" {
+        // The kernel's own version is meant to differ between two kernels; in a source tree it stands in the makefile.
+        if is_version_of_the_kernel(&self.new.header(&new.source.file)) {
             return;
         }
         self.log.compared("constants", 1);
@@ -369,7 +369,7 @@ fn additions(old: &Side<'_>, new: &Side<'_>, added: &[(&str, &Fact<Constant>)], 
     let silences = old.silences();
     for (name, fact) in added {
         let header = new.header(&fact.source.file);
-        if &*header == "linux/version.h" || new.facts.has_header(&header) && !old.has_header(&header) {
+        if is_version_of_the_kernel(&header) || new.facts.has_header(&header) && !old.has_header(&header) {
             continue;
         }
         if let Some(reason) = silences.get(name) {
@@ -407,4 +407,9 @@ fn request(ioctl: &Ioctl) -> String {
 
 fn type_name(constant: Constant) -> String {
     format!("{}{} bit", if constant.signed { "signed " } else { "unsigned " }, constant.bits)
+}
+
+/// Whether the constants of a header tell the release of the kernel and nothing about its ABI.
+fn is_version_of_the_kernel(header: &str) -> bool {
+    matches!(header, "linux/version.h" | "Makefile")
 }

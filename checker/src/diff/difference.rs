@@ -11,7 +11,7 @@ use std::fmt;
 /// What one side states.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Stated {
-    /// The value as text.
+    /// The value as text; empty where this side has only what the missing thing would be part of.
     pub text: String,
     /// Where.
     pub source: Source,
@@ -44,11 +44,11 @@ impl Difference {
 
     /// Both values in one sentence.
     pub fn message(&self) -> String {
-        let what = match (&self.old, &self.new) {
-            (Some(old), Some(new)) if old.text == new.text => old.text.clone(),
-            (Some(old), Some(new)) => format!("{} -> {}", old.text, new.text),
-            (Some(old), None) => format!("was {}", old.text),
-            (None, Some(new)) => new.text.clone(),
+        let what = match (Self::value(&self.old), Self::value(&self.new)) {
+            (Some(old), Some(new)) if old == new => old.to_owned(),
+            (Some(old), Some(new)) => format!("{old} -> {new}"),
+            (Some(old), None) => format!("was {old}"),
+            (None, Some(new)) => new.to_owned(),
             (None, None) => String::new(),
         };
         match &self.note {
@@ -57,13 +57,17 @@ impl Difference {
         }
     }
 
+    fn value(stated: &Option<Stated>) -> Option<&str> {
+        stated.as_ref().map(|stated| stated.text.as_str()).filter(|text| !text.is_empty())
+    }
+
     /// The same as the tools' common type.
     pub fn finding(&self) -> Finding {
         let breaking = self.class.impact == Impact::Breaking;
         let mut finding = Finding {
             severity: if breaking { Severity::Error } else { Severity::Warning },
-            expected: self.old.as_ref().map(|old| old.text.clone()),
-            actual: self.new.as_ref().map(|new| new.text.clone()),
+            expected: Self::value(&self.old).map(str::to_owned),
+            actual: Self::value(&self.new).map(str::to_owned),
             ..Finding::error(self.class.id, self.subject.clone(), format!("{}: {}", self.class.title, self.message()))
         };
         finding.other = self.place().map(ToString::to_string);

@@ -40,7 +40,7 @@ pub(super) fn compare(
     let mut gained: Vec<&Field> = is.fields.iter().filter(|field| is_own(field, &olds)).collect();
     let mut beyond: Vec<String> = Vec::new();
     gained.retain(|field| {
-        let behind = field.offset_bits >= old_size && old_size > 0;
+        let behind = field.offset_bits >= old_size && field.size_bits > 0 && old_size > 0;
         if behind {
             beyond.push(field.name.clone());
         }
@@ -117,11 +117,11 @@ impl Pair<'_> {
         note: Option<String>,
         log: &mut Log,
     ) {
-        let old = was.map(|field| self.old.0.stated(text(field), &self.old.1.source));
-        let new = is.map(|field| self.new.0.stated(text(field), &self.new.1.source));
-        // A place is given on both sides even where only one has the field.
+        // The struct stands on both sides, even where only one has the field.
+        let old = self.old.0.stated(was.map(text).unwrap_or_default(), &self.old.1.source);
+        let new = self.new.0.stated(is.map(text).unwrap_or_default(), &self.new.1.source);
         let subject = format!("{}.{name}", self.new.1.value.c_name);
-        log.add(class, self.header, subject, (old, new), note);
+        log.add(class, self.header, subject, (Some(old), Some(new)), note);
     }
 }
 
