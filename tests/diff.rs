@@ -53,9 +53,8 @@ fn a_line_has_both_places_both_values_and_the_class() {
     let dir = scratch("diff-lines");
     let (old, new) = (side(&dir, "old", OLD), side(&dir, "new", NEW));
     let text = stdout(&abispec(&["diff", &old, &new]));
-    let line = format!(
-        "  {new}/linux/dock.h:1:9: breaking[constant-changed]: DOCK_NEAR: 1 -> 4 (was {old}/linux/dock.h:1:9)"
-    );
+    let line =
+        format!("  {new}/linux/dock.h:1:9: breaking[constant-changed]: DOCK_NEAR: 1 -> 4 (was {old}/linux/dock.h:1:9)");
     assert!(text.contains(&line), "no `{line}` in {text}");
     assert!(text.contains("risky[sentinel-moved]: __DOCK_MAX: 1 -> 2"), "{text}");
     assert!(!text.contains("enumerator-added]"), "compatible differences are only counted: {text}");
@@ -104,7 +103,8 @@ fn revisions_are_read_without_a_checkout() {
     let repo = dir.display().to_string();
     let output = abispec(&["diff", "--git", "v1..v2", "--repo", &repo]);
     assert_eq!(code(&output), 1, "{}", stderr(&output));
-    let line = "v2:include/linux/dock.h:1:9: breaking[constant-changed]: DOCK_NEAR: 1 -> 4 (was v1:include/linux/dock.h:1:9)";
+    let line =
+        "v2:include/linux/dock.h:1:9: breaking[constant-changed]: DOCK_NEAR: 1 -> 4 (was v1:include/linux/dock.h:1:9)";
     assert!(stdout(&output).contains(line), "{}", stdout(&output));
     assert_eq!(code(&abispec(&["diff", "--git", "v1..v1", "--repo", &repo])), 0);
     assert_eq!(code(&abispec(&["diff", "--git", "v1..", "--repo", &repo])), 1, "the other side is HEAD");

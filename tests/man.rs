@@ -43,8 +43,8 @@ impl Folders {
 
     fn check(&self, known: &Path, more: &[&str]) -> (i32, String, String) {
         let (man, known) = (self.0.display().to_string(), known.display().to_string());
-        let args = ["check", "--only", "man", "--man", &man, "--known", &known].iter().chain(more).copied();
-        run(&args.collect::<Vec<_>>())
+        let first = ["check", "--only", "man", "--man", &man, "--known", &known];
+        run(&first.iter().chain(more).copied().collect::<Vec<_>>())
     }
 }
 

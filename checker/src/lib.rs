@@ -13,8 +13,8 @@ pub mod facts;
 pub mod files;
 pub mod headers;
 pub mod image;
-mod merge;
 pub mod man;
+mod merge;
 pub mod tracefs;
 pub mod tree;
 

@@ -31,8 +31,9 @@ pub(crate) fn merged(findings: Vec<(usize, Finding)>, witnesses: &[Facts]) -> Ve
             }
         }
     }
-    let (unspecified, kept): (Vec<_>, Vec<_>) =
-        kept.into_iter().partition(|(finding, _)| finding.id == "missing-syscall" && finding.severity == Severity::Warning);
+    let (unspecified, kept): (Vec<_>, Vec<_>) = kept
+        .into_iter()
+        .partition(|(finding, _)| finding.id == "missing-syscall" && finding.severity == Severity::Warning);
     let mut out: Vec<Finding> = kept.into_iter().map(|(finding, on)| named(finding, &on, ports.len())).collect();
     out.extend(summary(unspecified.into_iter().map(|(finding, _)| finding).collect(), witnesses));
     out
@@ -43,13 +44,22 @@ type Key = (String, String, String, String, Option<String>, Option<String>);
 /// What two findings share that say the same. Installed headers of two places are two witnesses.
 fn key(finding: &Finding, facts: &Facts) -> Key {
     let place = finding.spec.as_ref().map(ToString::to_string).unwrap_or_default();
-    (facts.witness.clone(), finding.id.clone(), finding.subject.clone(), place, finding.expected.clone(), finding.actual.clone())
+    (
+        facts.witness.clone(),
+        finding.id.clone(),
+        finding.subject.clone(),
+        place,
+        finding.expected.clone(),
+        finding.actual.clone(),
+    )
 }
 
 /// The finding with the ports that show it, where they are not the only one that was looked at.
 fn named(mut finding: Finding, on: &BTreeSet<Arch>, all: usize) -> Finding {
     // A message that names its port already needs no list.
-    let says = |text: &Option<String>| on.len() == 1 && on.iter().any(|arch| text.as_ref().is_some_and(|text| text.contains(arch.name())));
+    let says = |text: &Option<String>| {
+        on.len() == 1 && on.iter().any(|arch| text.as_ref().is_some_and(|text| text.contains(arch.name())))
+    };
     if all < 2 || says(&finding.expected) || says(&finding.help) {
         return finding;
     }
@@ -79,12 +89,21 @@ fn summary(findings: Vec<Finding>, witnesses: &[Facts]) -> Option<Finding> {
     names.sort_by_key(|name| (std::cmp::Reverse(number(name)), *name));
     let count = names.len();
     let newest = names.first().copied().unwrap_or_default();
-    let tree = witnesses.iter().find(|facts| facts.kind == WitnessKind::Tree).map(|facts| facts.witness.clone()).unwrap_or_default();
-    let message = format!("no file of the specification describes them; newest first: {}", names.iter().take(3).copied().collect::<Vec<_>>().join(", "));
+    let tree = witnesses
+        .iter()
+        .find(|facts| facts.kind == WitnessKind::Tree)
+        .map(|facts| facts.witness.clone())
+        .unwrap_or_default();
+    let message = format!(
+        "no file of the specification describes them; newest first: {}",
+        names.iter().take(3).copied().collect::<Vec<_>>().join(", ")
+    );
     let mut finding = Finding::error("missing-syscall", format!("{count} system calls of {tree}"), message);
     finding.severity = Severity::Warning;
     finding.trace = lines(&names);
-    let help = format!("abispec extract {newest} --tree {tree}; with `--new-since DIR`, an older tree, only new calls are named");
+    let help = format!(
+        "abispec extract {newest} --tree {tree}; with `--new-since DIR`, an older tree, only new calls are named"
+    );
     Some(finding.help(help))
 }
 

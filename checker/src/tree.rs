@@ -11,9 +11,9 @@ mod generic;
 mod guard;
 mod kbuild;
 mod kconfig;
+mod kernel;
 mod lex;
 pub mod port;
-mod kernel;
 pub mod ports;
 pub mod table;
 mod text;
@@ -24,11 +24,11 @@ use crate::files::Files;
 use abispec::arch::Arch;
 use abispec::version::Release;
 pub(crate) use facts::option_of;
-pub use witnesses::{Parts, witnesses_of_tree};
 use find::Defined;
 use kconfig::Options;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+pub use witnesses::{Parts, witnesses_of_tree};
 
 /// A kernel's source tree that was read.
 pub struct Tree<'f> {

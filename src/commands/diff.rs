@@ -199,7 +199,7 @@ fn revisions(range: &str) -> Result<(&str, &str), Failure> {
 
 fn failure(problem: Problem, git: bool) -> Failure {
     match problem {
-        Problem::Broken(findings) => Failure::BrokenSpec(findings),
+        Problem::Broken(findings) => Failure::Broken { what: "the specification", findings },
         Problem::Unknown { place, why } => Failure::new("a side cannot be compared").at(place).why(why).help(if git {
             "--git takes OLD..NEW, --repo the folder of the repository"
         } else {
@@ -286,11 +286,16 @@ impl Report<'_> {
         let compared: Vec<_> = self.found.compared.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
         match compared.as_slice() {
             [] => writeln!(out, "       compared nothing")?,
-            compared => writeln!(out, "       compared {}; silent about {}", compared.join(", "), self.found.silent.len())?,
+            compared => {
+                writeln!(out, "       compared {}; silent about {}", compared.join(", "), self.found.silent.len())?
+            }
         }
         let hidden = args.only.is_empty() && !args.all && self.count(Impact::Compatible) > 0;
         if hidden {
-            writeln!(out, "       compatible differences are not listed; --all lists them, `abispec explain ID` explains each")?;
+            writeln!(
+                out,
+                "       compatible differences are not listed; --all lists them, `abispec explain ID` explains each"
+            )?;
         }
         Ok(())
     }

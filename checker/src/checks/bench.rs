@@ -196,7 +196,10 @@ impl<'a> Bench<'a> {
             return;
         }
         let tree = &self.facts.witness;
-        let message = format!("the tree has the {}call {name}, no file of the specification describes it", if new { "new " } else { "" });
+        let message = format!(
+            "the tree has the {}call {name}, no file of the specification describes it",
+            if new { "new " } else { "" }
+        );
         let mut finding = Finding::error(self.check, name, message)
             .other(source.to_string())
             .values("a specification", "none")

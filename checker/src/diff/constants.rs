@@ -1,10 +1,11 @@
 //! Constants of both sides: macros, enumerators, device control requests.
 
+use super::class::Class;
 use super::class::{
     constant_added, constant_changed, constant_moved, constant_removed, constant_renamed, constant_retyped,
-    enumerator_added, enumerator_changed, ioctl_added, ioctl_changed, mask_changed, moved_away, sentinel_moved, version_raised,
+    enumerator_added, enumerator_changed, ioctl_added, ioctl_changed, mask_changed, moved_away, sentinel_moved,
+    version_raised,
 };
-use super::class::Class;
 use super::definition::Definition;
 use super::derived::{Bounds, Values, follows_its_list, is_version, mask_follows_flags, names_an_end};
 use super::difference::{Log, Stated};
@@ -60,7 +61,8 @@ impl<'a> Parts<'a, '_> {
             let header = self.old.header(&fact.source.file);
             let same = |other: &&Fact<Constant>| other.value == fact.value;
             let here = |other: &&Fact<Constant>| self.new.header(&other.source.file) == header;
-            let found = after.iter().position(|other| same(other) && here(other)).or_else(|| after.iter().position(same));
+            let found =
+                after.iter().position(|other| same(other) && here(other)).or_else(|| after.iter().position(same));
             match found {
                 Some(index) => {
                     let other = after.remove(index);
@@ -124,7 +126,10 @@ pub(super) fn moved<T>(
     if from == to {
         return;
     }
-    let sides = (Some(old.stated(format!("a {what} of {from}"), &before.source)), Some(new.stated(to.to_string(), &after.source)));
+    let sides = (
+        Some(old.stated(format!("a {what} of {from}"), &before.source)),
+        Some(new.stated(to.to_string(), &after.source)),
+    );
     // Headers below asm-generic are not included by programs; a port's own one took over or the reverse.
     let shown = !new.facts.has_header(&from) || new.facts.shows(&from, &after.source) || from.starts_with("asm");
     let note = shown && new.facts.has_header(&from);
@@ -192,7 +197,10 @@ fn removals<'a>(
         let still = new.file_of(&header).map(|file| new.definitions(&file)).filter(|definitions| definitions.has(name));
         // What only lacks a name that programs include from elsewhere has not changed.
         if still.as_ref().is_some_and(|now| now.writes_alike(&definitions, name)) {
-            log.silent(name, format!("{header} still defines it as before, but no header of the new side can compute it"));
+            log.silent(
+                name,
+                format!("{header} still defines it as before, but no header of the new side can compute it"),
+            );
             continue;
         }
         let note = still.map(|_| "the header names it still, but not as an integer constant of this port".to_owned());
@@ -235,7 +243,8 @@ fn changes(old: &Side<'_>, new: &Side<'_>, changed: Vec<Changed<'_>>, log: &mut 
     let mut judged: Vec<Judged<'_>> = changed.into_iter().map(|one| judge(old, new, &values, one)).collect();
     // What is computed from the end of a list or from a mask is no news beside it.
     for _ in 0..4 {
-        let found: BTreeMap<&str, Option<&'static Class>> = judged.iter().map(|one| (one.one.name, one.class)).collect();
+        let found: BTreeMap<&str, Option<&'static Class>> =
+            judged.iter().map(|one| (one.one.name, one.class)).collect();
         let learnt: Vec<Option<&'static Class>> = judged.iter().map(|one| follows(one, &found)).collect();
         if learnt.iter().all(Option::is_none) {
             break;
@@ -322,7 +331,8 @@ fn follows(one: &Judged<'_>, found: &BTreeMap<&str, Option<&'static Class>>) -> 
     if one.class.is_some() {
         return None;
     }
-    let mut causes = one.made_of.iter().filter(|used| *used != one.one.name).filter_map(|used| found.get(used.as_str()));
+    let mut causes =
+        one.made_of.iter().filter(|used| *used != one.one.name).filter_map(|used| found.get(used.as_str()));
     let first = (*causes.next()?)?;
     let soft = |class: &Class| *class == sentinel_moved::CLASS || *class == mask_changed::CLASS;
     (soft(first) && causes.all(|class| class.is_some_and(soft))).then_some(first)
@@ -340,12 +350,24 @@ fn shifted(old: &Side<'_>, new: &Side<'_>, delta: i128, run: &[(usize, Changed<'
     for part in run.chunk_by(|(a, _), (b, _)| a + 1 == *b) {
         let [(_, first), .., (_, last)] = part else {
             if let [(_, one)] = part {
-                log.add(&enumerator_changed::CLASS, &new.header(&one.new.source.file), one.name, both(old, new, one), None);
+                log.add(
+                    &enumerator_changed::CLASS,
+                    &new.header(&one.new.source.file),
+                    one.name,
+                    both(old, new, one),
+                    None,
+                );
             }
             continue;
         };
         let note = Some(format!("so do the {} after it up to {}: all by {delta:+}", part.len() - 1, last.name));
-        log.add(&enumerator_changed::CLASS, &new.header(&first.new.source.file), first.name, both(old, new, first), note);
+        log.add(
+            &enumerator_changed::CLASS,
+            &new.header(&first.new.source.file),
+            first.name,
+            both(old, new, first),
+            note,
+        );
     }
 }
 
@@ -386,7 +408,8 @@ fn additions(old: &Side<'_>, new: &Side<'_>, added: &[(&str, &Fact<Constant>)], 
             (None, Some(Definition::Enumerator(..))) => &enumerator_added::CLASS,
             (None, _) => &constant_added::CLASS,
         };
-        let text = ioctl.map_or_else(|| fact.value.to_string(), |ioctl| format!("{} {}", fact.value, request(&ioctl.value)));
+        let text =
+            ioctl.map_or_else(|| fact.value.to_string(), |ioctl| format!("{} {}", fact.value, request(&ioctl.value)));
         log.add(class, &header, *name, (None, Some(new.stated(text, &fact.source))), None);
     }
 }
@@ -398,7 +421,8 @@ fn request(ioctl: &Ioctl) -> String {
         (false, true) => "_IOW",
         (true, true) => "_IOWR",
     };
-    let kind = if ioctl.kind.is_ascii_graphic() { format!("'{}'", ioctl.kind as char) } else { format!("{:#x}", ioctl.kind) };
+    let kind =
+        if ioctl.kind.is_ascii_graphic() { format!("'{}'", ioctl.kind as char) } else { format!("{:#x}", ioctl.kind) };
     match &ioctl.argument {
         Some(argument) => format!("{word}({kind}, {:#x}, {argument} of {} bytes)", ioctl.nr, ioctl.size),
         None => format!("{word}({kind}, {:#x}, {} bytes)", ioctl.nr, ioctl.size),

@@ -241,7 +241,9 @@ fn expression(tokens: &[&str]) -> (Vec<String>, bool) {
     let names = tokens.iter().filter(|token| is_name(token)).map(|token| (*token).to_owned()).collect();
     let joined = tokens.contains(&"|")
         && tokens.iter().all(|token| {
-            is_name(token) || matches!(*token, "|" | "(" | ")" | "<" | "~" | ",") || token.starts_with(|c: char| c.is_ascii_digit())
+            is_name(token)
+                || matches!(*token, "|" | "(" | ")" | "<" | "~" | ",")
+                || token.starts_with(|c: char| c.is_ascii_digit())
         });
     (names, joined)
 }
@@ -358,7 +360,9 @@ typedef enum { DOCK_LAST_ONE } dock_t;
 
     #[test]
     fn what_is_no_header_is_read_to_its_end() {
-        for text in ["enum {", "enum { A = (", "#define", "#define A \\", "\"", "'\\", "/*", "//", "enum x enum y {,,}", "é'é"] {
+        for text in
+            ["enum {", "enum { A = (", "#define", "#define A \\", "\"", "'\\", "/*", "//", "enum x enum y {,,}", "é'é"]
+        {
             Definitions::read(text);
         }
     }

@@ -69,8 +69,27 @@ fn is_end_word(word: &str) -> bool {
         || word.starts_with("NUM")
         || matches!(
             word.as_str(),
-            "LAST" | "END" | "NR" | "N" | "CNT" | "COUNT" | "COUNTS" | "TOTAL" | "NBITS" | "BITS" | "SIZE" | "LEN" | "LIMIT"
-                | "ENTRIES" | "SUPPORTED" | "SENTINEL" | "TERMINATOR" | "AFTER" | "LENGTH" | "NMEMB" | "ITEMS"
+            "LAST"
+                | "END"
+                | "NR"
+                | "N"
+                | "CNT"
+                | "COUNT"
+                | "COUNTS"
+                | "TOTAL"
+                | "NBITS"
+                | "BITS"
+                | "SIZE"
+                | "LEN"
+                | "LIMIT"
+                | "ENTRIES"
+                | "SUPPORTED"
+                | "SENTINEL"
+                | "TERMINATOR"
+                | "AFTER"
+                | "LENGTH"
+                | "NMEMB"
+                | "ITEMS"
         )
 }
 
@@ -116,8 +135,15 @@ pub(super) fn follows_its_list((old, new): &(Values<'_>, Values<'_>), bounds: &B
         || names_a_bound(name) && names_a_new_member(old, new, ways)
 }
 
-fn is_end(values: &Values<'_>, definitions: &Definitions, name: &str, fact: &Fact<Constant>, way: Definition<'_>) -> bool {
-    ends(values, definitions, name, way, DEPTH) || names_an_end(name) && way.names().is_empty() && is_highest(values, name, fact)
+fn is_end(
+    values: &Values<'_>,
+    definitions: &Definitions,
+    name: &str,
+    fact: &Fact<Constant>,
+    way: Definition<'_>,
+) -> bool {
+    ends(values, definitions, name, way, DEPTH)
+        || names_an_end(name) && way.names().is_empty() && is_highest(values, name, fact)
 }
 
 fn ends(values: &Values<'_>, definitions: &Definitions, name: &str, way: Definition<'_>, depth: u32) -> bool {
@@ -148,7 +174,8 @@ fn is_last_counted(list: &List, index: usize) -> bool {
 
 /// Whether a name says that it is the first or the last of something.
 fn names_a_bound(name: &str) -> bool {
-    names_an_end(name) || name.split('_').any(|word| matches!(word.to_ascii_uppercase().as_str(), "MIN" | "FIRST" | "START"))
+    names_an_end(name)
+        || name.split('_').any(|word| matches!(word.to_ascii_uppercase().as_str(), "MIN" | "FIRST" | "START"))
 }
 
 /// Whether a bound names another member than before, one that only the new side has, while the former one is as it was.
@@ -163,7 +190,8 @@ fn is_highest(values: &Values<'_>, name: &str, fact: &Fact<Constant>) -> bool {
     let requests = values.requests(name, fact);
     let highest = |others: &[i128]| {
         let highest = others.iter().max();
-        others.len() > 1 && highest.is_some_and(|highest| fact.value.value == *highest || fact.value.value == highest + 1)
+        others.len() > 1
+            && highest.is_some_and(|highest| fact.value.value == *highest || fact.value.value == highest + 1)
     };
     highest(&others) || highest(&requests)
 }
@@ -174,7 +202,8 @@ pub(super) fn mask_follows_flags((old, new): &(Values<'_>, Values<'_>), bounds: 
     let (was, is) = (facts.0.value.value, facts.1.value.value);
     // `~(A | B)` loses what the union gains.
     let (was, is) = if was < 0 && is < 0 { (!was, !is) } else { (was, is) };
-    let spare = name.split('_').any(|word| matches!(word.to_ascii_uppercase().as_str(), "RESERVED" | "RSVD" | "UNUSED"));
+    let spare =
+        name.split('_').any(|word| matches!(word.to_ascii_uppercase().as_str(), "RESERVED" | "RSVD" | "UNUSED"));
     if was < 0 || is < 0 {
         return false;
     }
@@ -194,7 +223,8 @@ pub(super) fn mask_follows_flags((old, new): &(Values<'_>, Values<'_>), bounds: 
         let used = way.names();
         !used.is_empty()
             && used.iter().all(|used| {
-                definition_of(values, definitions, used).is_some_and(|inner| ends(values, definitions, used, inner, DEPTH))
+                definition_of(values, definitions, used)
+                    .is_some_and(|inner| ends(values, definitions, used, inner, DEPTH))
             })
     };
     if from_end(old, definitions.0, ways.0) && from_end(new, definitions.1, ways.1) {

@@ -138,7 +138,15 @@ impl Log {
     ) {
         let (old, new) = sides;
         let subject = subject.into();
-        self.found.differences.push(Difference { class, header: header.to_owned(), subject, old, new, note, ports: Vec::new() });
+        self.found.differences.push(Difference {
+            class,
+            header: header.to_owned(),
+            subject,
+            old,
+            new,
+            note,
+            ports: Vec::new(),
+        });
     }
 
     /// Everything that was found, sorted.

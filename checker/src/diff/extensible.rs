@@ -23,7 +23,11 @@ const CONVENTIONS: &[(&str, &str, &str)] = &[
     ("linux/if_xdp.h", "xsk_tx_metadata", "XDP_UMEM_REG takes its size in tx_metadata_len"),
     ("linux/ublk_cmd.h", "ublk_params", "its field `len` tells its size"),
     ("linux/kfd_ioctl.h", "kfd_dbg_device_info_entry", "the request for a snapshot takes its size in entry_size"),
-    ("linux/virtio_*.h", "virtio_*_config", "a device tells the length of its configuration space, features what is in it"),
+    (
+        "linux/virtio_*.h",
+        "virtio_*_config",
+        "a device tells the length of its configuration space, features what is in it",
+    ),
     ("rdma/*-abi.h", "*", "uverbs passes the length of the driver's part with each command"),
     ("drm/amdgpu_drm.h", "drm_amdgpu_info_*", "DRM_AMDGPU_INFO takes its size in return_size"),
     ("drm/panthor_drm.h", "drm_panthor_*_info", "DRM_PANTHOR_DEV_QUERY takes its size"),
@@ -54,7 +58,9 @@ pub(super) fn may_grow(spec: &Spec, header: &str, name: &str, old: &Layout, side
         }
         let requests = side.facts.ioctls.values().filter(|fact| fact.value.kind == DRM);
         if header.starts_with("drm/")
-            && requests.into_iter().any(|fact| fact.value.argument.as_deref().is_some_and(|argument| argument == old.c_name))
+            && requests
+                .into_iter()
+                .any(|fact| fact.value.argument.as_deref().is_some_and(|argument| argument == old.c_name))
         {
             return Some(DRM_GROWS.to_owned());
         }
@@ -72,7 +78,8 @@ pub(super) fn may_grow(spec: &Spec, header: &str, name: &str, old: &Layout, side
 
 fn points_to(c_type: &str, c_name: &str) -> bool {
     c_type.contains('*') && {
-        let words: Vec<&str> = c_type.split(|c: char| c.is_whitespace() || c == '*').filter(|word| !word.is_empty()).collect();
+        let words: Vec<&str> =
+            c_type.split(|c: char| c.is_whitespace() || c == '*').filter(|word| !word.is_empty()).collect();
         let name: Vec<&str> = c_name.split_whitespace().collect();
         words.windows(name.len().max(1)).any(|window| window == name.as_slice())
     }

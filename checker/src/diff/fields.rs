@@ -54,10 +54,10 @@ pub(super) fn compare(
         // What was reserved may shrink, move or go: the bytes had no meaning.
         if is_reserve(field) && kept.is_none_or(|kept| !same(field, kept)) {
             let within: Vec<&&Field> = gained.iter().filter(|new| overlap(field, new)).collect();
-            let names: Vec<String> =
-                within.iter().filter(|new| !is_reserve(new)).map(|new| new.name.clone()).collect();
+            let names: Vec<String> = within.iter().filter(|new| !is_reserve(new)).map(|new| new.name.clone()).collect();
             taken.extend(within.iter().map(|new| new.name.as_str()));
-            let covered = kept.is_none_or(|kept| end(kept) <= end(field).max(old_size) || kept.offset_bits >= field.offset_bits);
+            let covered =
+                kept.is_none_or(|kept| end(kept) <= end(field).max(old_size) || kept.offset_bits >= field.offset_bits);
             if covered {
                 let note = match names.as_slice() {
                     [] => None,
@@ -156,15 +156,26 @@ fn overlap(a: &Field, b: &Field) -> bool {
 
 /// Whether a field is kept for later: its name says so, and it is made of integers.
 fn is_reserve(field: &Field) -> bool {
-    let made = ["struct ", "union ", "enum "].iter().any(|word| field.c_type.contains(word)) || field.c_type.contains('*');
+    let made =
+        ["struct ", "union ", "enum "].iter().any(|word| field.c_type.contains(word)) || field.c_type.contains('*');
     !made && is_reserved(&field.name)
 }
 
 /// Whether a name says that the bytes are kept for later.
 fn is_reserved(name: &str) -> bool {
-    let bare = name.rsplit('.').next().unwrap_or(name).trim_matches('_').trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches('_').to_ascii_lowercase();
-    const WORDS: &[&str] = &["pad", "padding", "reserved", "resv", "rsvd", "res", "unused", "spare", "fill", "filler", "mbz", "dummy"];
-    WORDS.iter().any(|word| bare == *word || bare.ends_with(&format!("_{word}")) || bare.starts_with(&format!("{word}_")))
+    let bare = name
+        .rsplit('.')
+        .next()
+        .unwrap_or(name)
+        .trim_matches('_')
+        .trim_end_matches(|c: char| c.is_ascii_digit())
+        .trim_end_matches('_')
+        .to_ascii_lowercase();
+    const WORDS: &[&str] =
+        &["pad", "padding", "reserved", "resv", "rsvd", "res", "unused", "spare", "fill", "filler", "mbz", "dummy"];
+    WORDS
+        .iter()
+        .any(|word| bare == *word || bare.ends_with(&format!("_{word}")) || bare.starts_with(&format!("{word}_")))
         || ["pad", "reserved", "rsvd", "unused", "padding"].iter().any(|word| bare.ends_with(word))
 }
 
@@ -215,7 +226,13 @@ fn plain(c_type: &str) -> String {
 }
 
 /// A field whose name is gone. Returns whether its bytes still hold what they held.
-fn lost<'a>(pair: &Pair<'_>, field: &Field, gained: &[&'a Field], taken: &mut BTreeSet<&'a str>, log: &mut Log) -> bool {
+fn lost<'a>(
+    pair: &Pair<'_>,
+    field: &Field,
+    gained: &[&'a Field],
+    taken: &mut BTreeSet<&'a str>,
+    log: &mut Log,
+) -> bool {
     let free = |new: &&&Field| !taken.contains(new.name.as_str());
     let exact = gained.iter().filter(free).find(|new| same(field, new)).or_else(|| {
         let at = |new: &&&Field| (new.offset_bits, new.size_bits) == (field.offset_bits, field.size_bits);
@@ -229,7 +246,10 @@ fn lost<'a>(pair: &Pair<'_>, field: &Field, gained: &[&'a Field], taken: &mut BT
     }
     // A field of a struct that stands there now by itself.
     let around = gained.iter().find(|new| {
-        new.offset_bits <= field.offset_bits && end(new) >= end(field) && new.size_bits > field.size_bits && !field.bitfield
+        new.offset_bits <= field.offset_bits
+            && end(new) >= end(field)
+            && new.size_bits > field.size_bits
+            && !field.bitfield
     });
     if let Some(new) = around {
         taken.insert(&new.name);
@@ -261,7 +281,10 @@ fn came(pair: &Pair<'_>, field: &Field, olds: &[Field], log: &mut Log) {
     } else if reserved {
         (&padding_reused::CLASS, Some("its place was reserved".to_owned()))
     } else if !over.is_empty() {
-        (&field_added::CLASS, Some(format!("another view of the bytes of {}", over.first().map_or("", |old| &old.name))))
+        (
+            &field_added::CLASS,
+            Some(format!("another view of the bytes of {}", over.first().map_or("", |old| &old.name))),
+        )
     } else if field.offset_bits >= last {
         (&field_added::CLASS, Some("in padding at the end".to_owned()))
     } else {
@@ -276,7 +299,19 @@ mod tests {
 
     #[test]
     fn names_of_what_is_kept_for_later() {
-        for name in ["pad", "__pad1", "reserved", "__reserved_2", "resv2", "rsvd", "__spare2", "unused", "pad_to_8", "_res", "xpad"] {
+        for name in [
+            "pad",
+            "__pad1",
+            "reserved",
+            "__reserved_2",
+            "resv2",
+            "rsvd",
+            "__spare2",
+            "unused",
+            "pad_to_8",
+            "_res",
+            "xpad",
+        ] {
             assert!(is_reserved(name), "{name}");
         }
         for name in ["resource", "paddr", "address", "result", "expand", "padlock", "spares"] {
@@ -286,7 +321,9 @@ mod tests {
 
     #[test]
     fn spellings_of_one_type_are_equal() {
-        for (a, b) in [("__u32", "unsigned int"), ("__u64 []", "__u64 [0]"), ("uint8_t [4]", "__u8 [4]"), ("int", "__s32")] {
+        for (a, b) in
+            [("__u32", "unsigned int"), ("__u64 []", "__u64 [0]"), ("uint8_t [4]", "__u8 [4]"), ("int", "__s32")]
+        {
             assert_eq!(plain(a), plain(b));
         }
         for (a, b) in [("__u32", "__s32"), ("__le32", "__be32"), ("char", "__u8"), ("__u8 [4]", "__u8 [8]")] {

@@ -1,8 +1,6 @@
 //! Structs and unions of both sides.
 
-use super::class::{
-    struct_added, struct_extended, struct_realigned, struct_removed, struct_resized,
-};
+use super::class::{struct_added, struct_extended, struct_realigned, struct_removed, struct_resized};
 use super::constants::{merged, moved};
 use super::difference::Log;
 use super::extensible::may_grow;
@@ -59,7 +57,9 @@ fn replacement(new: &Side<'_>, header: &str, name: &str, gone: &Layout) -> Optio
     let found = new.facts.layouts.iter().find(|(other, facts)| {
         *other != name && facts.iter().any(|fact| same(&fact.value) && &*new.header(&fact.source.file) == header)
     });
-    found.map(|(_, facts)| format!("{} has the same fields", facts.first().map_or("", |fact| fact.value.c_name.as_str())))
+    found.map(|(_, facts)| {
+        format!("{} has the same fields", facts.first().map_or("", |fact| fact.value.c_name.as_str()))
+    })
 }
 
 fn pair(
@@ -108,6 +108,7 @@ fn pair(
 
 /// Whether a struct is a field of another one.
 fn is_inside_another(side: &Side<'_>, c_name: &str) -> bool {
-    let holds = |c_type: &str| c_type.strip_prefix(c_name).is_some_and(|rest| rest.is_empty() || rest.starts_with(" ["));
+    let holds =
+        |c_type: &str| c_type.strip_prefix(c_name).is_some_and(|rest| rest.is_empty() || rest.starts_with(" ["));
     side.facts.layouts.values().flatten().any(|fact| fact.value.fields.iter().any(|field| holds(&field.c_type)))
 }

@@ -1,11 +1,11 @@
 //! A whole comparison: both sides read at once, for one port or for several.
 
+use super::compare;
 use super::difference::Comparison;
 use super::ports::merge;
 use super::side::Side;
 use super::sides::Input;
 use super::spec::compare_rules;
-use super::compare;
 use crate::facts::Facts;
 use abispec::arch::Arch;
 use abispec::model::Spec;
@@ -71,7 +71,8 @@ pub fn run(request: &Request<'_>) -> Result<Comparison, String> {
         return Err(why.clone());
     }
     let mut all = merge(found);
-    all.silent.extend(failed.into_iter().map(|(port, reason)| crate::facts::Silence { subject: port.to_string(), reason }));
+    all.silent
+        .extend(failed.into_iter().map(|(port, reason)| crate::facts::Silence { subject: port.to_string(), reason }));
     Ok(all)
 }
 
@@ -90,7 +91,8 @@ fn one(request: &Request<'_>, port: Arch, at_once: bool) -> Result<Comparison, S
     let (before, after) = (before?, after?);
     let (old, new) = (Side::new(&before, request.old.files()), Side::new(&after, request.new.files()));
     let mut found = compare(request.spec, &old, &new);
-    if let (Input::Specification { spec: old, .. }, Input::Specification { spec: new, .. }) = (request.old, request.new) {
+    if let (Input::Specification { spec: old, .. }, Input::Specification { spec: new, .. }) = (request.old, request.new)
+    {
         let rules = compare_rules((old, &targets.0), (new, &targets.1));
         found = merge(vec![found, rules]);
     }

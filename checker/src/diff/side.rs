@@ -39,7 +39,10 @@ impl<'a> Side<'a> {
         let path = rooted.or_else(|| inside(file, &self.facts.witness)).unwrap_or(file);
         // `arch/x86/include/generated/uapi/asm/unistd_64.h` and `include/uapi/linux/fs.h` are included without the lead.
         let after = |lead: &str| path.rfind(lead).map(|at| &path[at + lead.len()..]);
-        after("include/uapi/").or_else(|| after("generated/uapi/")).or_else(|| path.strip_prefix("include/")).unwrap_or(path)
+        after("include/uapi/")
+            .or_else(|| after("generated/uapi/"))
+            .or_else(|| path.strip_prefix("include/"))
+            .unwrap_or(path)
     }
 
     /// A value and its place.

@@ -96,7 +96,8 @@ impl Input {
                 return specification(&*files, folder);
             }
         }
-        let why = "it is no kernel tree (include/uapi/linux), holds no headers (linux/) and no specification (syscalls/)";
+        let why =
+            "it is no kernel tree (include/uapi/linux), holds no headers (linux/) and no specification (syscalls/)";
         Err(Problem::new(files.show(""), why))
     }
 

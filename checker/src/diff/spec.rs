@@ -46,8 +46,10 @@ pub fn facts_of(spec: &Spec, witness: &str, target: &Target) -> Facts {
     for call in &resolved.calls {
         let Some(known) = spec.syscalls.get(&call.name) else { continue };
         let at = source(spec, known.name.at);
-        let params =
-            known.params.iter().map(|param| Parameter { name: param.name.value.clone(), c_type: Ok(param.c.value.clone()) });
+        let params = known
+            .params
+            .iter()
+            .map(|param| Parameter { name: param.name.value.clone(), c_type: Ok(param.c.value.clone()) });
         facts.numbers.insert(call.name.clone(), Fact::new(call.nr, at.clone()));
         facts.prototypes.insert(call.name.clone(), Fact::new(Prototype { params: params.collect() }, at));
     }

@@ -63,9 +63,8 @@ impl Repository {
             return Err(format!("{} is no folder", folder.display()));
         }
         let mut talk = Talk::start(folder)?;
-        let (object, kind, _) = talk
-            .ask(&format!("{revision}^{{tree}}"))?
-            .ok_or_else(|| no_revision(folder, revision))?;
+        let (object, kind, _) =
+            talk.ask(&format!("{revision}^{{tree}}"))?.ok_or_else(|| no_revision(folder, revision))?;
         if kind != "tree" {
             return Err(no_revision(folder, revision));
         }
@@ -99,7 +98,10 @@ impl Repository {
     fn find(&self, path: &str) -> Option<Entry> {
         let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
         let entries = self.entries(folder);
-        entries.binary_search_by(|entry| entry.name.as_str().cmp(name)).ok().and_then(|index| entries.get(index).cloned())
+        entries
+            .binary_search_by(|entry| entry.name.as_str().cmp(name))
+            .ok()
+            .and_then(|index| entries.get(index).cloned())
     }
 
     /// The file that a path leads to through symbolic links inside the tree.
@@ -150,12 +152,8 @@ impl Talk {
         let failed = |error: std::io::Error| format!("git could not be run: {error}");
         let mut command = Command::new("git");
         command.arg("-C").arg(folder).args(["cat-file", "--batch"]);
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(failed)?;
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().map_err(failed)?;
         let (Some(ask), Some(answer)) = (child.stdin.take(), child.stdout.take()) else {
             return Err("git could not be run: its pipes are not there".to_owned());
         };
