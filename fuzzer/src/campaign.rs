@@ -3,7 +3,7 @@
 use crate::confirm::{Confirmed, Key, Trial, confirm};
 use crate::coverage::{Coverage, Executable, executable};
 use crate::examine::Suspicion;
-use crate::generate::{Generator, Wishes};
+use crate::generate::{Aim, Generator, Wishes};
 use crate::laws;
 use crate::lower::Mode;
 use crate::oracle::Verdict;
@@ -13,7 +13,7 @@ use crate::program::Program;
 use crate::reproduce;
 use crate::setup::footprint_of;
 use crate::worker::{BATCH, Room, Setting, WorkerError};
-use abispec::target::{Call, Resolved};
+use abispec::target::{Call, ClauseId, Resolved};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,6 +36,8 @@ pub struct Options {
     pub seed: u64,
     /// Workers side by side.
     pub workers: usize,
+    /// Conditions that programs are aimed at besides those of the specification.
+    pub aims: Arc<Vec<Aim>>,
     /// Planted violations, for tests of the oracle.
     pub plants: Vec<Plant>,
     /// The run ends at the first confirmed divergence.
@@ -93,6 +95,7 @@ impl Default for Options {
             calls: None,
             seed: 0,
             workers,
+            aims: Arc::default(),
             plants: Vec::new(),
             stop_at_first: false,
             shrink: true,
@@ -528,6 +531,11 @@ impl<'a> Working<'a> {
             let scale = |wish: u32| if many > 1 { (wish * 4).div_ceil(many.min(12)) } else { wish * 4 };
             call.variants.iter().map(|variant| scale(wish(variant))).collect()
         };
-        Wishes(resolved.calls.iter().enumerate().map(of_call).collect())
+        let calls = resolved.calls.iter().enumerate().map(of_call).collect();
+        let wanted = |index: &usize| {
+            self.shared.executable[*index] == Executable::Yes && coverage.count(ClauseId(*index as u32)) == 0
+        };
+        let clauses = (0..resolved.clauses.len()).filter(wanted).map(|index| ClauseId(index as u32)).collect();
+        Wishes { calls, clauses, aims: self.shared.options.aims.clone() }
     }
 }

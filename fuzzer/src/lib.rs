@@ -1,5 +1,6 @@
 //! The fuzzer: real system calls held against the specification.
 
+pub mod ask;
 pub mod bench;
 pub mod campaign;
 pub mod cell;

@@ -1,7 +1,8 @@
 //! What lowering asks of the specification for every call of every program, worked out once for a whole run.
 
+use crate::ask::Asks;
 use crate::setup::{Footprint, footprint};
-use abispec::expr::{BinaryOp, Expr};
+use abispec::expr::Expr;
 use abispec::model::{Changed, Effect, Unknown};
 use abispec::target::{Call, ClauseId, Resolved, ResolvedEffect, ResolvedParam, Variant};
 use abispec::types::{Direction, Type};
@@ -22,12 +23,8 @@ pub struct CallPlan {
 /// What is worked out of a variant.
 #[derive(Clone, Debug)]
 pub struct VariantPlan {
-    /// Descriptors that its effects touch.
-    pub touched: Vec<Touched>,
-    /// Names that its effects make or take away.
-    pub names: Vec<AskedName>,
-    /// Whether it says something about the file that it opens.
-    pub asks_for_file: bool,
+    /// What is asked after a success.
+    pub asks: Asks,
     /// What it does to the descriptor table.
     pub reach: Reach,
     /// Parameters with the length of what it maps at an address that the kernel chooses.
@@ -58,28 +55,6 @@ pub struct IgnoredBits {
     pub known: i128,
     /// The clause that says so.
     pub clause: ClauseId,
-}
-
-/// A descriptor that an effect touches, as far as the specification alone says which.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Touched {
-    /// What the call returns.
-    Ret,
-    /// An argument.
-    Param(u8),
-    /// A 32-bit integer this many bytes behind a pointer argument.
-    Behind(u8, u64),
-}
-
-/// A name that can be asked for after a success.
-#[derive(Clone, Copy, Debug)]
-pub struct AskedName {
-    /// The parameter that holds it.
-    pub param: u8,
-    /// The parameter with the directory it starts from; `None` is the working directory.
-    pub base: Option<u8>,
-    /// The flags of `faccessat2`.
-    pub flags: i32,
 }
 
 /// Which descriptor numbers a call, or a whole program, can come to.
@@ -129,85 +104,13 @@ fn of_call(resolved: &Resolved, call: &Call) -> CallPlan {
 
 fn of_variant(resolved: &Resolved, variant: &Variant) -> VariantPlan {
     VariantPlan {
-        touched: touched(variant),
-        names: names(variant),
-        asks_for_file: asks_for_file(variant),
+        asks: Asks::of(variant),
         reach: reach(variant),
         maps: maps(variant),
         written: written(resolved, variant),
         ignored: ignored(resolved, variant),
         may_half_happen: may_half_happen(variant),
     }
-}
-
-fn touched(variant: &Variant) -> Vec<Touched> {
-    let mut found = Vec::new();
-    for rule in &variant.effects {
-        let fd = match &rule.effect.effect {
-            Effect::Opens { fd, .. } | Effect::SetsStatus { fd, .. } | Effect::SetsOffset { fd, .. } => Some(fd),
-            Effect::SetsCloexec { fd, .. } | Effect::Closes { fd, .. } => fd.as_ref(),
-            Effect::Duplicates { to, .. } => Some(to),
-            _ => None,
-        };
-        let touched = match fd {
-            Some(Expr::Ret) => Some(Touched::Ret),
-            Some(Expr::Param(index)) => Some(Touched::Param(*index)),
-            Some(Expr::Load { address, .. }) => behind(address).map(|(param, offset)| Touched::Behind(param, offset)),
-            _ => None,
-        };
-        if let Some(touched) = touched
-            && !found.contains(&touched)
-        {
-            found.push(touched);
-        }
-    }
-    found
-}
-
-/// The pointer parameter and the offset that an address is made of.
-pub(crate) fn behind(address: &Expr) -> Option<(u8, u64)> {
-    match address {
-        Expr::Param(index) => Some((*index, 0)),
-        Expr::Binary(BinaryOp::Add, base, offset) => match (behind(base), &**offset) {
-            (Some((param, so_far)), Expr::Int(offset)) => {
-                Some((param, so_far.checked_add(u64::try_from(*offset).ok()?)?))
-            }
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-fn names(variant: &Variant) -> Vec<AskedName> {
-    let mut found: Vec<AskedName> = Vec::new();
-    for rule in &variant.effects {
-        let (first, second) = match &rule.effect.effect {
-            Effect::Creates { path, .. } | Effect::Removes { path } => (*path, None),
-            Effect::Links { to, .. } => (*to, None),
-            Effect::Renames { from, to, .. } => (*from, Some(*to)),
-            _ => continue,
-        };
-        for param in [Some(first), second].into_iter().flatten() {
-            let keys = variant.params.get(usize::from(param)).and_then(|param| param.path.as_ref());
-            let flags = match keys.map(|keys| &keys.follow) {
-                Some(Expr::Bool(false)) => libc::AT_EACCESS | libc::AT_SYMLINK_NOFOLLOW,
-                Some(Expr::Bool(true)) => libc::AT_EACCESS,
-                // Where it depends on other arguments, the question would depend on them too.
-                _ => continue,
-            };
-            if !found.iter().any(|name| name.param == param) {
-                found.push(AskedName { param, base: keys.and_then(|keys| keys.base), flags });
-            }
-        }
-    }
-    found
-}
-
-fn asks_for_file(variant: &Variant) -> bool {
-    let opens = |rule: &ResolvedEffect| matches!(&rule.effect.effect, Effect::Opens { fd: Expr::Ret, file, .. } if file.is_some());
-    let changes =
-        |rule: &ResolvedEffect| matches!(rule.effect.effect, Effect::Creates { .. } | Effect::SetsSize { .. });
-    variant.effects.iter().any(opens) && variant.effects.iter().any(changes)
 }
 
 fn reach(variant: &Variant) -> Reach {

@@ -96,6 +96,13 @@ impl Building<'_> {
         Ok(())
     }
 
+    fn node(&mut self, path: &[u8], kind: u32, mode: u16) -> Result<(), PushError> {
+        let path = self.text(path);
+        let mode = Arg::imm(u64::from(kind) | u64::from(mode));
+        self.push("mknodat", libc::SYS_mknodat, &[at_cwd(), path.into(), mode, Arg::imm(0)])?;
+        Ok(())
+    }
+
     fn step(&mut self, step: &Build) -> Result<(), PushError> {
         match step {
             Build::Dir { path, mode } => {
@@ -118,11 +125,8 @@ impl Building<'_> {
                 let (path, target) = (self.text(path), self.text(target));
                 self.push("symlinkat", libc::SYS_symlinkat, &[target.into(), at_cwd(), path.into()])?;
             }
-            Build::Fifo { path, mode } => {
-                let path = self.text(path);
-                let args = [at_cwd(), path.into(), Arg::imm(u64::from(libc::S_IFIFO) | u64::from(*mode)), Arg::imm(0)];
-                self.push("mknodat", libc::SYS_mknodat, &args)?;
-            }
+            Build::Fifo { path, mode } => self.node(path, libc::S_IFIFO, *mode)?,
+            Build::Socket { path, mode } => self.node(path, libc::S_IFSOCK, *mode)?,
             Build::HardLink { path, to } => {
                 let (path, to) = (self.text(path), self.text(to));
                 self.push("linkat", libc::SYS_linkat, &[at_cwd(), to.into(), at_cwd(), path.into(), Arg::imm(0)])?;
@@ -218,6 +222,11 @@ fn work_directory_address() -> u64 {
     cell(CELLS - 1) + crate::exec::layout::CELL_RO + crate::exec::layout::CELL_RO_SIZE - 8
 }
 
+/// Where a text lies that is empty, and stays so.
+pub fn empty_text() -> u64 {
+    work_directory_address() - 16
+}
+
 /// Appends the call that takes back a mapping which a call of the program may have made outside the playground.
 ///
 /// # Errors
@@ -252,7 +261,7 @@ pub fn after(footprint: Footprint, reach: Reach, sandbox: &mut Sandbox) -> Resul
     }
     if footprint.sigmask {
         // An empty set, read from a page that holds zeros.
-        let zeros = work_directory_address() - 16;
+        let zeros = empty_text();
         if let Some(memory) = sandbox.arena_mut().slice_mut(zeros, 8) {
             memory.fill(0);
         }

@@ -4,7 +4,7 @@ use crate::coverage::Coverage;
 use crate::examine::{Context, Examined, Notes, Suspicion, examine};
 use crate::exec::layout::CELLS;
 use crate::exec::layout::{PLAYGROUND_BASE, PLAYGROUND_MARGIN_PAGES, PLAYGROUND_PAGES};
-use crate::exec::{BatchEnd, Ending, Sandbox, SandboxConfig, SandboxError};
+use crate::exec::{BatchEnd, EMPTY_FILE, Ending, Part, Sandbox, SandboxConfig, SandboxError};
 use crate::lower::{Lowered, Lowering, Mode, lower};
 use crate::oracle::Verdict;
 use crate::plan::Plans;
@@ -12,6 +12,7 @@ use crate::plant::Plant;
 use crate::program::Program;
 use crate::setup::{self, BuildError};
 use crate::world::{Identity, Numbers, World, fixture, repair};
+use abispec::expr::Word;
 use abispec::target::Resolved;
 use std::fmt;
 use std::path::PathBuf;
@@ -315,7 +316,18 @@ fn may_sleep(resolved: &Resolved, program: &Program, call: usize, id: &str) -> b
 
 /// What is known of the executor before the first program.
 fn identity(setting: &Setting, config: &SandboxConfig, sandbox: &mut Sandbox) -> Identity {
-    let mut identity = Identity { root_read_only: Some(true), nice: nice(), ..Identity::default() };
+    let lacks = |part: Part| sandbox.report().skipped.iter().any(|skipped| skipped.part == part);
+    let mut root = vec![("dev".to_owned(), Word::Directory), ("proc".to_owned(), Word::Directory)];
+    root.push((EMPTY_FILE.trim_start_matches('/').to_owned(), Word::Regular));
+    let devices = [("null", Part::DevNull), ("zero", Part::DevZero), ("full", Part::DevFull)];
+    let mut identity = Identity {
+        root_read_only: Some(!lacks(Part::ReadOnlyRoot)),
+        // Where the old root could not be put away, a directory is left.
+        root_entries: (!lacks(Part::PivotRoot)).then_some(root),
+        devices: Some(devices.iter().filter(|(_, part)| !lacks(*part)).map(|(name, _)| (*name).to_owned()).collect()),
+        nice: nice(),
+        ..Identity::default()
+    };
     if !setting.capabilities {
         identity.capabilities = 0;
     }

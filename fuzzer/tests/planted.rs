@@ -164,14 +164,8 @@ fn all_are_found(table: Vec<Planted>) {
 #[test]
 fn every_planted_violation_is_found() {
     let table = table();
-    assert!(table.len() >= 100);
+    assert!(table.len() >= 110);
     all_are_found(table);
-}
-
-#[test]
-#[ignore = "nothing looks at these yet"]
-fn every_hidden_violation_is_found() {
-    all_are_found(table::hidden());
 }
 
 #[test]

@@ -4,11 +4,12 @@ use crate::failure::Failure;
 use abispec::model::Spec;
 use abispec::mutate::{Mutant, Shows};
 use abispec::place::Place;
-use abispec::target::{ClauseId, Resolved, Target};
+use abispec::target::{ClauseId, Resolved, ResolvedEffect, Target};
 use abispec_checker::facts::Facts;
 use abispec_fuzzer::campaign::{self, Options, Progress};
 use abispec_fuzzer::confirm::{Confirmed, Key};
 use abispec_fuzzer::coverage::{Executable, executable};
+use abispec_fuzzer::generate::Aim;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -154,6 +155,15 @@ impl<'a> Trials<'a> {
         }
     }
 
+    /// Where programs should look: at the changed clause, at what it was, and at what tells one from the other.
+    fn aims(&self, mutant: &Mutant, changed: &Resolved) -> Vec<Aim> {
+        let Some(clause) = mutant.clause(&self.resolved) else { return Vec::new() };
+        let mut differing = self.spec.clone();
+        let differing = mutant.apply_difference(&mut differing).then(|| abispec::resolve(&differing, &self.target));
+        let texts = [Some(&*self.resolved), Some(changed), differing.as_ref()];
+        texts.into_iter().flatten().filter_map(|resolved| aim(resolved, &mutant.syscall, clause)).collect()
+    }
+
     fn call(&self, mutant: &Mutant, changed: &Spec, baseline: &Baseline) -> Result<Verdict, Failure> {
         let resolved = Arc::new(abispec::resolve(changed, &self.target));
         let (stop, done) = (Arc::new(AtomicBool::new(false)), AtomicBool::new(false));
@@ -168,7 +178,8 @@ impl<'a> Trials<'a> {
             keep.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(how);
             end.store(true, Ordering::Relaxed);
         });
-        let options = Options { report: Some(report), ..self.options(stop.clone()) };
+        let aims = Arc::new(self.aims(mutant, &resolved));
+        let options = Options { report: Some(report), aims, ..self.options(stop.clone()) };
         thread::scope(|scope| {
             scope.spawn(|| {
                 while !done.load(Ordering::Relaxed) {
@@ -206,6 +217,20 @@ impl Baseline {
 fn known(resolved: &Resolved, key: &Key) -> Known {
     let clause = key.clause.map(|clause| resolved.clause(clause)).map(|clause| (clause.at, clause.text.clone()));
     (key.id, key.syscall.clone(), key.answer.clone(), clause)
+}
+
+/// The condition of a clause, as an aim.
+fn aim(resolved: &Resolved, syscall: &str, clause: ClauseId) -> Option<Aim> {
+    let call = resolved.calls.iter().position(|call| call.name == syscall)?;
+    resolved.calls[call].variants.iter().enumerate().find_map(|(variant, found)| {
+        let rules = found.rules.iter().map(|rule| (rule.clause, &rule.condition));
+        let ensures = found.ensures.iter().map(|ensure| (ensure.clause, &ensure.condition));
+        let when = |rule: &ResolvedEffect| Some((rule.clause, rule.effect.when.as_ref()?.value.clone()));
+        let effects = found.effects.iter().filter_map(when);
+        let own = rules.chain(ensures).map(|(id, condition)| (id, condition.clone())).chain(effects);
+        let condition = own.into_iter().find(|(id, _)| *id == clause)?.1;
+        Some(Aim { call, variant, condition })
+    })
 }
 
 /// What the checker says of a specification, a line each.

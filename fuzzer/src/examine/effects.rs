@@ -1,152 +1,133 @@
 //! What a successful call changed, by its effects and by the kernel.
 
-use super::looks::{differs, file_differs, subject_number};
-use crate::exec::{OpState, Sandbox};
-use crate::lower::{LoweredCall, Subject};
+use super::looks::{About, Answers, Difference, Property};
+use crate::ask::Subject;
 use crate::oracle::Verdict;
 use crate::world::View;
-use abispec::expr::{Function, Moment, Observer, OperandValue, Truth, truth};
+use abispec::expr::{Expr, Function, Moment, Observer, OperandValue, Truth, evaluate, truth};
 use abispec::model::Effect;
-use abispec::target::ClauseId;
+use abispec::target::{ClauseId, ResolvedEffect};
 
-/// Holds what the kernel says of the descriptors that effects touched against the model, after the call in `view`.
-pub(super) fn effects(
-    view: &View<'_>,
-    registers: [u64; 6],
-    ret: i64,
-    low: &LoweredCall,
-    sandbox: &Sandbox,
-    seen: &mut Vec<ClauseId>,
-) -> Option<Verdict> {
-    let variant = view.variant();
-    if variant.effects.is_empty() {
-        return None;
-    }
-    // The clauses of effects that happened lie behind those that were seen before.
-    let before = seen.len();
-    for rule in &variant.effects {
-        let then = rule.effect.when.as_ref().map_or(Truth::True, |when| truth(&when.value, view, Moment::Before));
-        if then == Truth::True {
-            seen.push(rule.clause);
-        }
-    }
-    let verdict = broken(view, &seen[before..], registers, ret, low, sandbox);
-    if verdict.is_some() {
-        seen.truncate(before);
-    }
-    verdict
+/// What looking at the effects of a call gave.
+pub(super) enum Looked {
+    /// Everything that was looked at is as the effects say.
+    Right,
+    /// An effect says otherwise.
+    Broken(Verdict),
+    /// Something else than the effects speak of is not what it should be.
+    Changed(Verdict),
 }
 
-/// The first of the effects `active` that is not what the kernel shows.
-fn broken(
-    view: &View<'_>,
-    active: &[ClauseId],
-    registers: [u64; 6],
-    ret: i64,
-    low: &LoweredCall,
-    sandbox: &Sandbox,
-) -> Option<Verdict> {
-    let variant = view.variant();
-    let world = view.world(Moment::After);
-    for probe in &low.probes {
-        let Some(fd) = subject_number(probe.subject, registers, ret, sandbox) else { continue };
-        if let Some((what, expected, actual)) = differs(world, fd, probe, sandbox) {
-            let clause = variant
-                .effects
-                .iter()
-                .filter(|rule| active.contains(&rule.clause))
-                .find(|rule| touches(&rule.effect.effect, probe.subject, &low.addresses, &what))
-                .or_else(|| variant.effects.iter().find(|rule| active.contains(&rule.clause)))
-                .map(|rule| rule.clause);
-            let expected = format!("{what} of descriptor {fd} is {expected}");
-            return Some(Verdict { id: "broken-effect", clause, expected, actual: format!("it is {actual}") });
+/// Holds what the kernel says of what effects touched against the model. `view` sees the state after the call. Effects that
+/// happened go to `seen`.
+pub(super) fn effects(view: &View<'_>, answers: &Answers<'_>, seen: &mut Vec<ClauseId>) -> Looked {
+    if view.variant().effects.is_empty() {
+        return Looked::Right;
+    }
+    let active = |rule: &&ResolvedEffect| {
+        let when = rule.effect.when.as_ref();
+        when.map_or(Truth::True, |when| truth(&when.value, view, Moment::Before)) == Truth::True
+    };
+    let active: Vec<&ResolvedEffect> = view.variant().effects.iter().filter(active).collect();
+    if let Some(verdict) = impossible(view, &active) {
+        return Looked::Broken(verdict);
+    }
+    let Some(found) = answers.difference(view) else {
+        seen.extend(active.iter().map(|rule| rule.clause));
+        return Looked::Right;
+    };
+    let verdict = |clause| Verdict { id: "broken-effect", clause, expected: found.expected(), actual: found.actual() };
+    match active.iter().find(|rule| states(&rule.effect.effect, &found)) {
+        Some(rule) => Looked::Broken(verdict(Some(rule.clause))),
+        None => {
+            // An effect that was not meant to act may have.
+            let meant = view.variant().effects.iter().find(|rule| states(&rule.effect.effect, &found));
+            Looked::Changed(verdict(meant.or(active.first().copied()).map(|rule| rule.clause)))
         }
     }
+}
+
+/// Effects that say of a name what cannot be are wrong whatever the kernel did.
+fn impossible(view: &View<'_>, active: &[&ResolvedEffect]) -> Option<Verdict> {
     let found =
         |path: u8, moment| view.call(Function::Exists, &[OperandValue::Param { index: path, value: None }], moment);
-    for rule in variant.effects.iter().filter(|rule| active.contains(&rule.clause)) {
-        // Effects that say of a name what cannot be are wrong whatever the kernel did.
+    active.iter().enumerate().find_map(|(index, rule)| {
+        // What an earlier effect takes away may be made again.
+        let taken = |name: u8| {
+            active[..index].iter().any(|rule| match &rule.effect.effect {
+                Effect::Removes { path } => *path == name,
+                Effect::Renames { from, .. } => *from == name,
+                _ => false,
+            })
+        };
         let (path, wrong, expected, actual) = match &rule.effect.effect {
             Effect::Creates { path, .. } => {
-                (path, found(*path, Moment::Before) == Some(1), "new", "named a file before")
+                let wrong = found(*path, Moment::Before) == Some(1) && !taken(*path);
+                (path, wrong, "new", "named a file before")
+            }
+            Effect::Opens { access: Some(access), .. }
+                if evaluate(access, view, Moment::Before).is_some_and(|access| !(0..=3).contains(&access)) =>
+            {
+                return Some(Verdict {
+                    id: "broken-effect",
+                    clause: Some(rule.clause),
+                    expected: "an access that open files can have".to_owned(),
+                    actual: "a number that is none, and the call succeeded".to_owned(),
+                });
             }
             Effect::Opens { file: Some(path), .. } => {
                 (path, found(*path, Moment::After) == Some(0), "a file's", "names no file")
             }
-            _ => continue,
-        };
-        if wrong {
-            let expected = format!("the name in argument {} is {expected}", path + 1);
-            let actual = format!("it {actual}, and the call succeeded");
-            return Some(Verdict { id: "broken-effect", clause: Some(rule.clause), expected, actual });
-        }
-    }
-    if let Some((what, expected, actual)) = low.file.as_ref().and_then(|file| file_differs(view, ret, file, sandbox)) {
-        let makes = |effect: &Effect| matches!(effect, Effect::Creates { .. } | Effect::SetsSize { .. });
-        let clause = variant
-            .effects
-            .iter()
-            .filter(|rule| active.contains(&rule.clause))
-            .find(|rule| makes(&rule.effect.effect))
-            .or_else(|| variant.effects.iter().find(|rule| active.contains(&rule.clause)))
-            .map(|rule| rule.clause);
-        let expected = format!("{what} descriptor {ret} is {expected}");
-        return Some(Verdict { id: "broken-effect", clause, expected, actual: format!("it is {actual}") });
-    }
-    if let Some((param, expected, actual)) = misnamed(view, low, sandbox) {
-        let clause = variant
-            .effects
-            .iter()
-            .find(|rule| active.contains(&rule.clause) && names(&rule.effect.effect, param))
-            .or_else(|| variant.effects.iter().find(|rule| names(&rule.effect.effect, param)))
-            .map(|rule| rule.clause);
-        let word = |there: bool| if there { "names a file" } else { "names nothing" };
-        let expected = format!("argument {} {}", param + 1, word(expected));
-        return Some(Verdict { id: "broken-effect", clause, expected, actual: format!("it {}", word(actual)) });
-    }
-    None
-}
-
-/// Whether an effect makes or takes away the name in a parameter.
-fn names(effect: &Effect, param: u8) -> bool {
-    match effect {
-        Effect::Creates { path, .. } | Effect::Removes { path } => *path == param,
-        Effect::Links { to, .. } => *to == param,
-        Effect::Renames { from, to, .. } => *from == param || *to == param,
-        _ => false,
-    }
-}
-
-/// The first name that is there for the kernel and not for the model, or the other way round.
-fn misnamed(view: &View<'_>, low: &LoweredCall, sandbox: &Sandbox) -> Option<(u8, bool, bool)> {
-    low.names.iter().find_map(|probe| {
-        let result = sandbox.result(probe.op);
-        let there = match (result.state, result.errno()) {
-            (OpState::Done, None) => true,
-            (OpState::Done, Some(libc::ENOENT)) => false,
             _ => return None,
         };
-        let operand = OperandValue::Param { index: probe.param, value: None };
-        let expected = view.call(Function::Exists, &[operand], Moment::After)? != 0;
-        (expected != there).then_some((probe.param, expected, there))
+        wrong.then(|| Verdict {
+            id: "broken-effect",
+            clause: Some(rule.clause),
+            expected: format!("the name in argument {} is {expected}", path + 1),
+            actual: format!("it {actual}, and the call succeeded"),
+        })
     })
 }
 
-fn touches(effect: &Effect, subject: Subject, addresses: &[u64; 6], what: &str) -> bool {
-    use abispec::expr::Expr;
-    let same = |fd: &Expr| match (fd, subject) {
-        (Expr::Ret, Subject::Ret) => true,
-        (Expr::Param(a), Subject::Param(b)) => *a == b,
-        (Expr::Load { address, .. }, Subject::At(found)) => crate::lower::at(address, addresses) == Some(found),
-        _ => false,
-    };
-    match effect {
-        Effect::Opens { fd, .. } => same(fd),
-        Effect::Duplicates { to, .. } => same(to),
-        Effect::SetsOffset { fd, .. } => same(fd) && what == "the offset",
-        Effect::SetsStatus { fd, .. } => same(fd) && what == "F_GETFL",
-        Effect::SetsCloexec { fd, .. } => fd.as_ref().is_some_and(same) && what == "close-on-exec",
-        Effect::Closes { fd, .. } => fd.as_ref().is_some_and(same),
+/// Whether an effect is what says how the property that differs should be.
+fn states(effect: &Effect, found: &Difference) -> bool {
+    let same = |expr: &Expr| matches!(found.about, About::Descriptor(subject, _) if Subject::of(expr) == Some(subject));
+    let path = |path: u8| found.about == About::Name(path);
+    // Through a descriptor that the call opened one sees the file that it names.
+    let by_name = matches!(found.about, About::Descriptor(..));
+    match (effect, found.property) {
+        (Effect::Opens { fd, .. }, Property::State | Property::Cloexec | Property::Status | Property::Offset) => {
+            same(fd)
+        }
+        (Effect::Opens { fd, .. }, Property::Kind) => same(fd),
+        (Effect::Duplicates { to, .. }, Property::State | Property::Cloexec | Property::Status) => same(to),
+        (Effect::Duplicates { to, .. }, Property::Offset | Property::Shared) => same(to),
+        (Effect::Closes { fd, .. }, Property::State) => fd.as_ref().is_some_and(same),
+        (Effect::SetsCloexec { fd, .. }, Property::Cloexec) => fd.as_ref().is_some_and(same),
+        (Effect::SetsStatus { fd, .. }, Property::Status) => same(fd),
+        (Effect::SetsOffset { fd, .. }, Property::Offset) => same(fd),
+        (Effect::SetsSize { file, .. }, Property::Size) => match file {
+            Expr::Param(index) => same(file) || path(*index) || by_name,
+            _ => same(file),
+        },
+        (Effect::SetsSeals { fd, .. }, Property::Seals) => same(fd),
+        (Effect::Queues { fd, .. } | Effect::Drains { fd, .. }, Property::Available) => same(fd),
+        (Effect::Creates { path: name, .. }, Property::Exists) => path(*name),
+        (
+            Effect::Creates { path: name, .. },
+            Property::Kind | Property::Permissions | Property::Size | Property::Links,
+        ) => path(*name) || by_name,
+        (Effect::Links { to, .. }, Property::Exists | Property::Links) => path(*to),
+        (Effect::Removes { path: name }, Property::Exists) => path(*name),
+        (Effect::Renames { from, to, .. }, _) => path(*from) || path(*to),
+        (
+            Effect::Maps { .. } | Effect::Unmaps { .. } | Effect::Protects { .. },
+            Property::Readable | Property::Writable,
+        ) => true,
+        (Effect::SetsLimit { .. }, Property::Limit) => true,
+        (Effect::SetsSigmask { .. }, Property::Sigmask) => true,
+        (Effect::SetsNice { .. }, Property::Nice) => true,
+        (Effect::SetsCwd { .. }, Property::Cwd) => true,
         _ => false,
     }
 }

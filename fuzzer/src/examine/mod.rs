@@ -8,7 +8,7 @@ use crate::cell::CellMemory;
 use crate::coverage::Coverage;
 use crate::exec::layout::{CELL_RO, CELL_RW, CELL_RW_SIZE};
 use crate::exec::{OpState, Sandbox};
-use crate::lower::{Lowered, LoweredCall, STATX_BYTES};
+use crate::lower::{Lowered, LoweredCall};
 use crate::oracle::{Answer, Verdict, judge_ensures, judge_error, judge_success, may_be_value};
 use crate::plan::{IgnoredBits, Plans, VariantPlan};
 use crate::plant::Plant;
@@ -16,8 +16,8 @@ use crate::program::{Argument, Invocation, Output, Program};
 use crate::world::{Numbers, Scene, View, World, apply, apply_failure, apply_partly};
 use abispec::errno::Errno;
 use abispec::target::{ClauseId, Resolved, Variant};
-use effects::effects;
-use looks::{KernelLooks, table};
+use effects::{Looked, effects};
+use looks::{Answers, table};
 use memory::{own, stray_write};
 
 /// A divergence that one run showed.
@@ -105,9 +105,6 @@ pub fn examine(
             examined.cut_short = true;
             break;
         }
-        if let Some(file) = &low.file {
-            owned.push((file.address, file.address + STATX_BYTES as u64));
-        }
         let spec = &context.resolved.calls[call.call];
         let variant = &spec.variants[low.variant];
         let registers = registers(call, low, returns, lowered, sandbox);
@@ -154,9 +151,15 @@ pub fn examine(
                 coverage.successes[call.call][low.variant] += 1;
                 let world = next.as_ref().unwrap_or(&examined.world);
                 let view = view.returned(value, Scene { world, memory: &after_memory });
-                first.or_else(|| effects(&view, registers, value, low, sandbox, seen)).or_else(|| {
-                    let looks = KernelLooks { low, sandbox, registers };
-                    judge_ensures(variant, &view.looking(&looks), value, seen)
+                first.or_else(|| {
+                    let answers = Answers { low, sandbox, registers, ret: value };
+                    let changed = match effects(&view, &answers, seen) {
+                        Looked::Right => None,
+                        Looked::Broken(verdict) => return Some(verdict),
+                        Looked::Changed(verdict) => Some(verdict),
+                    };
+                    // A condition that speaks of what changed is a better name for it than any effect.
+                    judge_ensures(variant, &view.looking(&answers), value, seen).or(changed)
                 })
             }
         };
@@ -165,7 +168,10 @@ pub fn examine(
             let world = next.as_ref().unwrap_or(&examined.world);
             table(world, &low.after, sandbox, matches!(answer, Answer::Error(_)))
         });
-        if let Some(next) = next {
+        if let Some(mut next) = next {
+            if verdict.is_none() && matches!(answer, Answer::Value(_)) {
+                Answers { low, sandbox, registers, ret }.teach(&mut next);
+            }
             examined.world = next;
         }
         if let Some(verdict) = verdict {

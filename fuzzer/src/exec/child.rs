@@ -26,7 +26,7 @@ use super::shared::fixed_records;
 use super::{deny, op, sys};
 
 /// The file that stands in for /dev/null where that cannot be had.
-pub(super) const EMPTY_FILE: &str = "/empty";
+pub const EMPTY_FILE: &str = "/empty";
 
 /// Runs `body` in a forked child, which ends when `body` returns.
 pub(super) fn spawn(body: impl FnOnce()) -> Result<Pid, Errno> {

@@ -2,20 +2,77 @@
 
 use super::dice::Dice;
 use super::mine::Spot;
-use super::producers::Names;
+use super::producers::{Names, Object, Producers};
 use super::values::AT_FDCWD;
-use crate::program::{Argument, Block, Placement};
+use super::{Aim, Wishes};
+use crate::program::{Argument, Block, Placement, Program};
 use abispec::expr::{BinaryOp, Expr, Function, Moment, Observer, OperandValue, Truth, UnaryOp, Word, truth};
 use abispec::target::Variant;
 use abispec::types::Type;
 
+/// What calls of a variant can be aimed at.
+pub(super) struct Goals<'a> {
+    all: Vec<&'a Expr>,
+    /// Those that are wanted most.
+    wanted: Vec<&'a Expr>,
+}
+
+impl Goals<'_> {
+    /// Whether some are wanted more than others.
+    pub(super) fn wanted(&self) -> bool {
+        !self.wanted.is_empty()
+    }
+}
+
+/// Every condition that speaks of what is before the call, and those of them that are wished for.
+pub(super) fn goals<'a>(
+    variant: &'a Variant,
+    wishes: Option<&'a Wishes>,
+    call: usize,
+    variant_index: usize,
+) -> Goals<'a> {
+    let rules = variant.rules.iter().map(|rule| (rule.clause, &rule.condition));
+    let ensures = variant.ensures.iter().map(|ensure| (ensure.clause, &ensure.condition));
+    let effects = variant.effects.iter().filter_map(|rule| Some((rule.clause, &rule.effect.when.as_ref()?.value)));
+    let useful = |condition: &&Expr| !matches!(condition, Expr::Bool(_) | Expr::Unknown(_));
+    let mut goals = Goals { all: Vec::new(), wanted: Vec::new() };
+    for (clause, condition) in rules.chain(ensures).chain(effects).filter(|(_, condition)| useful(condition)) {
+        goals.all.push(condition);
+        if wishes.is_some_and(|wishes| wishes.clauses.contains(&clause)) {
+            goals.wanted.push(condition);
+        }
+    }
+    for param in &variant.params {
+        let keys = param.path.iter().flat_map(|keys| [&keys.follow, &keys.empty, &keys.must_exist, &keys.scoped]);
+        goals.all.extend(param.memory.as_ref().and_then(|memory| memory.used.as_ref()).filter(useful));
+        goals.all.extend(keys.filter(useful));
+    }
+    let own = |aim: &&Aim| aim.call == call && aim.variant == variant_index && useful(&&aim.condition);
+    let asked: Vec<&Expr> =
+        wishes.iter().flat_map(|wishes| wishes.aims.iter()).filter(own).map(|aim| &aim.condition).collect();
+    // What is asked for goes before what has not been seen.
+    if !asked.is_empty() {
+        goals.wanted = asked;
+    }
+    goals
+}
+
 /// Changes arguments so that a condition of the call, picked by chance, is true or misses one conjunct. What the condition
 /// says nothing about becomes plain, so that nothing else hides it.
-pub(super) fn aim(dice: &mut Dice<'_>, variant: &Variant, names: &Names, selector: Option<u8>, args: &mut [Argument]) {
-    let conditions = conditions(variant);
-    let Some(condition) = dice.pick(&conditions).copied() else { return };
+pub(super) fn aim(
+    dice: &mut Dice<'_>,
+    variant: &Variant,
+    goals: &Goals<'_>,
+    producers: &Producers<'_>,
+    selector: Option<u8>,
+    program: &mut Program,
+    args: &mut [Argument],
+) {
+    let list = if goals.wanted() && dice.chance(60) { &goals.wanted } else { &goals.all };
+    let Some(condition) = dice.pick(list).copied() else { return };
     let wishes = variant.params.iter().map(|_| PathWish::default()).collect();
-    let mut aiming = Aiming { dice, variant, selector, args, wishes };
+    let objects = variant.params.iter().map(|_| ObjectWish::default()).collect();
+    let mut aiming = Aiming { dice, variant, selector, args, wishes, objects };
     if aiming.dice.chance(75) {
         aiming.make_plain();
     }
@@ -27,20 +84,8 @@ pub(super) fn aim(dice: &mut Dice<'_>, variant: &Variant, names: &Names, selecto
     if aiming.dice.chance(25) {
         aiming.turn_a_bit();
     }
-    aiming.name_files(names);
-}
-
-/// Every condition that speaks of what is before the call.
-fn conditions(variant: &Variant) -> Vec<&Expr> {
-    let mut list: Vec<&Expr> = variant.rules.iter().map(|rule| &rule.condition).collect();
-    list.extend(variant.ensures.iter().map(|ensure| &ensure.condition));
-    list.extend(variant.effects.iter().filter_map(|rule| rule.effect.when.as_ref()).map(|when| &when.value));
-    for param in &variant.params {
-        list.extend(param.memory.as_ref().and_then(|memory| memory.used.as_ref()));
-        list.extend(param.path.iter().flat_map(|keys| [&keys.follow, &keys.empty, &keys.must_exist, &keys.scoped]));
-    }
-    list.retain(|condition| !matches!(condition, Expr::Bool(_) | Expr::Unknown(_)));
-    list
+    aiming.name_files(producers.names);
+    aiming.make_objects(producers, program);
 }
 
 /// What a condition wants of a name.
@@ -61,12 +106,25 @@ struct PathWish {
     outside: bool,
 }
 
+/// What a condition wants of a descriptor.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct ObjectWish {
+    closed: bool,
+    kinds: Vec<Word>,
+    not_kinds: Vec<Word>,
+    is_path: bool,
+    readable: Option<bool>,
+    writable: Option<bool>,
+    append: bool,
+}
+
 struct Aiming<'a, 'd, 'r> {
     dice: &'d mut Dice<'r>,
     variant: &'a Variant,
     selector: Option<u8>,
     args: &'d mut [Argument],
     wishes: Vec<PathWish>,
+    objects: Vec<ObjectWish>,
 }
 
 /// A number that a condition looks at: where it is, its bytes, which of its bits count, and what is added to it.
@@ -209,7 +267,7 @@ impl Aiming<'_, '_, '_> {
             Expr::Int(value) => Some(*value),
             Expr::Old(inner) => self.value(inner),
             Expr::Call(Function::Size | Function::Offset | Function::Available | Function::Room, _) => {
-                Some(self.dice.of([0, 10, 10, 100, 300, 4096, 5000]))
+                Some(self.dice.of([0, 10, 10, 100, 300, 4096, 5000, 9000, 9000]))
             }
             _ => None,
         }
@@ -223,6 +281,12 @@ impl Aiming<'_, '_, '_> {
     fn membership(&mut self, inner: &Expr, list: &[Expr], want: bool) {
         if let Some(function) = path_function(inner) {
             let words = list.iter().filter_map(|item| if let Expr::Word(word) = item { Some(*word) } else { None });
+            if self.is_descriptor(function.1) {
+                if let (Function::Kind, Some(wish)) = (function.0, self.objects.get_mut(usize::from(function.1))) {
+                    if want { wish.kinds = words.collect() } else { wish.not_kinds.extend(words) }
+                }
+                return;
+            }
             let Some(wish) = self.wishes.get_mut(usize::from(function.1)) else { return };
             if function.0 == Function::Kind {
                 wish.any = true;
@@ -240,6 +304,9 @@ impl Aiming<'_, '_, '_> {
 
     fn question(&mut self, function: Function, list: &[Expr], want: bool) {
         let Some(Expr::Param(index)) = list.first() else { return };
+        if self.is_descriptor(*index) {
+            return self.wish_for_object(function, *index, want);
+        }
         let is_path =
             self.variant.params.get(usize::from(*index)).is_some_and(|param| matches!(param.ty, Type::Path { .. }));
         if !is_path {
@@ -259,6 +326,38 @@ impl Aiming<'_, '_, '_> {
             Function::ReadOnlyFs => wish.read_only = want,
             Function::Leaves | Function::CrossesMount => wish.outside = want,
             _ => wish.any = false,
+        }
+    }
+
+    fn is_descriptor(&self, index: u8) -> bool {
+        let param = self.variant.params.get(usize::from(index));
+        param.is_some_and(|param| matches!(&param.ty, Type::Resource(name) if name.starts_with("fd")))
+    }
+
+    fn wish_for_object(&mut self, function: Function, index: u8, want: bool) {
+        let Some(wish) = self.objects.get_mut(usize::from(index)) else { return };
+        match function {
+            Function::Open => wish.closed = !want,
+            Function::IsPath => wish.is_path = want,
+            Function::Readable => wish.readable = Some(want),
+            Function::Writable => wish.writable = Some(want),
+            Function::Append => wish.append = want,
+            Function::Seekable if want => wish.kinds = vec![Word::Regular, Word::Directory],
+            Function::Seekable => wish.kinds = vec![Word::Pipe, Word::Socket],
+            _ => {}
+        }
+    }
+
+    /// Makes the descriptors that are wished for, before the call.
+    fn make_objects(&mut self, producers: &Producers<'_>, program: &mut Program) {
+        for position in 0..self.objects.len() {
+            let wish = std::mem::take(&mut self.objects[position]);
+            if wish == ObjectWish::default() {
+                continue;
+            }
+            if let Some(made) = object(self.dice, &wish, producers, program) {
+                self.args[position] = made;
+            }
         }
     }
 
@@ -344,6 +443,50 @@ impl Observer for Registers<'_> {
     }
 }
 
+/// A descriptor that has what is wished for.
+fn object(
+    dice: &mut Dice<'_>,
+    wish: &ObjectWish,
+    producers: &Producers<'_>,
+    program: &mut Program,
+) -> Option<Argument> {
+    if wish.closed {
+        return Some(Argument::Number(dice.of([77, 63, u64::MAX])));
+    }
+    if wish.is_path {
+        return producers.make(dice, Object::OnlyPath, program);
+    }
+    let wanted = |kind: Word| (wish.kinds.is_empty() || wish.kinds.contains(&kind)) && !wish.not_kinds.contains(&kind);
+    let fitting: Vec<Object> = MADE.into_iter().filter(|(kind, _)| wanted(*kind)).map(|(_, object)| object).collect();
+    let object = dice.pick(&fitting).copied()?;
+    let access = (wish.readable, wish.writable);
+    if object == Object::Regular && (access != (None, None) || wish.append) {
+        let access = match access {
+            (Some(true), Some(true)) => "O_RDWR",
+            (_, Some(true)) | (Some(false), _) => "O_WRONLY",
+            (_, Some(false)) | (Some(true), _) => "O_RDONLY",
+            (None, None) => dice.of(["O_RDWR", "O_WRONLY"]),
+        };
+        return producers.file(dice, access, wish.append, program);
+    }
+    producers.make(dice, object, program)
+}
+
+/// What can be made, by its kind.
+const MADE: [(Word, Object); 11] = [
+    (Word::Regular, Object::Regular),
+    (Word::Regular, Object::Memfd),
+    (Word::Directory, Object::Directory),
+    (Word::Pipe, Object::Pipe),
+    (Word::Pipe, Object::Fifo),
+    (Word::Socket, Object::Socket),
+    (Word::Socket, Object::SocketPair),
+    (Word::Eventfd, Object::Eventfd),
+    (Word::Timerfd, Object::Timerfd),
+    (Word::Epoll, Object::Epoll),
+    (Word::CharDevice, Object::Device),
+];
+
 /// A name that has what is wished for.
 fn name(dice: &mut Dice<'_>, wish: &PathWish, names: &Names) -> String {
     if wish.empty {
@@ -370,7 +513,8 @@ fn name(dice: &mut Dice<'_>, wish: &PathWish, names: &Names) -> String {
         add(&["..", "/", "/t", "labs"], Word::Directory);
         add(&["/dev/null"], Word::CharDevice);
     } else if wish.read_only {
-        add(&["/", "..", "/proc"], Word::Directory);
+        add(&["/", "..", "/dev"], Word::Directory);
+        add(&["/empty", "../empty"], Word::Regular);
     } else if wish.last_link {
         add(&["lf", "abs"], Word::Regular);
         add(&["ld", "labs", "d/up", "lslash"], Word::Directory);
@@ -381,6 +525,7 @@ fn name(dice: &mut Dice<'_>, wish: &PathWish, names: &Names) -> String {
         add(&["lfslash"], Word::Symlink);
     } else {
         add(&["/dev/null"], Word::CharDevice);
+        add(&["s"], Word::Socket);
         add(&["lf", "ld", "loop", "dangling"], Word::Symlink);
         list.extend(names.files.iter().map(|path| (path.as_str(), Word::Regular)));
         list.extend(names.directories.iter().map(|path| (path.as_str(), Word::Directory)));

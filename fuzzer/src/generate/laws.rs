@@ -67,22 +67,22 @@ impl Generator {
     pub fn around(&self, rng: &mut TestRng, call: usize, variant: usize, fixed: &[(usize, u64)]) -> Program {
         let mut dice = Dice::new(rng);
         let mut making = Making { generator: self, program: Program::default(), edge_free: true };
-        let mut wishes = vec![0; self.resolved.calls[call].variants.len()];
-        if let Some(wish) = wishes.get_mut(variant) {
-            *wish = 1;
-        }
         let even = self.even();
+        let mut only = even.clone();
+        for (index, wish) in only.calls[call].iter_mut().enumerate() {
+            *wish = u32::from(index == variant);
+        }
         let many = 1 + dice.below(4);
         for turn in 0..many {
             if turn == 0 || dice.chance(30) {
-                making.call(&mut dice, call, Some(&wishes), turn > 0);
+                making.call(&mut dice, call, Some(&only), turn > 0);
                 if let Some(own) = making.program.calls.last_mut() {
                     for (position, value) in fixed {
                         own.args[*position] = Argument::Number(*value);
                     }
                 }
             } else if let Some(other) = self.choose(&mut dice, &even) {
-                making.call(&mut dice, other, Some(&even.0[other]), true);
+                making.call(&mut dice, other, Some(&even), true);
             }
         }
         making.program.calls.truncate(LONGEST);

@@ -16,14 +16,16 @@ pub use strategy::{CallStrategy, ProgramStrategy, ProgramTree};
 use crate::exec::layout::WORK_DIRECTORY;
 use crate::program::{Argument, Block, Invocation, Placement, Program};
 use crate::world::fixture::{self, Build};
+use abispec::expr::Expr;
 use abispec::model::Effect;
-use abispec::target::{Call, Resolved, ResolvedParam, Variant};
+use abispec::target::{Call, ClauseId, Resolved, ResolvedParam, Variant};
 use abispec::types::{Count, IntType, Type};
 use dice::Dice;
 use memory::{Filling, place};
 use mine::{Mined, Spot, mine};
 use producers::{Names, Object, Producers, objects};
 use proptest::test_runner::TestRng;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use values::{AT_FDCWD, Intent, bad_pointer, number};
 
@@ -40,9 +42,27 @@ pub struct Generator {
     names: Names,
 }
 
-/// How often each call and variant is wanted: higher is more often. Indexed as the calls and their variants are.
+/// What programs should be like.
 #[derive(Clone, Debug)]
-pub struct Wishes(pub Vec<Vec<u32>>);
+pub struct Wishes {
+    /// How often each call and variant is wanted: higher is more often. Indexed as the calls and their variants are.
+    pub calls: Vec<Vec<u32>>,
+    /// Clauses that are wanted most.
+    pub clauses: BTreeSet<ClauseId>,
+    /// Conditions that are wanted besides those of the specification.
+    pub aims: Arc<Vec<Aim>>,
+}
+
+/// A condition that a call should make true, or miss by little.
+#[derive(Clone, Debug)]
+pub struct Aim {
+    /// Index of the call.
+    pub call: usize,
+    /// Index of its variant.
+    pub variant: usize,
+    /// The condition.
+    pub condition: Expr,
+}
 
 impl Generator {
     /// A generator for the calls that `wanted` picks; others are still used to make descriptors.
@@ -68,7 +88,8 @@ impl Generator {
 
     /// Even wishes for all calls under test.
     pub fn even(&self) -> Wishes {
-        Wishes(self.resolved.calls.iter().map(|call| vec![1; call.variants.len()]).collect())
+        let calls = self.resolved.calls.iter().map(|call| vec![1; call.variants.len()]).collect();
+        Wishes { calls, clauses: BTreeSet::new(), aims: Arc::default() }
     }
 
     /// Makes a program that ends in a call under test, chosen by the wishes.
@@ -76,7 +97,7 @@ impl Generator {
         let mut dice = Dice::new(rng);
         let mut making = Making { generator: self, program: Program::default(), edge_free: true };
         let Some(call) = self.choose(&mut dice, wishes) else { return making.program };
-        making.call(&mut dice, call, Some(&wishes.0[call]), false);
+        making.call(&mut dice, call, Some(wishes), false);
         // State changes between calls on the same objects are where contracts break.
         if dice.chance(60) {
             let more = 1 + dice.below(5);
@@ -86,7 +107,7 @@ impl Generator {
                 }
                 let next = if dice.chance(50) { Some(call) } else { self.choose(&mut dice, wishes) };
                 if let Some(next) = next {
-                    making.call(&mut dice, next, Some(&wishes.0[next]), true);
+                    making.call(&mut dice, next, Some(wishes), true);
                 }
             }
         }
@@ -102,7 +123,7 @@ impl Generator {
     }
 
     fn choose(&self, dice: &mut Dice<'_>, wishes: &Wishes) -> Option<usize> {
-        let weight = |call: &usize| wishes.0[*call].iter().map(|wish| *wish as usize).sum::<usize>();
+        let weight = |call: &usize| wishes.calls[*call].iter().map(|wish| *wish as usize).sum::<usize>();
         let total: usize = self.focus.iter().map(weight).sum();
         let mut ticket = dice.below(total);
         for call in &self.focus {
@@ -125,7 +146,7 @@ fn names() -> Names {
             Build::File { path, .. } => (path, Some(&mut names.files)),
             Build::Dir { path, .. } => (path, Some(&mut names.directories)),
             Build::Fifo { path, .. } => (path, Some(&mut names.fifos)),
-            Build::Symlink { path, .. } | Build::HardLink { path, .. } => (path, None),
+            Build::Symlink { path, .. } | Build::HardLink { path, .. } | Build::Socket { path, .. } => (path, None),
             Build::Chmod { .. } | Build::Remove { .. } | Build::RemoveDir { .. } => continue,
         };
         let path = String::from_utf8_lossy(path);
@@ -150,17 +171,18 @@ struct Making<'a> {
 
 impl Making<'_> {
     /// Appends a call; `reuse` prefers descriptors that the program already has.
-    fn call(&mut self, dice: &mut Dice<'_>, index: usize, wishes: Option<&Vec<u32>>, reuse: bool) {
+    fn call(&mut self, dice: &mut Dice<'_>, index: usize, wishes: Option<&Wishes>, reuse: bool) {
         let resolved = self.generator.resolved.clone();
         let call = &resolved.calls[index];
-        let variant_index = choose_variant(dice, call, wishes);
+        let variant_index = choose_variant(dice, call, wishes.map(|wishes| &wishes.calls[index]));
         let variant = &call.variants[variant_index];
         let mined = &self.generator.mined[index][variant_index];
         // One odd argument at a time mostly: with several, each hides the others' rules.
         self.circumstances(dice, call, variant);
         let count = variant.params.len();
         let of_pages = variant.params.iter().any(|param| matches!(param.ty, Type::Vma));
-        let aimed = dice.chance(35);
+        let goals = aim::goals(variant, wishes, index, variant_index);
+        let aimed = dice.chance(if goals.wanted() { 55 } else { 35 });
         let odd = match dice.below(10) {
             _ if aimed => u8::MAX,
             0..5 => u8::MAX,
@@ -229,7 +251,8 @@ impl Making<'_> {
         }
         let mut args: Vec<Argument> = args.into_iter().map(|arg| arg.unwrap_or(Argument::Number(0))).collect();
         if aimed {
-            aim::aim(dice, variant, &self.generator.names, call.select, &mut args);
+            let producers = Producers { resolved: &resolved, names: &self.generator.names };
+            aim::aim(dice, variant, &goals, &producers, call.select, &mut self.program, &mut args);
         }
         lengths(dice, variant, &intents, &mut args);
         self.contain(variant, &mut args);
@@ -258,6 +281,12 @@ impl Making<'_> {
         }
         if names && dice.chance(2) {
             producers.lose_directory(&mut self.program);
+        }
+        if names && opens && dice.chance(2) {
+            producers.lease(dice, &mut self.program);
+        }
+        if !pages && variant.params.iter().any(|param| param.memory.is_some()) && dice.chance(2) {
+            producers.map(dice, &mut self.program);
         }
     }
 
@@ -302,6 +331,25 @@ impl Making<'_> {
         dice.pick(&found).map(|block| Block { placement: Placement::Middle, ..(*block).clone() })
     }
 
+    /// An address on a page that an earlier call of the program did something to.
+    fn page(&self, dice: &mut Dice<'_>) -> Option<u64> {
+        let resolved = &self.generator.resolved;
+        let mut found = Vec::new();
+        for call in &self.program.calls {
+            let params = &resolved.calls[call.call].variants[0].params;
+            for (param, arg) in params.iter().zip(&call.args) {
+                if let (Type::Vma, Argument::Number(address)) = (&param.ty, arg)
+                    && values::in_playground(*address)
+                {
+                    found.push(*address & !4095);
+                }
+            }
+        }
+        // What was done last is what the next call should meet.
+        let page = if dice.chance(60) { found.last()? } else { dice.pick(&found)? };
+        Some(page + dice.of([0, 0, 8, 4088, 4096]))
+    }
+
     /// A descriptor that an earlier call of the program gave or took.
     fn existing(&self, dice: &mut Dice<'_>) -> Option<Argument> {
         let resolved = &self.generator.resolved;
@@ -330,6 +378,11 @@ impl Making<'_> {
         }
         if intent == Intent::Odd && dice.chance(35) {
             return Argument::Number(bad_pointer(dice));
+        }
+        if dice.chance(25)
+            && let Some(page) = self.page(dice)
+        {
+            return Argument::Number(page);
         }
         // Half of the odd ones are odd in what they hold, the others in where they lie.
         let inside = if intent == Intent::Odd && dice.chance(60) { Intent::Odd } else { Intent::Valid };

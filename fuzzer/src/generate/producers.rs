@@ -112,6 +112,14 @@ impl Producers<'_> {
         }
     }
 
+    /// Takes a lease on a file, which opening it then has to break.
+    pub(super) fn lease(&self, dice: &mut Dice<'_>, program: &mut Program) {
+        let Some(fd) = dice.pick(&self.names.files).and_then(|path| self.open(program, path, 0)) else { return };
+        let kind = self.constant(dice.of(["F_RDLCK", "F_WRLCK"]));
+        let args = vec![fd, Argument::Number(self.constant("F_SETLEASE")), Argument::Number(kind)];
+        let _ = self.push(program, "fcntl", args);
+    }
+
     /// Leaves room for few descriptors or for none.
     pub(super) fn limit_descriptors(&self, dice: &mut Dice<'_>, program: &mut Program) {
         let limit = 3 + program.calls.len() as u64 + dice.below(2) as u64;
@@ -145,6 +153,21 @@ impl Producers<'_> {
         let number = Argument::Number;
         let args = vec![number(address), number(length), number(prot), number(flags | fixed | locked), fd, number(0)];
         let _ = self.push(program, "mmap", args);
+    }
+
+    /// Opens a file of the fixture for this access.
+    pub(super) fn file(
+        &self,
+        dice: &mut Dice<'_>,
+        access: &str,
+        append: bool,
+        program: &mut Program,
+    ) -> Option<Argument> {
+        let path = dice.pick(&self.names.files)?.clone();
+        let append = if append { self.constant("O_APPEND") } else { 0 };
+        let opened = self.open(program, &path, self.constant(access) | append)?;
+        self.position(dice, &opened, program);
+        Some(opened)
     }
 
     /// Appends a call that makes an object and gives the argument that refers to it.

@@ -223,6 +223,11 @@ fn mode(dice: &mut Dice<'_>, intent: Intent) -> u64 {
     }
 }
 
+/// Whether an address is one of the playground's.
+pub(super) fn in_playground(address: u64) -> bool {
+    (PLAYGROUND_BASE..PLAYGROUND_BASE + PLAYGROUND_PAGES * 4096).contains(&address)
+}
+
 /// An address of the playground, mostly on a page boundary.
 fn vma(dice: &mut Dice<'_>, intent: Intent) -> u64 {
     // Near the beginning, where the other calls of a program map theirs.

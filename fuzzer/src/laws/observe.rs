@@ -1,11 +1,12 @@
 //! What a run of a program showed: answers, memory, descriptors.
 
+use crate::ask::Subject;
 use crate::cell::CellMemory;
 use crate::coverage::Coverage;
 use crate::examine::{Examined, registers};
 use crate::exec::layout::{CELL_RO, CELL_RW, CELL_RW_SIZE};
 use crate::exec::{OpIndex, OpState, Sandbox};
-use crate::lower::{Image, Lowered, Mode, Subject};
+use crate::lower::{Image, Lowered, Mode};
 use crate::oracle::Answer;
 use crate::plant::Plant;
 use crate::program::{Argument, Block, Program};
@@ -143,7 +144,7 @@ fn end(lowered: &Lowered, sandbox: &Sandbox) -> Vec<Descriptor> {
     };
     let one = |probe: &crate::lower::Probe| match probe.subject {
         Subject::Number(number) => Some((number, [answer(probe.cloexec), answer(probe.status), answer(probe.offset)])),
-        Subject::Ret | Subject::Param(_) | Subject::At(_) => None,
+        Subject::Ret | Subject::Param(_) | Subject::Stored { .. } => None,
     };
     lowered.end.iter().filter_map(one).collect()
 }

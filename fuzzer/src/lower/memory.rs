@@ -92,6 +92,12 @@ impl Image {
         Ok(address)
     }
 
+    /// Memory between the blocks of the two ends, in the cell at `base`: from here to there.
+    pub(super) fn free(&self, base: u64) -> (u64, u64) {
+        let low = (self.low.len() as u64 + 7) & !7;
+        (base + CELL_RW + low, base + CELL_GUARD - self.high.len() as u64)
+    }
+
     /// Writes everything to the cell at `base`.
     pub(super) fn write(&self, base: u64, sandbox: &mut Sandbox) {
         let arena = sandbox.arena_mut();

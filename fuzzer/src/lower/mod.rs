@@ -5,6 +5,7 @@ mod probes;
 
 pub use memory::Image;
 
+use crate::ask::{Asking, Question, Subject};
 use crate::exec::layout::cell;
 use crate::exec::{Arg, Guard, Op, OpIndex, PushError, Sandbox};
 use crate::hazard::{self, Hazard};
@@ -12,7 +13,6 @@ use crate::plan::{Plans, Reach};
 use crate::plant::Plant;
 use crate::program::{Argument, Output, Program};
 use crate::setup;
-use abispec::expr::Expr;
 use abispec::target::{Call, Resolved};
 
 /// Fills memory that nobody has written; neither zero nor a plausible descriptor or length.
@@ -57,34 +57,11 @@ pub struct LoweredCall {
     pub addresses: [u64; 6],
     /// Questions about the descriptors that its effects touch.
     pub probes: Vec<Probe>,
-    /// Whether the names that its effects make or take away are there.
-    pub names: Vec<NameProbe>,
-    /// What the file behind the returned descriptor is.
-    pub file: Option<FileProbe>,
+    /// What else was asked about what it left.
+    pub questions: Vec<Question>,
     /// In careful mode, all descriptors after the call.
     pub after: Vec<Probe>,
 }
-
-/// A question about the name in a path parameter.
-#[derive(Clone, Copy, Debug)]
-pub struct NameProbe {
-    /// The parameter.
-    pub param: u8,
-    /// `faccessat2(base, path, F_OK)`.
-    pub op: OpIndex,
-}
-
-/// A question about the file behind the descriptor that a call returned.
-#[derive(Clone, Copy, Debug)]
-pub struct FileProbe {
-    /// `statx(ret, "", AT_EMPTY_PATH, STATX_BASIC_STATS, address)`.
-    pub op: OpIndex,
-    /// Where the answer is.
-    pub address: u64,
-}
-
-/// Bytes of the answer of `statx`.
-pub const STATX_BYTES: usize = 256;
 
 /// A block with its address.
 #[derive(Clone, Copy, Debug)]
@@ -110,19 +87,6 @@ pub struct Probe {
     pub status: OpIndex,
     /// `lseek(fd, 0, SEEK_CUR)`.
     pub offset: OpIndex,
-}
-
-/// Which descriptor a probe is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Subject {
-    /// This number.
-    Number(i32),
-    /// What the call returned.
-    Ret,
-    /// An argument of the call.
-    Param(u8),
-    /// A 32-bit integer in memory.
-    At(u64),
 }
 
 /// Why a program cannot be lowered.
@@ -190,10 +154,9 @@ impl Lowered {
     fn blank(&mut self) -> LoweredCall {
         let mut call = self.spare.pop().unwrap_or_default();
         call.addresses = [0; 6];
-        call.file = None;
         call.blocks.clear();
         call.probes.clear();
-        call.names.clear();
+        call.questions.clear();
         call.after.clear();
         call
     }
@@ -213,14 +176,6 @@ impl Lowering<'_> {
                     *address = lowered.image.put(lowered.cell, block, param, false, &mut low.blocks)?;
                 }
             }
-            if self.mode != Mode::Bare && self.plans.call(call.call).variants[low.variant].asks_for_file {
-                // The answer, and behind it the empty name that is asked for.
-                let room = lowered.image.reserve(lowered.cell, STATX_BYTES + 8);
-                low.file = room.ok().map(|(address, room)| {
-                    room[STATX_BYTES..].fill(0);
-                    FileProbe { op: OpIndex::default(), address }
-                });
-            }
             lowered.calls.push(low);
         }
         Ok(())
@@ -228,6 +183,7 @@ impl Lowering<'_> {
 
     fn push(self, program: &Program, sandbox: &mut Sandbox, lowered: &mut Lowered) -> Result<(), LowerError> {
         let mut reach = Reach::default();
+        let mut free = lowered.image.free(lowered.cell);
         for (position, call) in program.calls.iter().enumerate() {
             let spec = &self.resolved.calls[call.call];
             let (before, rest) = lowered.calls.split_at_mut(position);
@@ -255,23 +211,16 @@ impl Lowering<'_> {
             if self.mode == Mode::Bare {
                 continue;
             }
-            for subject in plan.touched.iter().filter_map(|touched| touched.subject(&low.addresses)) {
-                if low.probes.iter().any(|probe| probe.subject == subject) {
-                    continue;
+            let empty = setup::empty_text();
+            let mut asking =
+                Asking { sandbox, op: low.op, args: &args, addresses: &low.addresses, empty, free: &mut free };
+            for subject in &plan.asks.descriptors {
+                if let Some(fd) = asking.subject(*subject) {
+                    low.probes.push(probes::probe(asking.sandbox, *subject, fd, Some(low.op))?);
                 }
-                let arg = match subject {
-                    Subject::Ret => Arg::result(low.op),
-                    Subject::Param(index) => args[usize::from(index)],
-                    Subject::At(address) => Arg::mem32(address),
-                    Subject::Number(number) => Arg::imm(i64::from(number).cast_unsigned()),
-                };
-                low.probes.push(probes::probe(sandbox, subject, arg, Some(low.op))?);
             }
-            for asked in &plan.names {
-                low.names.push(probes::name(sandbox, *asked, &args, low.op)?);
-            }
-            if let Some(file) = &mut low.file {
-                *file = probes::file_probe(sandbox, file.address, low.op)?;
+            for ask in &plan.asks.questions {
+                low.questions.extend(asking.put(*ask)?);
             }
             if self.mode == Mode::Careful {
                 probes::table(sandbox, 0..CAREFUL_NUMBERS, &mut low.after)?;
@@ -329,13 +278,4 @@ fn written(calls: &[LoweredCall], of: usize, param: u8, offset: u32) -> Arg {
         .get(of)
         .is_some_and(|call| call.blocks.iter().any(|b| b.address == address && b.present >= offset as usize + 4));
     if address == 0 || !inside { Arg::imm(u64::MAX) } else { Arg::mem32(address + u64::from(offset)) }
-}
-
-/// The address of an element of a block, where it is plain to see.
-pub(crate) fn at(address: &Expr, addresses: &[u64; 6]) -> Option<u64> {
-    let (param, offset) = crate::plan::behind(address)?;
-    match crate::plan::Touched::Behind(param, offset).subject(addresses) {
-        Some(Subject::At(address)) => Some(address),
-        _ => None,
-    }
 }

@@ -280,6 +280,7 @@ fn write_files(out: &mut String) {
             Build::Symlink { path, target } => {
                 writeln!(out, "\tif (symlink(\"{}\", \"{}\"))\n\t\texit(2);", name(target), name(path))
             }
+            Build::Socket { path, mode } => writeln!(out, "\tmknod(\"{}\", S_IFSOCK | 0{mode:o}, 0);", name(path)),
             Build::Fifo { path, mode } => writeln!(out, "\tmkfifo(\"{}\", 0{mode:o});", name(path)),
             Build::HardLink { path, to } => {
                 writeln!(out, "\tif (link(\"{}\", \"{}\"))\n\t\texit(2);", name(to), name(path))

@@ -126,7 +126,7 @@ impl Description {
     /// Whether lseek can set its position.
     pub fn seekable(&self) -> Option<bool> {
         if self.is_path? {
-            return None;
+            return Some(false);
         }
         match self.kind? {
             Word::Regular | Word::Directory | Word::BlockDevice => Some(true),

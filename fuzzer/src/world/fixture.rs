@@ -38,6 +38,13 @@ pub enum Build {
         /// Its permissions.
         mode: u16,
     },
+    /// A socket that nobody listens on.
+    Socket {
+        /// Its path.
+        path: Vec<u8>,
+        /// Its permissions.
+        mode: u16,
+    },
     /// A second name.
     HardLink {
         /// The new name.
@@ -74,10 +81,11 @@ enum Entry {
     File(&'static str, u16, u64),
     Link(&'static str, &'static str),
     Fifo(&'static str, u16),
+    Socket(&'static str, u16),
     HardLink(&'static str, &'static str),
 }
 
-use Entry::{Dir, Fifo, File, HardLink, Link};
+use Entry::{Dir, Fifo, File, HardLink, Link, Socket};
 
 /// The fixture below `/t`, parents first.
 const TABLE: &[Entry] = &[
@@ -117,6 +125,7 @@ const TABLE: &[Entry] = &[
     Link("loopa", "loopb"),
     Link("loopb", "loopa"),
     Fifo("p", 0o644),
+    Socket("s", 0o666),
     Dir("c", 0o755),
 ];
 
@@ -134,6 +143,7 @@ pub fn setup_calls() -> Vec<Build> {
             File(path, mode, size) => Build::File { path: at(path), mode: *mode, size: *size },
             Link(path, target) => Build::Symlink { path: at(path), target: target.as_bytes().to_vec() },
             Fifo(path, mode) => Build::Fifo { path: at(path), mode: *mode },
+            Socket(path, mode) => Build::Socket { path: at(path), mode: *mode },
             HardLink(path, to) => Build::HardLink { path: at(path), to: at(to) },
         })
         .collect();
@@ -168,10 +178,29 @@ pub fn tree(identity: &Identity) -> Tree {
     let mut inodes = vec![root, directory(identity.work_permissions, Mount::Work, Some(2))];
     for (name, kind) in identity.root_entries.iter().flatten() {
         let id = InodeId(inodes.len() as u32);
-        inodes.push(Inode { complete: false, parent: Some(ROOT), ..Inode::of(Some(*kind)) });
+        let inode = match kind {
+            // It lies on the root's own file system, and is empty.
+            Word::Regular => {
+                Inode { mount: Some(Mount::Root), size: Some(0), links: Some(1), ..Inode::of(Some(*kind)) }
+            }
+            _ => Inode { complete: false, parent: Some(ROOT), ..Inode::of(Some(*kind)) },
+        };
+        inodes.push(inode);
         inodes[0].entries.push((name.as_bytes().into(), id));
     }
     inodes[0].entries.sort();
+    if let Some(devices) = &identity.devices
+        && let Some(dev) = inodes[0].entry(b"dev")
+    {
+        for name in devices {
+            let id = InodeId(inodes.len() as u32);
+            inodes.push(Inode { mount: Some(Mount::Device), ..Inode::of(Some(Word::CharDevice)) });
+            inodes[dev.0 as usize].entries.push((name.as_bytes().into(), id));
+        }
+        let dev = &mut inodes[dev.0 as usize];
+        dev.entries.sort();
+        (dev.complete, dev.mount) = (true, Some(Mount::Root));
+    }
     let mut tree = Tree::new(inodes);
     for step in setup_calls() {
         perform(&mut tree, &step);
@@ -192,6 +221,7 @@ pub(super) fn perform(tree: &mut Tree, step: &Build) {
     | Build::File { path, .. }
     | Build::Symlink { path, .. }
     | Build::Fifo { path, .. }
+    | Build::Socket { path, .. }
     | Build::HardLink { path, .. }
     | Build::Chmod { path, .. }
     | Build::Remove { path }
@@ -217,6 +247,9 @@ pub(super) fn perform(tree: &mut Tree, step: &Build) {
         }
         Build::Fifo { mode, .. } => {
             tree.create(parent, name, with(Word::Pipe, *mode));
+        }
+        Build::Socket { mode, .. } => {
+            tree.create(parent, name, with(Word::Socket, *mode));
         }
         Build::HardLink { to, .. } => match find(tree, to) {
             Some(inode) => tree.link(inode, parent, name),

@@ -45,6 +45,8 @@ pub struct Identity {
     pub root_read_only: Option<bool>,
     /// Everything in `/` but `t`, where the sandbox knows it all. What lies in directories there stays unknown.
     pub root_entries: Option<Vec<(String, Word)>>,
+    /// Names in `/dev`, where the sandbox knows them all.
+    pub devices: Option<Vec<String>>,
     /// Permissions of the working directory `/t`.
     pub work_permissions: Option<u16>,
 }
@@ -67,6 +69,7 @@ impl Default for Identity {
             root_permissions: Some(0o755),
             root_read_only: None,
             root_entries: None,
+            devices: None,
             work_permissions: Some(0o755),
         }
     }

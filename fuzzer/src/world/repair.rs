@@ -191,6 +191,7 @@ impl Repair<'_> {
                 self.same.insert(wanted, (now, path_vec));
             }
             Word::Symlink => self.step(Build::Symlink { path: path_vec, target: goal.target.as_ref()?.to_vec() })?,
+            Word::Socket => self.step(Build::Socket { path: path_vec, mode })?,
             Word::Pipe => self.step(Build::Fifo { path: path_vec, mode })?,
             _ => return None,
         }

@@ -22,6 +22,8 @@ pub enum Mount {
     Root,
     /// That of `/t`.
     Work,
+    /// Those of the devices in `/dev`, one each.
+    Device,
 }
 
 /// A name in a directory.

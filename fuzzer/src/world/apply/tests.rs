@@ -150,7 +150,7 @@ fn opening_makes_descriptions() {
     assert!(run.has("/t/missing"));
     run.open("d", 0o10000000, 5);
     let description = run.world.descriptors.description(5).unwrap();
-    assert_eq!((description.is_path, description.seekable(), description.offset), (Some(true), None, None));
+    assert_eq!((description.is_path, description.seekable(), description.offset), (Some(true), Some(false), None));
     run.fd("dup", 3, 0, 6);
     run.fd("seek", 6, 77, 77);
     assert_eq!(run.world.descriptors.description(3).unwrap().offset, Some(77));

@@ -5,7 +5,7 @@ use super::paths::File;
 use crate::world::permission::may;
 use crate::world::text::Ending;
 use crate::world::tree::{Inode, InodeId, Mount};
-use abispec::expr::{Function, Moment, OperandValue, Word};
+use abispec::expr::{Function, Moment, OperandValue, Truth, Word, truth};
 
 impl View<'_> {
     pub(super) fn files(&self, function: Function, operands: &[OperandValue], moment: Moment) -> Option<i128> {
@@ -22,6 +22,7 @@ impl View<'_> {
             }
             Function::LastIsSymlink => Some(i128::from(arrived()?.last_is_symlink)),
             Function::ViaSymlink => Some(i128::from(arrived()?.via_symlink)),
+            Function::Leaves if self.starts_at_root(first) => Some(1),
             Function::Leaves => Some(i128::from(arrived()?.leaves)),
             Function::CrossesMount => Some(i128::from(arrived()?.crosses_mount)),
             Function::EmptyDirectory => {
@@ -31,7 +32,8 @@ impl View<'_> {
             Function::Inside => truth(self.inside(first, second()?, moment)),
             Function::SameFile => truth(self.same_file(first, second()?, moment)),
             Function::SameMount => {
-                let mount = |operand| self.inode_or_parent(operand, moment)?.mount;
+                let mount =
+                    |operand| self.inode_or_parent(operand, moment)?.mount.filter(|mount| *mount != Mount::Device);
                 Some(i128::from(mount(first)? == mount(second()?)?))
             }
             Function::May => truth(self.granted(inode()?, second()?, moment)),
@@ -46,17 +48,25 @@ impl View<'_> {
             Function::Fs => self.file_system(first, moment).map(Word::number),
             Function::ReadOnlyFs => match self.inode_or_parent(first, moment)?.mount? {
                 Mount::Work => Some(0),
+                Mount::Device => None,
                 Mount::Root => truth(self.scene(moment).world.process.identity.root_read_only),
             },
             Function::Owns => truth(self.owns(first, moment)),
             // No call that the model follows sets these attributes.
-            Function::Immutable => inode()?.mount.map(|_| 0),
+            Function::Immutable => inode()?.mount.filter(|mount| *mount != Mount::Device).map(|_| 0),
             Function::TargetLength => {
                 let inode = inode().filter(|inode| inode.kind == Some(Word::Symlink))?;
                 Some(inode.target.as_ref()?.len() as i128)
             }
             _ => None,
         }
+    }
+
+    /// Whether a path is absolute and no base is its root.
+    fn starts_at_root(&self, operand: OperandValue) -> bool {
+        let keys = self.path_index(operand).and_then(|index| self.variant.params[usize::from(index)].path.as_ref());
+        let scoped = keys.map_or(Truth::Unknown, |keys| truth(&keys.scoped, self, Moment::Before));
+        scoped == Truth::False && self.text_form(Function::Absolute, operand) == Some(1)
     }
 
     fn text_form(&self, function: Function, operand: OperandValue) -> Option<i128> {
@@ -135,14 +145,15 @@ impl View<'_> {
     }
 
     fn owns(&self, operand: OperandValue, moment: Moment) -> Option<bool> {
-        self.inode(operand, moment)?;
+        // Devices belong to somebody outside.
+        self.inode(operand, moment).filter(|inode| inode.mount != Some(Mount::Device))?;
         let world = self.scene(moment).world;
         (world.process.rights().as_owner || world.tree.is_owned()).then_some(true)
     }
 
     fn file_system(&self, operand: OperandValue, moment: Moment) -> Option<Word> {
         if let Some(inode) = self.inode_or_parent(operand, moment) {
-            return inode.mount.map(|_| Word::Tmpfs);
+            return inode.mount.filter(|mount| *mount != Mount::Device).map(|_| Word::Tmpfs);
         }
         match self.kind(operand, moment)? {
             Word::Pipe => Some(Word::Pipefs),
