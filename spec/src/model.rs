@@ -492,5 +492,5 @@ macro_rules! changed {
 
 changed! {
     Timer "timer", Epoll "epoll", Times "times", Priority "priority", Contents "contents", Locks "locks", Owner "owner",
-    Leases "leases", Advice "advice", Signals "signals",
+    Leases "leases", Advice "advice", Guards "guards", Signals "signals",
 }

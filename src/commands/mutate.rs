@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::interrupt;
-use crate::mutate::{Entry, Trials, Verdict, read};
+use crate::mutate::{Effort, Entry, Trials, Verdict, read};
 use abispec::arch::Arch;
 use abispec::model::Spec;
 use abispec::mutate::{Mutant, mutants};
@@ -21,7 +21,8 @@ use std::time::Duration;
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
   abispec mutate --syscalls pipe2,lseek     does any engine notice when a clause of these is changed?
-  abispec mutate --syscalls dup3 --time 10s the same, looking longer at each change
+  abispec mutate --syscalls dup3 --calls 500000
+                                            the same, looking longer at each change
   abispec mutate --syscalls dup3 --only EBADF --verbose
 
 A mutant that no engine notices is a clause that nobody checks, unless no run could ever tell it from the
@@ -31,8 +32,11 @@ pub(crate) struct Args {
     /// System calls and `group:NAME`s, separated by commas
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     syscalls: Vec<String>,
-    /// How long the fuzzer looks at each mutant
-    #[arg(long, value_name = "TIME", default_value = "3s", value_parser = crate::args::duration)]
+    /// How many calls the fuzzer makes for each mutant, at most
+    #[arg(long, value_name = "N", default_value_t = 60_000)]
+    calls: u64,
+    /// How long the fuzzer looks at each mutant, at most
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = crate::args::duration)]
     time: Duration,
     /// Where programs come from; the same seed gives the same programs
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -70,7 +74,13 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     let environment = Environment::of_this_machine()
         .map_err(|why| Failure::new("the running kernel is not known").why(why).help("is /proc mounted?"))?;
     let facts = super::check::facts(&spec);
-    let trials = Trials::new(&spec, environment.target(), facts, args.time, args.seed, stop);
+    let trials = Trials::new(
+        &spec,
+        environment.target(),
+        facts,
+        Effort { time: args.time, calls: args.calls, seed: args.seed },
+        stop,
+    );
     let chosen = super::fuzz::choose(trials.resolved(), &args.syscalls)?;
     let wanted = |mutant: &Mutant| args.only.as_ref().is_none_or(|text| mutant.id.contains(text));
     let work: Vec<(String, Vec<Mutant>)> = chosen

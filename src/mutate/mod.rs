@@ -4,4 +4,4 @@ mod equivalent;
 mod trial;
 
 pub(crate) use equivalent::{Entry, read};
-pub(crate) use trial::{Trials, Verdict};
+pub(crate) use trial::{Effort, Trials, Verdict};

@@ -1,6 +1,7 @@
 //! One mutant against the engines.
 
 use crate::failure::Failure;
+use abispec::expr::{BinaryOp, Expr, Function};
 use abispec::model::Spec;
 use abispec::mutate::{Mutant, Shows};
 use abispec::place::Place;
@@ -45,9 +46,19 @@ pub(crate) struct Trials<'a> {
     executable: Vec<Executable>,
     facts: Vec<Facts>,
     checked: BTreeSet<String>,
-    time: Duration,
-    seed: u64,
+    effort: Effort,
     stop: Arc<AtomicBool>,
+}
+
+/// How hard the fuzzer tries for each mutant. Calls are what counts: a busy machine must not let mutants live.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Effort {
+    /// Longest time.
+    pub(crate) time: Duration,
+    /// Most calls.
+    pub(crate) calls: u64,
+    /// Where programs come from.
+    pub(crate) seed: u64,
 }
 
 impl<'a> Trials<'a> {
@@ -56,14 +67,13 @@ impl<'a> Trials<'a> {
         spec: &'a Spec,
         target: Target,
         facts: Vec<Facts>,
-        time: Duration,
-        seed: u64,
+        effort: Effort,
         stop: Arc<AtomicBool>,
     ) -> Self {
         let resolved = Arc::new(abispec::resolve(spec, &target));
         let executable = executable(&resolved);
         let checked = checked(spec, &facts);
-        Self { spec, target, resolved, executable, facts, checked, time, seed, stop }
+        Self { spec, target, resolved, executable, facts, checked, effort, stop }
     }
 
     /// The unchanged specification for this machine.
@@ -90,7 +100,8 @@ impl<'a> Trials<'a> {
     }
 
     fn options(&self, stop: Arc<AtomicBool>) -> Options {
-        Options { time: Some(self.time), seed: self.seed, shrink: false, stop, ..Options::default() }
+        let Effort { time, calls, seed } = self.effort;
+        Options { time: Some(time), calls: Some(calls), seed, shrink: false, stop, ..Options::default() }
     }
 
     fn run(&self, resolved: &Arc<Resolved>, syscall: &str, options: Options) -> Result<(), Failure> {
@@ -157,7 +168,10 @@ impl<'a> Trials<'a> {
 
     /// Where programs should look: at the changed clause, at what it was, and at what tells one from the other.
     fn aims(&self, mutant: &Mutant, changed: &Resolved) -> Vec<Aim> {
-        let Some(clause) = mutant.clause(&self.resolved) else { return Vec::new() };
+        let Some(clause) = mutant.clause(&self.resolved) else {
+            // A key of a parameter is no clause.
+            return [&*self.resolved, changed].into_iter().flat_map(|resolved| keys(resolved, mutant)).collect();
+        };
         let mut differing = self.spec.clone();
         let differing = mutant.apply_difference(&mut differing).then(|| abispec::resolve(&differing, &self.target));
         let texts = [Some(&*self.resolved), Some(changed), differing.as_ref()];
@@ -217,6 +231,25 @@ impl Baseline {
 fn known(resolved: &Resolved, key: &Key) -> Known {
     let clause = key.clause.map(|clause| resolved.clause(clause)).map(|clause| (clause.at, clause.text.clone()));
     (key.id, key.syscall.clone(), key.answer.clone(), clause)
+}
+
+/// The conditions of the parameter that a mutant changes, as aims.
+fn keys(resolved: &Resolved, mutant: &Mutant) -> Vec<Aim> {
+    let name = mutant.id.strip_prefix("params.").and_then(|rest| rest.split('.').next());
+    let call = resolved.calls.iter().position(|call| call.name == mutant.syscall);
+    let Some((name, call)) = name.zip(call) else { return Vec::new() };
+    let mut aims = Vec::new();
+    for (variant, found) in resolved.calls[call].variants.iter().enumerate() {
+        for (index, param) in (0_u8..).zip(&found.params).filter(|(_, param)| param.name == name) {
+            let link = Expr::Call(Function::LastIsSymlink, vec![Expr::Param(index)]);
+            if let Some(keys) = &param.path {
+                let follow = Expr::Binary(BinaryOp::And, Box::new(link.clone()), Box::new(keys.follow.clone()));
+                let conditions = [follow, keys.empty.clone(), keys.must_exist.clone(), keys.scoped.clone()];
+                aims.extend(conditions.into_iter().map(|condition| Aim { call, variant, condition }));
+            }
+        }
+    }
+    aims
 }
 
 /// The condition of a clause, as an aim.

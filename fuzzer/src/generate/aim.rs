@@ -28,6 +28,7 @@ impl Goals<'_> {
 pub(super) fn goals<'a>(
     variant: &'a Variant,
     wishes: Option<&'a Wishes>,
+    links: &'a [Expr],
     call: usize,
     variant_index: usize,
 ) -> Goals<'a> {
@@ -47,6 +48,7 @@ pub(super) fn goals<'a>(
         goals.all.extend(param.memory.as_ref().and_then(|memory| memory.used.as_ref()).filter(useful));
         goals.all.extend(keys.filter(useful));
     }
+    goals.all.extend(links);
     let own = |aim: &&Aim| aim.call == call && aim.variant == variant_index && useful(&&aim.condition);
     let asked: Vec<&Expr> =
         wishes.iter().flat_map(|wishes| wishes.aims.iter()).filter(own).map(|aim| &aim.condition).collect();
@@ -154,12 +156,13 @@ impl Aiming<'_, '_, '_> {
         }
     }
 
-    /// Makes rules false that the numbers alone make true: they would hide the condition.
+    /// Makes rules false that the numbers and the names wished for make true: they would hide the condition.
     fn clear_the_way(&mut self, condition: &Expr) {
         let variant = self.variant;
         for _ in 0..2 {
             for rule in variant.rules.iter().filter(|rule| rule.duty && &rule.condition != condition) {
-                if truth(&rule.condition, &Registers(self.args), Moment::Before) == Truth::True {
+                let planned = Planned { args: self.args, wishes: &self.wishes };
+                if truth(&rule.condition, &planned, Moment::Before) == Truth::True {
                     self.solve(&rule.condition, false);
                 }
             }
@@ -409,15 +412,18 @@ impl Aiming<'_, '_, '_> {
     }
 }
 
-/// The numbers of a call that is not made yet: registers, and memory behind them.
-struct Registers<'a>(&'a [Argument]);
+/// A call that is not made yet: its registers, memory behind them, and what its names will be.
+struct Planned<'a> {
+    args: &'a [Argument],
+    wishes: &'a [PathWish],
+}
 
 /// Stands for the address of an argument's memory.
 const BEHIND: i128 = 1 << 70;
 
-impl Observer for Registers<'_> {
+impl Observer for Planned<'_> {
     fn argument(&self, index: u8) -> Option<i128> {
-        match self.0.get(usize::from(index))? {
+        match self.args.get(usize::from(index))? {
             Argument::Number(value) => Some((*value).into()),
             Argument::Block(_) => Some(BEHIND * (i128::from(index) + 1)),
             Argument::Result { .. } => None,
@@ -431,15 +437,28 @@ impl Observer for Registers<'_> {
     fn load(&self, address: i128, size: u8, _: bool, _: Moment) -> Option<i128> {
         let index = usize::try_from(address / BEHIND - 1).ok()?;
         let at = usize::try_from(address % BEHIND).ok()?;
-        let Argument::Block(block) = self.0.get(index)? else { return None };
+        let Argument::Block(block) = self.args.get(index)? else { return None };
         let mut bytes = [0; 8];
         let size = usize::from(size);
         bytes.get_mut(..size)?.copy_from_slice(block.bytes.get(at..at + size)?);
         Some(u64::from_le_bytes(bytes).into())
     }
 
-    fn call(&self, _: Function, _: &[OperandValue], _: Moment) -> Option<i128> {
-        None
+    fn call(&self, function: Function, operands: &[OperandValue], _: Moment) -> Option<i128> {
+        let OperandValue::Param { index, .. } = operands.first()? else { return None };
+        let wish = self.wishes.get(usize::from(*index)).filter(|wish| wish.any)?;
+        match function {
+            Function::Exists => Some(i128::from(wish.exists != Some(false))),
+            Function::Empty => Some(i128::from(wish.empty)),
+            Function::TrailingSlash => Some(i128::from(wish.slash)),
+            Function::LastIsSymlink => Some(i128::from(wish.last_link)),
+            Function::ViaSymlink => Some(i128::from(wish.link || wish.last_link)),
+            Function::Kind => match wish.kinds[..] {
+                [only] => Some(only.number()),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Values that the specification itself calls interesting: what its conditions compare arguments with.
 
-use abispec::expr::{BinaryOp, Expr};
+use abispec::expr::{BinaryOp, Expr, Function};
 use abispec::target::{Call, Variant};
 
 /// Where a mined value belongs.
@@ -17,6 +17,8 @@ pub(super) enum Spot {
 pub(super) struct Mined {
     /// Values by spot, sorted, without repetition.
     pub(super) values: Vec<(Spot, i128)>,
+    /// For each name of which it depends whether a link at its end is followed: that there is one and it is.
+    pub(super) links: Vec<Expr>,
 }
 
 impl Mined {
@@ -47,7 +49,20 @@ pub(super) fn mine(call: &Call, variant: &Variant) -> Mined {
     }
     values.sort_unstable();
     values.dedup();
-    Mined { values }
+    Mined { values, links: links(variant) }
+}
+
+fn links(variant: &Variant) -> Vec<Expr> {
+    let mut found = Vec::new();
+    for (index, param) in (0_u8..).zip(&variant.params) {
+        if let Some(keys) = &param.path
+            && !matches!(keys.follow, Expr::Bool(_))
+        {
+            let link = Expr::Call(Function::LastIsSymlink, vec![Expr::Param(index)]);
+            found.push(Expr::Binary(BinaryOp::And, Box::new(link), Box::new(keys.follow.clone())));
+        }
+    }
+    found
 }
 
 fn collect(expr: &Expr, values: &mut Vec<(Spot, i128)>) {

@@ -181,7 +181,7 @@ impl Making<'_> {
         self.circumstances(dice, call, variant);
         let count = variant.params.len();
         let of_pages = variant.params.iter().any(|param| matches!(param.ty, Type::Vma));
-        let goals = aim::goals(variant, wishes, index, variant_index);
+        let goals = aim::goals(variant, wishes, &mined.links, index, variant_index);
         let aimed = dice.chance(if goals.wanted() { 55 } else { 35 });
         let odd = match dice.below(10) {
             _ if aimed => u8::MAX,

@@ -91,6 +91,8 @@ pub struct Mappings {
     spans: Vec<Span>,
     page: u64,
     task_size: u64,
+    /// Pages may fault although they are mapped.
+    guarded: bool,
     /// Advice may have divided mappings.
     divided: bool,
 }
@@ -98,7 +100,7 @@ pub struct Mappings {
 impl Mappings {
     /// Mappings of which only these ranges are known, and free.
     pub fn new(free: &[(u64, u64)], page: u64, task_size: u64) -> Self {
-        let mut mappings = Self { spans: Vec::new(), page, task_size, divided: false };
+        let mut mappings = Self { spans: Vec::new(), page, task_size, guarded: false, divided: false };
         for (start, end) in free {
             mappings.set(*start, *end, Some(None));
         }
@@ -236,7 +238,11 @@ impl Mappings {
             let (read, write) = match part {
                 Part::Free => (Some(false), Some(false)),
                 Part::Unknown => (None, None),
-                Part::Mapped(mapping) => accesses(mapping),
+                Part::Mapped(mapping) => {
+                    let (read, write) = accesses(mapping);
+                    let sure = |access: Option<bool>| access.filter(|can| !(self.guarded && *can));
+                    (sure(read), sure(write))
+                }
             };
             and(&mut readable, read);
             and(&mut writable, write);
@@ -302,6 +308,11 @@ impl Mappings {
     /// Notes that mappings may be divided where nothing shows it.
     pub fn divide(&mut self) {
         self.divided = true;
+    }
+
+    /// Notes that pages may fault although they are mapped.
+    pub fn guard(&mut self) {
+        self.guarded = true;
     }
 
     /// Puts a state (`None`: unknown) in place of whatever the range was.

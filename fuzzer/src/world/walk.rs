@@ -239,8 +239,6 @@ impl<'t> Walker<'t> {
                 self.up()?;
                 self.found.inode = Some(self.at);
             }
-            // What a slash at a link's end means to a name that is to be made is the call's own business.
-            _ if slash && self.name_only && !outermost => return Err(Stop::Unknown),
             name => {
                 let found = self.look_up(name)?;
                 let inode = found.map(|id| self.tree.get(id).ok_or(Stop::Unknown)).transpose()?;

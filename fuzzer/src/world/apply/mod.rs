@@ -214,6 +214,7 @@ impl<'v, 'a, 'w> Applying<'v, 'a, 'w> {
             Changed::Contents => self.forgets_contents(),
             Changed::Owner => self.world.tree_mut().lose_owners(),
             Changed::Advice => self.world.mappings_mut().divide(),
+            Changed::Guards => self.world.mappings_mut().guard(),
             Changed::Timer
             | Changed::Epoll
             | Changed::Times
