@@ -68,11 +68,8 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     let groups = groups(syscalls, &resolved);
     if context.format == Format::Human {
         writeln!(out, "kernel {}, {workers} worker(s), {} each way", environment.release_text, seconds(*time))?;
-        writeln!(
-            out,
-            "{:<16} {:>12} {:>12} {:>6} {:>10} {:>14}",
-            "calls/s", "checked", "bare", "ratio", "memory", "fresh sandbox"
-        )?;
+        let titles = ["checked/s", "bare/s", "ratio", "checked", "bare", "memory", "fresh sandbox"];
+        writeln!(out, "{}", row("", &titles.map(str::to_owned)))?;
     }
     for group in &groups {
         let wanted = |call: &Call| group.names.is_empty() || group.names.contains(&call.name.as_str());
@@ -88,7 +85,10 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
         for group in groups.iter().filter(|group| !group.names.is_empty()) {
             writeln!(out, "{}: {}", group.title, group.names.join(", "))?;
         }
-        writeln!(out, "bare: the same programs without generation, questions and oracle; memory: of all processes")?;
+        writeln!(
+            out,
+            "bare: the same programs, only executed; us: processor time of a call; memory: of all processes"
+        )?;
     }
     Ok(Exit::Conforms)
 }
@@ -105,11 +105,23 @@ fn groups<'a>(syscalls: &'a [String], resolved: &Resolved) -> Vec<Group<'a>> {
 }
 
 fn human(out: &mut dyn Write, group: &Group<'_>, measured: &Measured) -> std::io::Result<()> {
-    let (title, ratio) = (&group.title, measured.ratio());
-    let memory = format!("{} MB", measured.memory.div_ceil(1 << 20));
-    let renewal = format!("{:.2} ms", measured.renewal().as_secs_f64() * 1e3);
-    let (checked, bare) = (measured.checked, measured.bare);
-    writeln!(out, "{title:<16} {checked:>12.0} {bare:>12.0} {ratio:>6.2} {memory:>10} {renewal:>14}")
+    let cost = |cost: Duration| format!("{:.2} us", cost.as_secs_f64() * 1e6);
+    let cells = [
+        format!("{:.0}", measured.checked),
+        format!("{:.0}", measured.bare),
+        format!("{:.2}", measured.ratio()),
+        cost(measured.checked_cost),
+        cost(measured.bare_cost),
+        format!("{} MB", measured.memory.div_ceil(1 << 20)),
+        format!("{:.2} ms", measured.renewal().as_secs_f64() * 1e3),
+    ];
+    writeln!(out, "{}", row(&group.title, &cells))
+}
+
+fn row(title: &str, cells: &[String; 7]) -> String {
+    let widths = [10, 10, 6, 9, 9, 8, 14];
+    let cells: String = cells.iter().zip(widths).map(|(cell, width)| format!(" {cell:>width$}")).collect();
+    format!("{title:<14}{cells}")
 }
 
 fn json_line(out: &mut dyn Write, group: &Group<'_>, workers: usize, measured: &Measured) -> std::io::Result<()> {
@@ -120,6 +132,8 @@ fn json_line(out: &mut dyn Write, group: &Group<'_>, workers: usize, measured: &
         "checked": measured.checked,
         "bare": measured.bare,
         "ratio": measured.ratio(),
+        "checked_cpu_seconds": measured.checked_cost.as_secs_f64(),
+        "bare_cpu_seconds": measured.bare_cost.as_secs_f64(),
         "memory_bytes": measured.memory,
         "fresh_sandbox_seconds": measured.renewal().as_secs_f64(),
     });

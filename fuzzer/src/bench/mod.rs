@@ -1,6 +1,7 @@
 //! How fast the fuzzer is: calls with the oracle, and the same calls without it.
 
 mod memory;
+mod time;
 
 use crate::campaign::random;
 use crate::coverage::Coverage;
@@ -24,6 +25,10 @@ pub struct Measured {
     pub checked: f64,
     /// Calls a second when the same programs are only executed, all workers together.
     pub bare: f64,
+    /// Processor time of a checked call, generation, model and oracle included: what a loaded machine does not change much.
+    pub checked_cost: Duration,
+    /// Processor time of a bare call.
+    pub bare_cost: Duration,
     /// Most memory that this process and all processes of the sandboxes had at once, in bytes. What they share is counted in
     /// each, so that it is rather too much.
     pub memory: u64,
@@ -70,6 +75,8 @@ pub fn measure(
             let own = handle.join().map_err(|_| WorkerError::Lost)??;
             sum.checked += own.checked;
             sum.bare += own.bare;
+            sum.checked_cost += own.checked_cost / workers as u32;
+            sum.bare_cost += own.bare_cost / workers as u32;
             sum.memory += own.memory;
             sum.renewals.extend(own.renewals);
         }
@@ -83,6 +90,28 @@ const RENEWALS: usize = 21;
 
 /// Batches in one stretch of either kind; the two alternate, so that a machine that slows down slows both.
 const STRETCH: usize = 24;
+
+/// The processor time of a room's executor.
+struct Executor {
+    pid: i32,
+    before: Duration,
+}
+
+impl Executor {
+    fn of(room: &Room) -> Self {
+        let pid = room.sandbox.executor_pid();
+        Self { pid, before: time::of(pid) }
+    }
+
+    /// What it used since the last look; of a new one, since it was started.
+    fn spent(&mut self, room: &Room) -> Duration {
+        let now = Self::of(room);
+        let before = if now.pid == self.pid { self.before } else { Duration::ZERO };
+        let spent = now.before.saturating_sub(before);
+        *self = now;
+        spent
+    }
+}
 
 fn one(
     worker: usize,
@@ -98,13 +127,14 @@ fn one(
     let mut rng = random(0, worker);
     let wishes = generator.even();
     let mut coverage = Coverage::new(generator.resolved());
-    let (mut checked_calls, mut checked_time) = (0_u64, Duration::ZERO);
-    let (mut bare_calls, mut bare_time) = (0_u64, Duration::ZERO);
+    let (mut checked_calls, mut checked_time, mut checked_cost) = (0_u64, Duration::ZERO, Duration::ZERO);
+    let (mut bare_calls, mut bare_time, mut bare_cost) = (0_u64, Duration::ZERO, Duration::ZERO);
     let plans = room.setting().plans.clone();
     let begin = Instant::now();
     while begin.elapsed() < 2 * time {
         let mut batches: Vec<Vec<Program>> = Vec::with_capacity(STRETCH);
         let start = Instant::now();
+        let (own, mut executor) = (time::own(), Executor::of(&room));
         for _ in 0..STRETCH {
             let mut batch = Vec::with_capacity(BATCH);
             while batch.len() < BATCH {
@@ -114,15 +144,18 @@ fn one(
                 }
             }
             let ran = room.run(&batch, Mode::Quick, &mut coverage)?;
+            checked_cost += executor.spent(&room);
             checked_calls +=
                 ran.iter().filter_map(|ran| ran.examined.as_ref()).map(|examined| examined.judged as u64).sum::<u64>();
             batches.push(batch);
         }
         checked_time += start.elapsed();
+        checked_cost += time::own().saturating_sub(own);
         for batch in &batches {
             let (calls, took) = room.bare(batch)?;
             bare_calls += calls;
             bare_time += took;
+            bare_cost += executor.spent(&room);
         }
     }
     let memory = memory::of_sandbox(room.sandbox.pid());
@@ -135,6 +168,8 @@ fn one(
     Ok(Measured {
         checked: checked_calls as f64 / checked_time.as_secs_f64(),
         bare: bare_calls as f64 / bare_time.as_secs_f64(),
+        checked_cost: checked_cost.div_f64(checked_calls.max(1) as f64),
+        bare_cost: bare_cost.div_f64(bare_calls.max(1) as f64),
         memory,
         renewals,
     })
