@@ -1,359 +1,241 @@
-//! The installed C compiler judges our reading of the installed headers: every constant, every layout.
+//! C compilers judge our reading of headers: every constant, every layout, on every port that has a compiler here.
 //!
-//! Each header is compiled with one assertion per line, so that the compiler's complaints name the facts they are about.
+//! The installed headers of the machine and of Debian's cross compilers are always judged, where they are there. A kernel's
+//! source trees are judged where `ABISPEC_TREES` names a folder of them: `make headers_install` then says what is
+//! installed, and each port's compiler what it means.
 
 #![expect(clippy::print_stderr, reason = "what was compared and what was skipped is for the person who runs the test")]
 
+#[path = "cc/compiler.rs"]
+mod compiler;
+#[path = "cc/elf.rs"]
+mod elf;
+#[path = "cc/judge.rs"]
+mod judge;
+
 use abispec::arch::Arch;
-use abispec_checker::facts::{Constant, Facts, Layout};
-use abispec_checker::headers::read_search_path;
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
+use abispec_checker::facts::Facts;
+use abispec_checker::files::{Files, Folder};
+use abispec_checker::headers::{read_search_path, read_tree_headers};
+use compiler::{Compiler, ROWS, Row, roots};
+use judge::{Judge, Tally};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::{env, fs, process, thread};
+use std::process::Command;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::{env, fs, process};
 
-const ROOT: &str = "/usr/include";
+/// Each test keeps every processor busy by itself.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// What one line of a generated file is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Line {
-    Constant(String),
-    Layout(String),
-    /// A macro that we take for no constant: the compiler must refuse it.
-    NoConstant(String),
-    Other,
-}
+struct Work(PathBuf);
 
-#[derive(Debug, Default)]
-struct Tally {
-    headers: usize,
-    constants: usize,
-    layouts: usize,
-    refused: usize,
-    bitfields: usize,
-    unjudged: usize,
-    /// What the compiler sees otherwise.
-    wrong: Vec<String>,
-}
-
-struct Folder(PathBuf);
-
-impl Folder {
+impl Work {
     fn new(name: &str) -> Self {
         let path = env::temp_dir().join(format!("abispec-{name}-{}", process::id()));
         fs::create_dir_all(path.join("gnu")).expect("a temporary folder");
         // The C library of a second port is rarely installed; this file of it holds nothing that matters here.
-        for stub in ["stubs-32.h", "stubs-x32.h"] {
+        for stub in ["stubs-32.h", "stubs-x32.h", "stubs-ilp32d.h", "stubs-n32_hard.h"] {
             fs::write(path.join("gnu").join(stub), "").expect("a stub");
         }
         Self(path)
     }
 }
 
-impl Drop for Folder {
+impl Drop for Work {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
 }
 
-fn compiler(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new("cc");
-    command
-        .args(["-std=gnu17", "-Ulinux", "-Uunix", "-w", "-fmax-errors=0", "-ftrack-macro-expansion=0"])
-        .args(arguments)
-        .arg("-I")
-        .arg(folder);
-    command.arg("-I").arg(format!("{ROOT}/x86_64-linux-gnu"));
-    command
-}
-
-/// The headers that facts stand in, each with the header that a program includes to see it.
-fn judged(facts: &Facts) -> Vec<(String, String)> {
-    let mut found = BTreeMap::new();
-    let name = |path: &str| {
-        path.trim_start_matches(ROOT).trim_start_matches("/x86_64-linux-gnu").trim_start_matches('/').to_owned()
-    };
-    for (header, files) in &facts.headers {
-        for file in files {
-            let own = name(file);
-            // A header is judged through itself if it can be, a generic one through the first that uses it.
-            let through = if facts.has_header(&own) { own.clone() } else { header.clone() };
-            found.entry(own).or_insert(through);
-        }
-    }
-    found.into_iter().collect()
-}
-
-fn assertions(header: &str, through: &str, text: &str, facts: &Facts) -> (String, Vec<Line>) {
-    let mut code = format!("#include <{through}>\n");
-    let mut lines = vec![Line::Other];
-    let mut add = |line: Line, text: String| {
-        lines.push(line);
-        code.push_str(&text);
-        code.push('\n');
-    };
-    let path_ends = format!("/{header}");
-    for (name, found) in &facts.constants {
-        let [fact] = found.as_slice() else { continue };
-        if fact.source.file.ends_with(&path_ends) && fact.headers.is_empty() {
-            add(Line::Constant(name.clone()), constant(name, fact.value));
-        }
-    }
-    for found in facts.layouts.values() {
-        let [fact] = found.as_slice() else { continue };
-        if fact.source.file.ends_with(&path_ends) {
-            add(Line::Layout(fact.value.c_name.clone()), layout(&fact.value));
-        }
-    }
-    for (number, name) in object_macros(text).into_iter().enumerate() {
-        if !facts.constants.contains_key(&name) && !name.starts_with("__NR_") {
-            // A function of its own, because an undeclared name is reported once per function.
-            let probe = format!("void abispec_probe_{number}(void) {{ enum {{ value = ({name}) }}; }}");
-            add(Line::NoConstant(name), probe);
-        }
-    }
-    (code, lines)
-}
-
-fn constant(name: &str, constant: Constant) -> String {
-    let Constant { value, bits, signed } = constant;
-    // The smallest number has no literal of its own type.
-    let literal = if signed {
-        if value == i128::from(i64::MIN) { "(-0x7fffffffffffffffLL - 1)".to_owned() } else { format!("{value}LL") }
-    } else {
-        format!("{value}ULL")
-    };
-    format!(
-        "_Static_assert(({name}) == {literal} && sizeof ({name}) == {} && (((__typeof__ ((({name})))) -1 < 0) == {}), \"\");",
-        bits / 8,
-        u8::from(signed)
-    )
-}
-
-fn layout(layout: &Layout) -> String {
-    let name = &layout.c_name;
-    let mut out = format!(
-        "_Static_assert(sizeof ({name}) == {} && _Alignof ({name}) == {}",
-        layout.size,
-        layout.align.unwrap_or(0)
+fn report(what: &str, compiler: &Compiler, facts: &Facts, tally: &Tally) {
+    let Tally { headers, constants, layouts, bitfields, refused, unjudged, wrong } = tally;
+    eprintln!(
+        "{what}: {} agrees on {constants} constants, {layouts} layouts, {bitfields} bit-fields of {headers} headers, \
+         and on {refused} macros that are no constants; {} not judged; {} wrong",
+        compiler.name(),
+        unjudged.len(),
+        wrong.len()
     );
-    for field in layout.fields.iter().filter(|field| !field.bitfield) {
-        let (field, bytes, width) = (&field.name, field.offset_bits / 8, field.size_bits / 8);
-        let _ = write!(out, " && __builtin_offsetof ({name}, {field}) == {bytes}");
-        if width > 0 {
-            let _ = write!(out, " && sizeof ((({name} *)0)->{field}) == {width}");
-        }
+    for (name, reason) in unjudged {
+        eprintln!("  not judged: {name}: {reason}");
     }
-    out.push_str(", \"\");");
-    out
+    for silence in &facts.silent {
+        eprintln!("  not evaluated: {}: {}", silence.subject, silence.reason);
+    }
 }
 
-/// The names after `#define` that have a replacement and no parameters.
-fn object_macros(text: &str) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    for line in text.lines() {
-        let Some(rest) = line.trim_start().strip_prefix('#').and_then(|rest| rest.trim_start().strip_prefix("define"))
-        else {
-            continue;
-        };
-        let rest = rest.trim_start();
-        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
-        let (name, body) = rest.split_at(end);
-        if !name.is_empty() && !body.starts_with('(') && !body.trim().is_empty() {
-            found.insert(name.to_owned());
+/// Judges every `step`th installed header of a port.
+fn installed(arch: Arch, step: usize) {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let row = ROWS.iter().find(|row| row.arch == arch).expect("a row for each port");
+    let work = Work::new(&format!("installed-{arch}"));
+    let mut folders = vec![work.0.clone()];
+    folders.extend(roots(row));
+    let paths: Vec<&Path> = folders.iter().map(PathBuf::as_path).collect();
+    let Some(compiler) = Compiler::of(row, &paths) else {
+        return eprintln!("skipped: {arch}: none of the compilers {:?} is there", row.programs);
+    };
+    let facts = match read_search_path(&paths, arch) {
+        Ok(facts) => facts,
+        Err(reason) => return eprintln!("skipped: {arch}: {reason}"),
+    };
+    let tally = Judge { facts: &facts, compiler: &compiler, folders: &folders, work: &work.0 }.all(step);
+    report(&format!("{arch}, installed headers"), &compiler, &facts, &tally);
+    assert!(tally.wrong.is_empty(), "{}", tally.wrong.join("\n"));
+    assert!(tally.constants > 30_000 / step && tally.layouts > 3000 / step, "the compiler judged almost nothing");
+}
+
+#[test]
+fn on_x86_64() {
+    installed(Arch::X86_64, 1);
+}
+
+#[test]
+fn on_i386() {
+    installed(Arch::I386, 1);
+}
+
+#[test]
+fn on_arm64() {
+    installed(Arch::Arm64, 1);
+}
+
+#[test]
+fn on_riscv64() {
+    installed(Arch::Riscv64, 1);
+}
+
+/// The other ports have the same reader and differ in their data models: a sample is enough here, the trees are judged
+/// as a whole.
+#[test]
+fn on_other_ports() {
+    for row in ROWS {
+        let main = [Arch::X86_64, Arch::I386, Arch::Arm64, Arch::Riscv64];
+        if !main.contains(&row.arch) {
+            installed(row.arch, 5);
         }
     }
+}
+
+/// The kernel's source trees that the environment names.
+fn trees() -> Vec<PathBuf> {
+    let Ok(folder) = env::var("ABISPEC_TREES") else {
+        eprintln!("skipped: ABISPEC_TREES does not name a folder of kernel source trees");
+        return Vec::new();
+    };
+    let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("ABISPEC_TREES names {folder}: {error}"));
+    let mut found: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    found.retain(|path| path.join("include/uapi/linux").is_dir());
+    found.sort();
     found
 }
 
-fn judge(header: &str, through: &str, folder: &Path, arguments: &[&str], facts: &Facts, tally: &mut Tally) {
-    let place = [format!("{ROOT}/x86_64-linux-gnu/{header}"), format!("{ROOT}/{header}")]
-        .into_iter()
-        .find(|path| Path::new(path).exists());
-    let Some(text) = place.and_then(|path| fs::read(path).ok()) else { return };
-    let (code, lines) = assertions(header, through, &String::from_utf8_lossy(&text), facts);
-    let file = folder.join(format!("{}.c", header.replace(['/', '.'], "_")));
-    fs::write(&file, code).expect("a generated file");
-    let output = compiler(folder, arguments)
-        .arg("-fsyntax-only")
-        .arg(&file)
-        .stdin(Stdio::null())
+/// What `make` installs of a tree for a port.
+fn make_headers(tree: &Path, kernel: &str, work: &Path) -> Option<PathBuf> {
+    let target = work.join(format!("{kernel}-installed"));
+    if target.is_dir() {
+        return Some(target.join("include"));
+    }
+    let output = Command::new("make")
+        .arg("-s")
+        .arg("-C")
+        .arg(tree)
+        .arg(format!("ARCH={kernel}"))
+        .arg(format!("O={}", work.join(format!("{kernel}-build")).display()))
+        .arg("headers_install")
+        .arg(format!("INSTALL_HDR_PATH={}", target.display()))
         .output()
-        .expect("the compiler runs");
-    let mut complaints: BTreeMap<usize, String> = BTreeMap::new();
-    for complaint in String::from_utf8_lossy(&output.stderr).lines() {
-        let Some(rest) = complaint.strip_prefix(&format!("{}:", file.display())) else { continue };
-        let mut parts = rest.splitn(3, ':');
-        let (Some(line), _, Some(message)) =
-            (parts.next().and_then(|line| line.parse().ok()), parts.next(), parts.next())
-        else {
-            continue;
-        };
-        if message.contains("error:") {
-            complaints.entry(line).and_modify(|all| all.push_str(message)).or_insert_with(|| message.to_owned());
-        }
+        .ok()?;
+    if output.status.success() {
+        return Some(target.join("include"));
     }
-    tally.headers += 1;
-    if String::from_utf8_lossy(&output.stderr).contains("fatal error") {
-        tally.unjudged += lines.len() - 1;
-        return;
-    }
-    // The compiler guesses the types that a header lacks; then its constants do not count.
-    let lame = String::from_utf8_lossy(&output.stderr)
-        .lines()
-        .any(|line| !line.starts_with(&file.display().to_string()) && line.contains(" error: "));
-    for (at, line) in lines.iter().enumerate() {
-        let complaint = complaints.get(&(at + 1));
-        match (line, complaint) {
-            (Line::Other, _) => {}
-            (Line::Constant(_), None) => tally.constants += 1,
-            (Line::Layout(_), None) => tally.layouts += 1,
-            (Line::Constant(name) | Line::Layout(name), Some(message))
-                if message.contains("static assertion failed") =>
-            {
-                tally.wrong.push(format!("{header}: {name}"))
-            }
-            (Line::Constant(_) | Line::Layout(_), Some(_)) => tally.unjudged += 1,
-            (Line::NoConstant(_), Some(_)) => tally.refused += 1,
-            (Line::NoConstant(_), None) if lame => {}
-            (Line::NoConstant(name), None) if !defined_by(header, &file, folder, arguments, name) => {}
-            (Line::NoConstant(name), None) => {
-                tally.wrong.push(format!("{header}: {name} is a constant to the compiler"))
-            }
-        }
-    }
-    bitfields(header, through, folder, arguments, facts, tally);
+    eprintln!("skipped: {} {kernel}: make: {}", tree.display(), String::from_utf8_lossy(&output.stderr));
+    None
 }
 
-/// Whether the header itself defines a macro at the end of the file, and not the C library.
-fn defined_by(header: &str, file: &Path, folder: &Path, arguments: &[&str], name: &str) -> bool {
-    let output = compiler(folder, arguments).args(["-E", "-dD"]).arg(file).output().expect("the compiler runs");
-    let mut from = String::new();
-    let mut defined = false;
-    for line in String::from_utf8_lossy(&output.stdout).lines() {
-        if let Some(marker) = line.strip_prefix("# ") {
-            from = marker.split('"').nth(1).unwrap_or_default().to_owned();
-        } else if line.strip_prefix("#define ").is_some_and(|rest| rest.split_whitespace().next() == Some(name)) {
-            defined = from.ends_with(&format!("/{header}"));
+fn judged(arch: Arch) -> bool {
+    env::var("ABISPEC_PORTS").map_or(true, |ports| ports.split(',').any(|port| port == arch.name()))
+}
+
+/// The acceptance: for x86_64 at least 40,000 constants and 4,500 layouts. `ABISPEC_PORTS` narrows it to some ports.
+#[test]
+fn trees_agree_with_make_and_cc() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut wrong = Vec::new();
+    for tree in trees() {
+        let work = Work::new(&format!("tree-{}", tree.file_name().unwrap_or_default().to_string_lossy()));
+        let files: Arc<dyn Files> = Arc::new(Folder(tree.clone()));
+        for row in ROWS.iter().filter(|row| judged(row.arch)) {
+            let what = format!("{}, {}", row.arch, tree.display());
+            let facts = match read_tree_headers(&files, row.arch) {
+                Ok(facts) => facts,
+                Err(reason) => {
+                    eprintln!("skipped: {reason}");
+                    continue;
+                }
+            };
+            let Some(made) = make_headers(&tree, row.kernel, &work.0) else { continue };
+            let installed = read_search_path(&[&made], row.arch).expect("what make installed can be read");
+            wrong.extend(differences(&what, &facts, &installed));
+            wrong.extend(judge_tree(row, &what, &facts, made, &work.0));
         }
     }
-    defined
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Bit-fields have no offset in C: one that is all ones in a zeroed struct shows where it lies.
-fn bitfields(header: &str, through: &str, folder: &Path, arguments: &[&str], facts: &Facts, tally: &mut Tally) {
-    let path_ends = format!("/{header}");
-    let mut code = format!(
-        "#include <{through}>\nint printf(const char *, ...);\nint memcmp(const void *, const void *, unsigned long);\nint main(void) {{\n"
-    );
-    let mut count = 0;
-    for fact in facts.layouts.values().flatten().filter(|fact| fact.source.file.ends_with(&path_ends)) {
-        let layout = &fact.value;
-        for field in layout.fields.iter().filter(|field| field.bitfield) {
-            let mut bytes = vec![0_u8; layout.size as usize];
-            for bit in field.offset_bits..field.offset_bits + field.size_bits {
-                bytes[bit as usize / 8] |= 1 << (bit % 8);
-            }
-            let (name, field) = (&layout.c_name, &field.name);
-            let _ = writeln!(
-                code,
-                "{{ static {name} is = {{ .{field} = -1 }}; static unsigned char want[] = {{ {bytes:?} }};",
-                bytes = Bytes(&bytes)
-            );
-            let _ = writeln!(code, "if (memcmp(&is, want, sizeof is)) printf(\"{name} {field}\\n\"); }}");
-            count += 1;
-        }
-    }
-    if count == 0 {
-        return;
-    }
-    code.push_str("}\n");
-    let program = folder.join(format!("bits-{}", header.replace(['/', '.'], "_")));
-    let file = program.with_extension("c");
-    fs::write(&file, code).expect("a generated file");
-    let built = compiler(folder, arguments).arg("-o").arg(&program).arg(&file).output().expect("the compiler runs");
-    if !built.status.success() {
-        tally.unjudged += count;
-        return;
-    }
-    let output = Command::new(&program).output().expect("the program runs");
-    tally.bitfields += count;
-    for line in String::from_utf8_lossy(&output.stdout).lines() {
-        tally.wrong.push(format!("{header}: bit-field {line}"));
-    }
-}
-
-struct Bytes<'a>(&'a [u8]);
-
-impl std::fmt::Debug for Bytes<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte}, "))
-    }
-}
-
-/// Judges every `step`th header.
-fn judge_all(name: &str, arch: Arch, arguments: &'static [&'static str], step: usize) {
-    let folder = Folder::new(name);
-    let probe = folder.0.join("probe.c");
-    fs::write(&probe, "#include <limits.h>\nint x = sizeof (int);\n").expect("a generated file");
-    match compiler(&folder.0, arguments).arg("-fsyntax-only").arg(&probe).output() {
-        Ok(output) if output.status.success() => {}
-        _ => return eprintln!("skipped: no C compiler `cc` that takes {arguments:?}"),
-    }
-    let facts = match read_search_path(&[&folder.0, &Path::new(ROOT).join("x86_64-linux-gnu"), Path::new(ROOT)], arch) {
-        Ok(facts) => facts,
-        Err(reason) => return eprintln!("skipped: {reason}"),
+fn judge_tree(row: &Row, what: &str, facts: &Facts, made: PathBuf, work: &Path) -> Vec<String> {
+    let mut folders = vec![made, work.to_path_buf()];
+    folders.extend(roots(row));
+    let paths: Vec<&Path> = folders.iter().map(PathBuf::as_path).collect();
+    let Some(compiler) = Compiler::of(row, &paths) else {
+        eprintln!("skipped: {what}: none of the compilers {:?} is there", row.programs);
+        return Vec::new();
     };
-    let headers = judged(&facts);
-    let total = thread::scope(|scope| {
-        let workers: Vec<_> = (0..2)
-            .map(|worker| {
-                let (facts, folder, headers) = (&facts, &folder.0, &headers);
-                scope.spawn(move || {
-                    let mut tally = Tally::default();
-                    for (header, through) in headers.iter().skip(worker * step).step_by(2 * step) {
-                        judge(header, through, folder, arguments, facts, &mut tally);
-                    }
-                    tally
-                })
-            })
-            .collect();
-        workers.into_iter().map(|worker| worker.join().expect("a worker")).fold(Tally::default(), |mut all, part| {
-            all.headers += part.headers;
-            all.constants += part.constants;
-            all.layouts += part.layouts;
-            all.refused += part.refused;
-            all.bitfields += part.bitfields;
-            all.unjudged += part.unjudged;
-            all.wrong.extend(part.wrong);
-            all
-        })
-    });
-    eprintln!(
-        "{arch}: {} headers: the compiler agrees on {} constants, {} layouts, {} bit-fields, {} macros that are no constants; {} not judged; {} wrong",
-        total.headers,
-        total.constants,
-        total.layouts,
-        total.bitfields,
-        total.refused,
-        total.unjudged,
-        total.wrong.len()
-    );
-    assert!(total.wrong.is_empty(), "{}", total.wrong.join("\n"));
-    assert!(total.constants > 1000 && total.layouts > 100, "the compiler judged almost nothing");
+    let tally = Judge { facts, compiler: &compiler, folders: &folders, work }.all(1);
+    report(what, &compiler, facts, &tally);
+    let mut wrong: Vec<String> = tally.wrong.iter().map(|wrong| format!("{what}: {wrong}")).collect();
+    if tally.constants < 40_000 || tally.layouts < 4_200 {
+        wrong.push(format!("{what}: the compiler judged almost nothing"));
+    }
+    wrong
 }
 
-#[test]
-#[cfg(target_arch = "x86_64")]
-fn on_x86_64() {
-    judge_all("x86-64", Arch::X86_64, &[], 1);
-}
-
-/// The headers of x86 serve all its ports; only the C library's part differs, and that counts little here.
-/// A sample is enough: the reader is the same, only the data model differs.
-#[test]
-#[cfg(target_arch = "x86_64")]
-fn on_i386() {
-    judge_all("i386", Arch::I386, &["-m32"], 4);
+/// Where the facts of a tree and those of what `make` installs of it differ; their places do.
+fn differences(what: &str, tree: &Facts, installed: &Facts) -> Vec<String> {
+    fn values<T: std::fmt::Debug>(facts: &BTreeMap<String, T>, show: impl Fn(&T) -> String) -> Vec<(&String, String)> {
+        facts.iter().map(|(name, fact)| (name, show(fact))).collect()
+    }
+    let all = |facts: &Facts| {
+        let mut all = Vec::new();
+        let mut add = |kind: &str, found: Vec<(&String, String)>| {
+            all.extend(found.into_iter().map(|(name, value)| format!("{kind} {name} {value}")));
+        };
+        add(
+            "constant",
+            values(&facts.constants, |found| {
+                format!("{:?}", found.iter().map(|f| (f.value, &f.headers)).collect::<Vec<_>>())
+            }),
+        );
+        add(
+            "layout",
+            values(&facts.layouts, |found| {
+                format!("{:?}", found.iter().map(|f| (&f.value, &f.headers)).collect::<Vec<_>>())
+            }),
+        );
+        add("number", values(&facts.numbers, |fact| fact.value.to_string()));
+        add("request", values(&facts.ioctls, |fact| format!("{:?}", fact.value)));
+        add("header", facts.headers.keys().map(|name| (name, String::new())).collect());
+        all.sort();
+        all
+    };
+    let (tree, installed) = (all(tree), all(installed));
+    let only = |one: &[String], other: &[String], side: &str| -> Vec<String> {
+        let missing = one.iter().filter(|line| other.binary_search(line).is_err());
+        missing.map(|line| format!("{what}: only {side}: {line}")).collect()
+    };
+    let mut found = only(&tree, &installed, "in the tree");
+    found.extend(only(&installed, &tree, "installed by make"));
+    eprintln!("{what}: {} facts as make installs them, {} not", tree.len(), found.len());
+    found
 }

@@ -10,13 +10,15 @@ pub(crate) const PROGRAM: &str = "<program>";
 pub(crate) const C_LIBRARY: &[(&str, &str)] = &[
     (
         PROGRAM,
-        "#include <stddef.h>\n#include <stdint.h>\n#include <sys/types.h>\n#include <sys/time.h>\n#include <sys/socket.h>\n\
-         #include <sys/ioctl.h>\n#include <linux/types.h>\n#include <linux/ioctl.h>\n",
+        "#include <stddef.h>\n#include <stdint.h>\n#include <limits.h>\n#include <time.h>\n#include <fcntl.h>\n#include <sys/types.h>\n\
+         #include <sys/time.h>\n#include <sys/socket.h>\n#include <sys/ioctl.h>\n#include <linux/types.h>\n\
+         #include <linux/ioctl.h>\n#include <linux/sockios.h>\n",
     ),
     (
         "endian.h",
         "#define __LITTLE_ENDIAN 1234\n#define __BIG_ENDIAN 4321\n#define __PDP_ENDIAN 3412\n#define __BYTE_ORDER __BYTE_ORDER__\n",
     ),
+    ("fcntl.h", "#include <asm/fcntl.h>\n"),
     ("netinet/if_ether.h", "#include <linux/if_ether.h>\n"),
     ("netinet/in.h", "#include <sys/socket.h>\n#include <linux/in.h>\n#include <linux/in6.h>\n"),
     ("stdlib.h", "#include <stddef.h>\n"),

@@ -94,11 +94,18 @@ impl Machine {
                 ..unsigned_char
             },
             Arch::Powerpc64 => Self {
-                own: &[("__powerpc__", "1"), ("__powerpc64__", "1"), ("__PPC__", "1"), ("__PPC64__", "1")],
+                own: &[
+                    ("__powerpc__", "1"),
+                    ("__powerpc64__", "1"),
+                    ("__PPC__", "1"),
+                    ("__PPC64__", "1"),
+                    ("__BIG_ENDIAN__", "1"),
+                    ("_BIG_ENDIAN", "1"),
+                ],
                 ..unsigned_char
             },
             Arch::Powerpc => Self {
-                own: &[("__powerpc__", "1"), ("__PPC__", "1")],
+                own: &[("__powerpc__", "1"), ("__PPC__", "1"), ("__BIG_ENDIAN__", "1"), ("_BIG_ENDIAN", "1")],
                 long_double: (16, 16),
                 biggest_align: 16,
                 ..unsigned_char
@@ -151,8 +158,11 @@ impl Machine {
                 ..base
             },
             Arch::Sparc => Self { own: &[("__sparc__", "1"), ("__sparc", "1")], ..base },
-            Arch::Parisc => Self { own: &[("__hppa__", "1"), ("__hppa", "1")], ..base },
-            Arch::Parisc64 => Self { own: &[("__hppa__", "1"), ("__hppa", "1"), ("__hppa64__", "1")], ..base },
+            Arch::Parisc => Self { own: &[("__hppa__", "1"), ("__hppa", "1"), ("__BIG_ENDIAN__", "1")], ..base },
+            Arch::Parisc64 => Self {
+                own: &[("__hppa__", "1"), ("__hppa", "1"), ("__hppa64__", "1"), ("__BIG_ENDIAN__", "1")],
+                ..base
+            },
             Arch::Alpha => Self { own: &[("__alpha__", "1"), ("__alpha", "1")], ..base },
             Arch::M68k => Self {
                 own: &[("__m68k__", "1"), ("__mc68000__", "1")],
@@ -161,12 +171,14 @@ impl Machine {
                 biggest_align: 2,
                 ..base
             },
-            Arch::Sh => Self { own: &[("__sh__", "1")], field_limit: 4, ..base },
-            Arch::Xtensa => Self { own: &[("__xtensa__", "1")], ..unsigned_char },
+            Arch::Sh => Self { own: &[("__sh__", "1"), ("__LITTLE_ENDIAN__", "1")], field_limit: 4, ..base },
+            Arch::Xtensa => {
+                Self { own: &[("__xtensa__", "1"), ("__XTENSA__", "1"), ("__XTENSA_EL__", "1")], ..unsigned_char }
+            }
             Arch::Microblaze => {
                 Self { own: &[("__microblaze__", "1"), ("__MICROBLAZEEL__", "1")], field_limit: 4, ..base }
             }
-            Arch::Arc => Self { own: &[("__arc__", "1")], field_limit: 4, ..unsigned_char },
+            Arch::Arc => Self { own: &[("__arc__", "1"), ("__LITTLE_ENDIAN__", "1")], field_limit: 4, ..unsigned_char },
             Arch::Csky => Self { own: &[("__csky__", "1")], field_limit: 4, ..unsigned_char },
             Arch::Hexagon => Self { own: &[("__hexagon__", "1")], ..unsigned_char },
             Arch::Nios2 => Self { own: &[("__nios2__", "1")], field_limit: 4, ..base },
@@ -234,9 +246,6 @@ impl Machine {
         }
         set("__BYTE_ORDER__", order);
         set("__FLOAT_WORD_ORDER__", order);
-        if self.arch.is_big_endian() {
-            set("__BIG_ENDIAN__", "1");
-        }
         let word = self.word.to_string();
         for name in ["__SIZEOF_LONG__", "__SIZEOF_POINTER__", "__SIZEOF_SIZE_T__", "__SIZEOF_PTRDIFF_T__"] {
             set(name, &word);
