@@ -36,6 +36,10 @@ pub struct Facts {
     pub entries: BTreeMap<String, Fact<Entry>>,
     /// Kernel options without which a call answers ENOSYS, by the call's entry.
     pub options: BTreeMap<String, Fact<String>>,
+    /// Kernel options that a call needs and that every kernel of the port has, by the call's entry.
+    pub settled: BTreeMap<String, String>,
+    /// Entries that several ports define, each for itself.
+    pub own: BTreeSet<String>,
     /// Errnos that a call is said to give, by call and errno.
     pub errnos: BTreeMap<String, BTreeMap<String, Fact<Attribution>>>,
     /// System calls that an older state of the witness has, where one is at hand: the others are new.
@@ -69,6 +73,8 @@ impl Facts {
             ioctls: BTreeMap::new(),
             entries: BTreeMap::new(),
             options: BTreeMap::new(),
+            settled: BTreeMap::new(),
+            own: BTreeSet::new(),
             errnos: BTreeMap::new(),
             older: None,
             open: BTreeMap::new(),

@@ -9,6 +9,7 @@ pub mod checks;
 mod ctype;
 pub mod diff;
 pub mod discover;
+pub mod extract;
 pub mod facts;
 pub mod files;
 pub mod headers;

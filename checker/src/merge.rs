@@ -1,6 +1,7 @@
 //! One finding for what several ports, or two witnesses of one tree, show alike.
 
 use crate::facts::{Facts, WitnessKind};
+use crate::tree::ports::base;
 use abispec::arch::Arch;
 use abispec::finding::{Finding, Severity};
 use std::collections::{BTreeMap, BTreeSet};
@@ -83,7 +84,7 @@ fn summary(findings: Vec<Finding>, witnesses: &[Facts]) -> Option<Finding> {
     }
     let number = |name: &str| {
         let trees = witnesses.iter().filter(|facts| facts.kind == WitnessKind::Tree);
-        trees.filter_map(|facts| facts.numbers.get(name)).map(|fact| fact.value).min()
+        trees.filter_map(|facts| Some(facts.numbers.get(name)?.value.saturating_sub(base(facts.arch)))).min()
     };
     let mut names: Vec<&str> = findings.iter().map(|finding| finding.subject.as_str()).collect();
     names.sort_by_key(|name| (std::cmp::Reverse(number(name)), *name));

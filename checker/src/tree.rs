@@ -19,6 +19,12 @@ pub mod table;
 mod text;
 mod witnesses;
 
+/// C source as tokens with their places.
+pub(crate) mod source {
+    pub(crate) use super::lex::{Kind, lex};
+    pub(crate) use super::text::Text;
+}
+
 use crate::facts::{Claim, Facts, Position, Source};
 use crate::files::Files;
 use abispec::arch::Arch;
@@ -82,10 +88,54 @@ impl<'f> Tree<'f> {
         self.folders.contains(ports::home(arch).folder)
     }
 
+    /// The definition of a function (by the name behind `sys_`) that a port's kernel is built with.
+    pub(crate) fn definition(&self, entry: &str, arch: Arch) -> Option<Found> {
+        let port = kernel::Port::new(self.files, &self.options, arch);
+        let own = format!("arch/{}/", port.home.folder);
+        let all = self.definitions.get(&facts::function(entry))?;
+        let found = all.iter().find(|one| {
+            (!one.path.starts_with("arch/") || one.path.starts_with(&own))
+                && !one.absent
+                && one.definition.params.is_ok()
+                && one.built.settled(&port) != Some(false)
+        })?;
+        Some(Found {
+            path: found.path.to_string(),
+            place: found.definition.place,
+            params: found.definition.params.clone().ok()?,
+            summary: found.promises.summary.clone(),
+            errnos: found.promises.errnos.iter().map(|(name, _)| name.clone()).collect(),
+            capabilities: found.promises.capabilities.clone(),
+        })
+    }
+
+    /// Whether a function is a port's own: nothing outside `arch/` defines it.
+    pub(crate) fn is_ports_own(&self, entry: &str) -> bool {
+        let all = self.definitions.get(&facts::function(entry)).map(Vec::as_slice).unwrap_or_default();
+        all.iter().all(|one| one.path.starts_with("arch/"))
+    }
+
     /// What it states about a port.
     pub fn facts(&self, arch: Arch) -> Facts {
         facts::facts(self, arch)
     }
+}
+
+/// A definition, as whoever describes the call needs it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// The file's path in the tree.
+    pub(crate) path: String,
+    /// Line and column of the macro.
+    pub(crate) place: (u32, u32),
+    /// C type and name of each parameter.
+    pub(crate) params: Vec<(String, String)>,
+    /// What its comment says that it does, in a line.
+    pub(crate) summary: Option<String>,
+    /// The errnos that its comment promises.
+    pub(crate) errnos: Vec<String>,
+    /// The capabilities that its comment names.
+    pub(crate) capabilities: Vec<String>,
 }
 
 /// The release in the top Makefile.

@@ -56,7 +56,7 @@ pub struct Syscall {
     pub man: Option<String>,
     /// Names for selection.
     pub groups: Vec<String>,
-    /// Numbers by port name or `generic`.
+    /// Numbers by port name, `generic` or `generic64`.
     pub nr: BTreeMap<String, At<u32>>,
     /// The kernel's function behind `sys_`, where it has another name.
     pub entry: Option<String>,
@@ -75,7 +75,11 @@ pub struct Syscall {
 impl Syscall {
     /// The number on a port, if the port has the call.
     pub fn number(&self, arch: Arch) -> Option<&At<u32>> {
-        self.nr.get(arch.name()).or_else(|| if arch.uses_generic_table() { self.nr.get("generic") } else { None })
+        let shared = || {
+            let wide = arch.data_model() == DataModel::Lp64;
+            self.nr.get("generic").or_else(|| self.nr.get("generic64").filter(|_| wide))
+        };
+        self.nr.get(arch.name()).or_else(|| shared().filter(|_| arch.uses_generic_table()))
     }
 
     /// The names of the parameters, in order.

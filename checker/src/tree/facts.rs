@@ -17,6 +17,11 @@ pub(crate) fn option_of(entry: &str) -> String {
     format!("option of {entry}")
 }
 
+/// The whole name of a function that a table names.
+pub(super) fn function(entry: &str) -> String {
+    if entry.starts_with("compat_sys_") { entry.to_owned() } else { format!("sys_{entry}") }
+}
+
 /// Everything that the tree states about a port.
 pub(super) fn facts(tree: &Tree<'_>, arch: Arch) -> Facts {
     let mut facts = Facts::new(WitnessKind::Tree, tree.files.show(""), arch);
@@ -75,7 +80,7 @@ fn insert(facts: &mut Facts, row: &Row, number: u32, file: &Arc<str>) {
 
 /// What the definitions of one call state.
 fn call(tree: &Tree<'_>, port: &Port<'_>, name: &str, entry: &str, facts: &mut Facts) {
-    let function = if entry.starts_with("compat_sys_") { entry.to_owned() } else { format!("sys_{entry}") };
+    let function = function(entry);
     let all = tree.definitions.get(&function).map(Vec::as_slice).unwrap_or_default();
     let own = format!("arch/{}/", port.home.folder);
     let here = |defined: &&Defined| !defined.path.starts_with("arch/") || defined.path.starts_with(&own);
@@ -120,6 +125,12 @@ fn prototype(tree: &Tree<'_>, entry: &str, all: &[Defined], real: &[&Defined], f
     }
     let params = first.definition.params.iter().flatten();
     let params = params.map(|(c_type, name)| Parameter { name: name.clone(), c_type: Ok(c_type.clone()) }).collect();
+    let mut folders: Vec<&str> =
+        all.iter().filter_map(|one| one.path.strip_prefix("arch/")?.split('/').next()).collect();
+    folders.dedup();
+    if first.path.starts_with("arch/") && folders.len() > 1 {
+        facts.own.insert(entry.to_owned());
+    }
     facts.prototypes.insert(entry.to_owned(), Fact::new(Prototype { params }, place(first)));
 }
 
@@ -146,6 +157,10 @@ fn option(
     }
     let present = real.iter().skip(1).fold(first.built.clone(), |all, one| all.or(one.built.clone()));
     if present.settled(port) == Some(true) {
+        let mut named = Vec::new();
+        present.names(&mut named);
+        let needed = named.into_iter().find(|option| present.settled(&port.with(option, false)) == Some(false));
+        facts.settled.extend(needed.map(|option| (entry.to_owned(), option)));
         return;
     }
     match deciding(&present, port) {

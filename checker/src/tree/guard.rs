@@ -133,6 +133,19 @@ impl Guard {
         }
     }
 
+    /// Adds the options that it names.
+    pub(crate) fn names(&self, found: &mut Vec<String>) {
+        match self {
+            Self::Defined(name) | Self::Enabled(name) if name.starts_with("CONFIG_") => found.push(name.clone()),
+            Self::Not(inner) => inner.names(found),
+            Self::Pair(_, left, right) => {
+                left.names(found);
+                right.names(found);
+            }
+            Self::Defined(_) | Self::Enabled(_) | Self::Number(_) | Self::Value(_) | Self::Opaque => {}
+        }
+    }
+
     /// Adds the options that it cannot do without, without `CONFIG_`.
     pub(crate) fn needs(&self, found: &mut Vec<String>) {
         match self {

@@ -108,6 +108,13 @@ const OWN: &[Own] = &[
     ("microblaze", "unistd_32.h", "kernel/syscalls/syscall.tbl", "", None),
 ];
 
+/// What is added to the numbers in a port's table.
+pub(crate) fn base(arch: Arch) -> u32 {
+    let home = home(arch);
+    let own = OWN.iter().find(|own| (own.0, own.1) == (home.folder, home.header));
+    own.and_then(|own| own.4).map_or(0, |(_, base)| base)
+}
+
 /// The table that most newer ports share.
 const SHARED: &str = "scripts/syscall.tbl";
 

@@ -64,14 +64,17 @@ fn one(log: &Log<'_>, spec: &Spec, file: FileId, yaml: Yaml) -> Option<Syscall> 
     })
 }
 
+/// The table that newer ports share: on all of them, and on those of 64 bits.
+const SHARED: [&str; 2] = ["generic", "generic64"];
+
 fn numbers(log: &Log<'_>, yaml: Yaml) -> BTreeMap<String, At<u32>> {
     let at = yaml.at;
     let mut found = BTreeMap::new();
     if let Some(mut entries) = Fields::open(log, "`nr`", yaml) {
         for (port, value) in entries.rest() {
-            let known = port.value == "generic" || Arch::ALL.iter().any(|arch| arch.name() == port.value);
+            let known = SHARED.contains(&port.value.as_str()) || Arch::ALL.iter().any(|arch| arch.name() == port.value);
             if !known {
-                let ports = Arch::ALL.iter().map(|arch| arch.name()).chain(["generic"]);
+                let ports = Arch::ALL.iter().map(|arch| arch.name()).chain(SHARED);
                 let help = nearest(&port.value, ports).map(|found| format!("did you mean `{found}`?"));
                 log.report("unknown-port", port.at, format!("unknown port `{}`", port.value), help);
                 continue;

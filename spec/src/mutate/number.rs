@@ -11,8 +11,8 @@ pub(super) fn mutants(making: &mut Making<'_>) {
     let (old, name, arch) = (number.value, making.call.name.value.clone(), making.arch);
     making.add(&subject, "number", format!("number {old}: {} instead", old + 1), move |spec| {
         let Some(call) = spec.syscalls.get_mut(&name) else { return };
-        let own = call.nr.contains_key(arch.name());
-        let key = if own { arch.name() } else { "generic" };
+        let keys = [arch.name(), "generic", "generic64"];
+        let Some(key) = keys.into_iter().find(|key| call.nr.contains_key(*key)) else { return };
         if let Some(number) = call.nr.get_mut(key) {
             number.value = old + 1;
         }
