@@ -86,3 +86,72 @@ pub fn write_case(case: &Case, resolved: &Resolved, capabilities: bool) -> Strin
     write_calls(&case.program(resolved).unwrap_or_default(), resolved, &mut out);
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::read;
+    use super::write_case;
+    use crate::laws::Case;
+    use abispec::arch::Arch;
+    use abispec::target::{Resolved, Target};
+    use abispec::version::Release;
+
+    const FILE: &str = "format: 1
+law: dup_shares_the_position
+given: {fd: {result: {of: 0}}, n: {number: 5}}
+calls:
+  - {call: memfd_create, args: [{memory: {text: m}}, {number: 0}]}
+  - {call: dup, args: [{result: {of: 0}}]}
+  - {call: lseek, args: [{result: {of: 0}}, {number: 5}, {number: 0}]}
+  - {call: lseek, args: [{result: {of: 1}}, {number: 0}, {number: 1}]}
+";
+
+    fn resolved() -> Resolved {
+        abispec::resolve(abispec::embedded(), &Target::new(Arch::X86_64, Release::new(6, 12)))
+    }
+
+    #[test]
+    fn a_case_is_read_as_it_was_written() {
+        let resolved = resolved();
+        let case: Case = read(FILE, &resolved).unwrap().law.unwrap();
+        assert_eq!(case.law(&resolved).name, "dup_shares_the_position");
+        let again = read(&write_case(&case, &resolved, true), &resolved).unwrap();
+        assert_eq!(again.law, Some(case));
+    }
+
+    #[test]
+    fn slips_are_met_with_their_place() {
+        let resolved = resolved();
+        let table = [
+            (
+                "law: dup_shares_the_position",
+                "law: dup_share_the_position",
+                2,
+                "did you mean `dup_shares_the_position`?",
+            ),
+            ("n: {number: 5}", "m: {number: 5}", 3, "is given no `m`"),
+            (", n: {number: 5}", "", 2, "`given` lacks `n`"),
+            ("n: {number: 5}", "n: {number: 9001}", 3, "`n` is not of the type"),
+            ("fd: {result: {of: 0}}", "fd: {number: 0}", 3, "`fd` is not of the type"),
+            ("fd: {result: {of: 0}}", "fd: {result: {of: 1}}", 3, "call 1 does not come before call 1"),
+            (
+                "{number: 5}, {number: 0}]",
+                "{number: 6}, {number: 0}]",
+                2,
+                "the last 3 call(s) are not those of the law",
+            ),
+            ("law: dup_shares_the_position\n", "", 2, "`given` has a meaning beside `law` only"),
+        ];
+        for (from, to, line, message) in table {
+            let text = FILE.replacen(from, to, 1);
+            assert_ne!(text, FILE);
+            let error = read(&text, &resolved).unwrap_err();
+            assert!(error.message.contains(message), "{from} -> {to}: {error:?}");
+            assert_eq!(error.line, line, "{from} -> {to}: {error:?}");
+        }
+        let other = FILE
+            .replace("given: {fd: {result: {of: 0}}, n: {number: 5}}\n", "")
+            .replace("dup_shares_the_position", "dup2_is_dup3");
+        assert!(read(&other, &resolved).unwrap_err().message.contains("no call of the program"));
+    }
+}
