@@ -44,6 +44,8 @@ pub struct Options {
     pub stop_at_first: bool,
     /// Programs of divergences are made simpler.
     pub shrink: bool,
+    /// Laws are tried too.
+    pub laws: bool,
     /// Told of every divergence at once, so that none is lost.
     pub report: Option<Reporter>,
     /// Programs that are run before any is generated.
@@ -99,6 +101,7 @@ impl Default for Options {
             plants: Vec::new(),
             stop_at_first: false,
             shrink: true,
+            laws: true,
             report: None,
             first: Vec::new(),
             pending: None,
@@ -195,7 +198,7 @@ pub fn run(
         dismissed: Mutex::new(BTreeMap::new()),
         progress: progress.clone(),
         executable: executable(resolved),
-        makers: laws::Makers::new(resolved, wanted),
+        makers: laws::Makers::new(resolved, &|call| options.laws && wanted(call)),
         deadline: options.time.map(|time| begin + time),
         first: AtomicUsize::new(0),
         options,

@@ -103,6 +103,8 @@ fn miss(spec: &Spec, resolved: &Arc<Resolved>, planted: &Planted, first: bool) -
         stop_at_first: first,
         // A short program says no more than a long one here.
         shrink: false,
+        // What one call shows is looked for, not what several show together.
+        laws: false,
         ..Options::default()
     };
     let calls = planted.calls.iter().copied().collect();

@@ -101,7 +101,7 @@ impl<'a> Trials<'a> {
 
     fn options(&self, stop: Arc<AtomicBool>) -> Options {
         let Effort { time, calls, seed } = self.effort;
-        Options { time: Some(time), calls: Some(calls), seed, shrink: false, stop, ..Options::default() }
+        Options { time: Some(time), calls: Some(calls), seed, shrink: false, laws: false, stop, ..Options::default() }
     }
 
     fn run(&self, resolved: &Arc<Resolved>, syscall: &str, options: Options) -> Result<(), Failure> {

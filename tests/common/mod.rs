@@ -49,7 +49,7 @@ pub(crate) fn copy_of_the_specification(name: &str) -> PathBuf {
     const POSSIBLE: &str = "the specification is readable and the build folder writable";
     let dir = scratch(name);
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("spec");
-    for folder in ["flags", "resources", "types", "syscalls"] {
+    for folder in abispec::load::FOLDERS {
         fs::create_dir_all(dir.join(folder)).expect(POSSIBLE);
         for entry in fs::read_dir(source.join(folder)).expect(POSSIBLE) {
             let entry = entry.expect(POSSIBLE);

@@ -4,6 +4,7 @@
 //! equivalence by any program in which its left call occurs, held against the same program with the right call in its
 //! place. Judging looks at what the calls answered, at memory and at descriptors, and at no model of the kernel.
 
+mod compare;
 mod domain;
 mod judge;
 mod make;

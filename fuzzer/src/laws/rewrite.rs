@@ -26,12 +26,12 @@ pub fn rewrite(resolved: &Resolved, law: &ResolvedLaw, program: &Program) -> Opt
     let mut calls = Vec::with_capacity(program.calls.len());
     for (index, call) in program.calls.iter().enumerate() {
         match matched(resolved, &numbers, law, left, call) {
-            Some(bound) if refuted(&numbers, law, &bound) => return None,
-            Some(bound) => {
+            Some(bound) if !refuted(&numbers, law, &bound) => {
                 calls.push(replaced(resolved, &numbers, law, left, right, bound)?);
                 changed.push(index);
             }
-            None => calls.push(call.clone()),
+            // Of the others the law says nothing.
+            Some(_) | None => calls.push(call.clone()),
         }
     }
     // An array that the left call writes is looked for behind the same parameter later on.

@@ -1,6 +1,7 @@
 //! From a suspicion to a finding: the law broken again in fresh sandboxes, three times, then by as little as will do.
 
-use super::judge::{Broken, Judged, compare, judge};
+use super::compare::compare;
+use super::judge::{Broken, Judged, judge};
 use super::observe::{Seen, run};
 use super::rewrite::rewrite;
 use super::{Case, Evidence};

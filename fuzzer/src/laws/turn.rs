@@ -1,7 +1,8 @@
 //! A worker's turn for laws: some cases of them, run in batches.
 
 use super::Case;
-use super::judge::{Broken, Judged, compare, judge};
+use super::compare::compare;
+use super::judge::{Broken, Judged, judge};
 use super::make::Makers;
 use super::observe::{Run, run};
 use super::rewrite::{Rewritten, rewrite};
