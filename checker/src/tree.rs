@@ -93,12 +93,13 @@ impl<'f> Tree<'f> {
         let port = kernel::Port::new(self.files, &self.options, arch);
         let own = format!("arch/{}/", port.home.folder);
         let all = self.definitions.get(&facts::function(entry))?;
-        let found = all.iter().find(|one| {
+        let possible = all.iter().filter(|one| {
             (!one.path.starts_with("arch/") || one.path.starts_with(&own))
                 && !one.absent
                 && one.definition.params.is_ok()
                 && one.built.settled(&port) != Some(false)
-        })?;
+        });
+        let found = possible.min_by_key(|one| one.built.holds(&kernel::Generous(&port)) != Some(true))?;
         Some(Found {
             path: found.path.to_string(),
             place: found.definition.place,

@@ -6,6 +6,7 @@ mod completions;
 mod diff;
 pub(crate) mod explain;
 mod export;
+mod extract;
 mod fmt;
 mod fuzz;
 mod lint;
@@ -53,6 +54,8 @@ commands! {
     Check check,
     /// Compare two kernels: what do programs notice?
     Diff diff,
+    /// Write the first version of a system call's specification from a kernel's source tree
+    Extract extract,
     /// Hold the specification against what real system calls answer
     Fuzz fuzz,
     /// Run a saved divergence again

@@ -8,7 +8,8 @@ pub(super) const CHECK: Check = Check {
     severity: Severity::Warning,
     explanation: "\
 Looks up, for each errno that a call has a rule for, whether the call's man page names it: in the list of errors, in the
-page of one of its commands, or in a page whose errors it refers to. Rules that follow from the types count too.
+page of one of its commands, or in a page whose errors it refers to; and whether the specification comment above the
+call's definition in a kernel's source names it, where there is one. Rules that follow from the types count too.
 
 A program handles the errors that its author has read about. An errno that the page does not name is met for the first
 time in the field; or the kernel cannot give it, and the rule permits what should be reported.

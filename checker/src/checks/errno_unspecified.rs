@@ -8,7 +8,8 @@ pub(super) const CHECK: Check = Check {
     id: "errno-unspecified",
     severity: Severity::Warning,
     explanation: "\
-Looks up, for each errno that a man page names for a call, whether the specification has a rule for it.
+Looks up, for each errno that a man page names for a call, or the specification comment above its definition in a
+kernel's source, whether the specification has a rule for it.
 
 A page may be about several calls. What it says of one of them by name is compared with that call; what it says of all of
 them is compared only where the specification has them all, and reported if none of them has a rule. Errors of kernels

@@ -1,5 +1,6 @@
 use super::Check;
 use super::bench::{Bench, Comparison, page_of};
+use crate::facts::WitnessKind;
 use abispec::finding::Severity;
 
 pub(super) const CHECK: Check = Check {
@@ -22,6 +23,9 @@ difference with a reason (see `abispec check --known`).",
 
 fn run(bench: &mut Bench<'_>) {
     let facts = bench.facts;
+    if !bench.is(WitnessKind::Man) {
+        return;
+    }
     for (call, page) in bench.described() {
         let name = &call.name.value;
         let other = page_of(call).and_then(|page| facts.prototypes.get(page));

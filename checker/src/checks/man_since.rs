@@ -1,6 +1,6 @@
 use super::Check;
 use super::bench::{Bench, Comparison, page_of};
-use crate::facts::{Fact, Facts};
+use crate::facts::{WitnessKind, Fact, Facts};
 use abispec::finding::Severity;
 use abispec::version::Release;
 
@@ -25,6 +25,9 @@ const OLDEST: Release = Release::new(5, 10);
 
 fn run(bench: &mut Bench<'_>) {
     let facts = bench.facts;
+    if !bench.is(WitnessKind::Man) {
+        return;
+    }
     for (call, page) in bench.described() {
         let name = &call.name.value;
         match since_of_call(facts, name, page_of(call)) {

@@ -4,7 +4,7 @@ use super::Tree;
 use super::find::Defined;
 use super::generic;
 use super::guard::Guard;
-use super::kernel::Port;
+use super::kernel::{Generous, Port};
 use super::ports::{entries, numbering, user_bits};
 use super::table::{BadRow, Row};
 use crate::ctype::canonical;
@@ -86,7 +86,8 @@ fn call(tree: &Tree<'_>, port: &Port<'_>, name: &str, entry: &str, facts: &mut F
     let here = |defined: &&Defined| !defined.path.starts_with("arch/") || defined.path.starts_with(&own);
     let possible: Vec<&Defined> =
         all.iter().filter(here).filter(|defined| defined.built.settled(port) != Some(false)).collect();
-    let real: Vec<&Defined> = possible.iter().copied().filter(|defined| !defined.absent).collect();
+    let mut real: Vec<&Defined> = possible.iter().copied().filter(|defined| !defined.absent).collect();
+    real.sort_by_key(|defined| defined.built.holds(&Generous(port)) != Some(true));
     prototype(tree, entry, all, &real, facts);
     option(tree, port, entry, &function, &possible, &real, facts);
     for defined in &real {

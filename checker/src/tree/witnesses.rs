@@ -3,7 +3,7 @@
 use super::Tree;
 use crate::facts::Facts;
 use crate::files::Files;
-use crate::headers::read_tree_headers;
+use crate::headers::read_tree_headers_of;
 use abispec::arch::Arch;
 use rayon::prelude::*;
 use std::collections::BTreeSet;
@@ -35,16 +35,14 @@ pub fn witnesses_of_tree(
     if present.is_empty() {
         return Err(format!("{} has no folder arch/ of any port that was asked for", files.show("")));
     }
-    let one = |arch: &Arch| {
-        let source = parts.source.then(|| {
-            let mut facts = tree.facts(*arch);
-            facts.older = older.as_ref().map(|older| calls(older, *arch));
-            Ok(facts)
-        });
-        let headers = parts.headers.then(|| read_tree_headers(files, *arch).map_err(|reason| (*arch, reason)));
-        source.into_iter().chain(headers).collect::<Vec<_>>()
+    let source = || -> Vec<Facts> {
+        let one = |arch: &Arch| Facts { older: older.as_ref().map(|older| calls(older, *arch)), ..tree.facts(*arch) };
+        if parts.source { present.par_iter().map(one).collect() } else { Vec::new() }
     };
-    Ok(present.par_iter().flat_map_iter(one).collect())
+    let headers = || if parts.headers { read_tree_headers_of(files, &present) } else { Vec::new() };
+    let (source, headers) = rayon::join(source, headers);
+    let headers = present.iter().zip(headers).map(|(arch, read)| read.map_err(|reason| (*arch, reason)));
+    Ok(source.into_iter().map(Ok).chain(headers).collect())
 }
 
 /// The calls that a tree serves on a port.

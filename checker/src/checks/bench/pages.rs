@@ -12,12 +12,19 @@ use std::collections::{BTreeMap, BTreeSet};
 const DEEPEST: usize = 4;
 
 impl<'a> Bench<'a> {
-    /// The calls of the specification with the name under which a page describes each. The others are silent.
+    /// The calls of the specification with the name under which a page, or a comment in the kernel, describes each. The others are silent.
     pub(in crate::checks) fn described(&mut self) -> Vec<(&'a Syscall, &'a str)> {
+        let (spec, facts) = (self.spec, self.facts);
+        if self.is(WitnessKind::Tree) {
+            // A comment above the definition; hardly any call has one so far.
+            // Rules that follow from types are those of the calls that this kernel has.
+            let here = spec.syscalls.iter().filter(|(name, _)| self.resolved.call(name).is_some());
+            let own = |(name, call)| facts.errnos.get_key_value(name).map(|(name, _)| (call, name.as_str()));
+            return here.filter_map(own).collect();
+        }
         if !self.is(WitnessKind::Man) {
             return Vec::new();
         }
-        let (spec, facts) = (self.spec, self.facts);
         let mut found = Vec::new();
         for (name, call) in &spec.syscalls {
             let page = page_of(call).filter(|page| facts.families.contains_key(*page));
