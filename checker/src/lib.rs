@@ -4,6 +4,7 @@
 //! A *witness* is read into [`facts::Facts`]; a check holds them against the specification. Nothing here calls a
 //! system call that it describes.
 
+pub mod bindings;
 pub mod btf;
 pub mod checks;
 mod ctype;
