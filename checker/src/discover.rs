@@ -1,5 +1,6 @@
 //! The witnesses that are found on a machine.
 
+use crate::bindings::{CLibrary, RustTarget, find_bindings, read_bindings};
 use crate::facts::{Claim, Facts, Position, Source, WitnessKind};
 use crate::files::Folder;
 use crate::headers::read_headers;
@@ -9,6 +10,7 @@ use crate::tracefs::read_tracefs;
 use abispec::arch::Arch;
 use abispec::model::Spec;
 use abispec::version::Release;
+use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,8 +34,23 @@ pub struct Places {
     pub tracefs: Option<PathBuf>,
     /// A folder of man pages.
     pub man: Option<PathBuf>,
+    /// Sources of bindings for Rust.
+    pub rust: Bindings,
+    /// Whether the kernel is also asked for the types and constants that only the headers name.
+    pub between: bool,
     /// The file that names the running kernel's release.
     pub release: PathBuf,
+}
+
+/// Where bindings for Rust are looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Bindings {
+    /// Nowhere.
+    None,
+    /// The newest versions of `libc` and `linux-raw-sys` that `cargo` has unpacked on this machine.
+    Found,
+    /// In these folders of crates.
+    Named(Vec<PathBuf>),
 }
 
 impl Default for Places {
@@ -46,6 +63,8 @@ impl Default for Places {
             tracefs: Some(PathBuf::from("/sys/kernel/tracing")),
             // Pages describe no kernel in particular: only who asks for them is told what they lack.
             man: None,
+            rust: Bindings::None,
+            between: false,
             release: PathBuf::from("/proc/sys/kernel/osrelease"),
         }
     }
@@ -62,10 +81,30 @@ pub struct Witness {
     pub facts: Result<Facts, String>,
 }
 
-/// Looks for every witness. Of the kernel's many types and calls, those that the specification names are read.
+/// Looks for every witness. Of the kernel's many types and calls, those that the specification names are read, and those
+/// that the headers name where witnesses are to be compared with each other.
 pub fn witnesses_of_this_machine(places: &Places, spec: &Spec) -> Vec<Witness> {
-    let names = names_of(spec);
-    let wanted = |name: &str| names.contains(name);
+    let arch = places.arch.unwrap_or(Arch::NATIVE);
+    let headers = places.headers.as_ref().map(|place| Witness {
+        kind: WitnessKind::Headers,
+        place: place.clone(),
+        facts: read_headers(place, arch),
+    });
+    let mut names = names_of(spec);
+    if let Some(facts) = headers.as_ref().filter(|_| places.between).and_then(|witness| witness.facts.as_ref().ok()) {
+        names.extend(facts.layouts.keys().chain(facts.constants.keys()).map(String::as_str));
+    }
+    let mut found = kernel_witnesses(places, &|name| names.contains(name));
+    if let Some(place) = &places.man {
+        let facts = read_man(&Folder(place.clone()), arch);
+        found.push(Witness { kind: WitnessKind::Man, place: place.clone(), facts });
+    }
+    found.extend(bindings(&places.rust, arch));
+    headers.into_iter().chain(found).collect()
+}
+
+/// What the running kernel or an image says.
+fn kernel_witnesses(places: &Places, wanted: &dyn Fn(&str) -> bool) -> Vec<Witness> {
     let release = running_release(&places.release);
     let running = |facts: Result<Facts, String>| facts.map(|facts| Facts { release: release.clone(), ..facts });
     let mut found = Vec::new();
@@ -74,19 +113,49 @@ pub fn witnesses_of_this_machine(places: &Places, spec: &Spec) -> Vec<Witness> {
             found.push(Witness { kind, place: place.clone(), facts: read(place) });
         }
     };
-    add(WitnessKind::Headers, &places.headers, &|place| read_headers(place, places.arch.unwrap_or(Arch::NATIVE)));
     add(WitnessKind::Btf, &places.btf, &|place| {
         if place == Path::new(RUNNING) {
-            running(read_image(place, Some(Arch::NATIVE), &wanted))
+            running(read_image(place, Some(Arch::NATIVE), wanted))
         } else {
-            read_image(place, places.arch, &wanted)
+            read_image(place, places.arch, wanted)
         }
     });
-    add(WitnessKind::Btf, &places.kernel, &|place| read_image(place, places.arch, &wanted));
-    add(WitnessKind::Tracefs, &places.tracefs, &|place| running(read_tracefs(place, Arch::NATIVE, &wanted)));
-    add(WitnessKind::Man, &places.man, &|place| {
-        read_man(&Folder(place.to_path_buf()), places.arch.unwrap_or(Arch::NATIVE))
-    });
+    add(WitnessKind::Btf, &places.kernel, &|place| read_image(place, places.arch, wanted));
+    add(WitnessKind::Tracefs, &places.tracefs, &|place| running(read_tracefs(place, Arch::NATIVE, wanted)));
+    found
+}
+
+/// The crates, for each C library that they tell apart.
+fn bindings(places: &Bindings, arch: Arch) -> Vec<Witness> {
+    let named = |place: &PathBuf| {
+        let folder = place.canonicalize().unwrap_or_else(|_| place.clone());
+        let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+        (name.split("-0.").next().unwrap_or_default().to_owned(), Ok(place.clone()))
+    };
+    let crates: Vec<(String, Result<PathBuf, String>)> = match places {
+        Bindings::None => Vec::new(),
+        Bindings::Found => ["libc", "linux-raw-sys"].map(|name| (name.to_owned(), find_bindings(name))).to_vec(),
+        Bindings::Named(places) => places.iter().map(named).collect(),
+    };
+    let (mut found, mut wanted) = (Vec::new(), Vec::new());
+    for (name, place) in crates {
+        match place {
+            Ok(place) if name == "libc" => {
+                wanted.extend([CLibrary::Gnu, CLibrary::Musl].map(|library| (name.clone(), place.clone(), library)));
+            }
+            Ok(place) => wanted.push((name, place, CLibrary::Gnu)),
+            Err(reason) => {
+                found.push(Witness { kind: WitnessKind::Rust, place: PathBuf::from(name), facts: Err(reason) });
+            }
+        }
+    }
+    let read = |(name, place, library): (String, PathBuf, CLibrary)| {
+        let facts =
+            RustTarget::new(arch, library).and_then(|target| read_bindings(&Folder(place.clone()), &name, &target));
+        Witness { kind: WitnessKind::Rust, place, facts }
+    };
+    // Each takes as long as all headers together.
+    found.par_extend(wanted.into_par_iter().map(read));
     found
 }
 

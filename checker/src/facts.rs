@@ -297,6 +297,14 @@ impl Constant {
         let highest = (1_i128 << bits) - 1;
         (lowest..=highest).contains(&other) && (self.value ^ other) & highest == 0
     }
+
+    /// Whether `other`, of whatever type, is the same number or the same pattern of bits in the narrower type; a number
+    /// that is extended to the wider type as C does is the same.
+    pub fn is_same_number(self, other: Self) -> bool {
+        let bits = u32::from(self.bits.max(other.bits).clamp(1, 64));
+        let mask = (1_i128 << bits) - 1;
+        self.value & mask == other.value & mask || self.same_bits(other.value) || other.same_bits(self.value)
+    }
 }
 
 impl fmt::Display for Constant {

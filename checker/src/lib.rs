@@ -4,6 +4,7 @@
 //! A *witness* is read into [`facts::Facts`]; a check holds them against the specification. Nothing here calls a
 //! system call that it describes.
 
+pub mod between;
 pub mod bindings;
 pub mod btf;
 pub mod checks;
@@ -20,5 +21,6 @@ mod merge;
 pub mod tracefs;
 pub mod tree;
 
+pub use between::between;
 pub use checks::{Report, check};
-pub use discover::{Places, Witness, witnesses_of_this_machine};
+pub use discover::{Bindings, Places, Witness, witnesses_of_this_machine};

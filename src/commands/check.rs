@@ -14,7 +14,7 @@ use abispec_checker::checks::Report;
 use abispec_checker::facts::Facts;
 use abispec_checker::files::{Files, Folder};
 use abispec_checker::tree::{Parts, witnesses_of_tree};
-use abispec_checker::{Places, Witness, witnesses_of_this_machine};
+use abispec_checker::{Bindings, Places, Witness, between, witnesses_of_this_machine};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use serde_json::json;
@@ -32,6 +32,8 @@ use std::time::Instant;
   abispec check --headers ./usr/include           other headers, as `make headers_install` leaves them
   abispec check --headers ./usr/include --arch arm64 --only headers
   abispec check --kernel /boot/vmlinuz-6.12.117   a kernel that does not run here, of whatever port
+  abispec check --rust ~/src/libc --arch mips_o32 bindings for Rust as they are for one port
+  abispec check --between                         headers, kernel and bindings against each other
   abispec check --tree .                          a kernel's source tree, every port: tables, definitions, headers
   abispec check --tree . --new-since ../linux-6.12 calls that the older tree lacks must be specified
   abispec check --only man                        the installed man pages against the specification
@@ -63,6 +65,10 @@ pub(crate) struct Args {
     /// A folder of man pages; these are asked only with this or `--only man` [default: /usr/share/man]
     #[arg(long, value_name = "DIR")]
     man: Option<PathBuf>,
+    /// The folder of a Rust crate with bindings, several times if wanted; with `--only rust` or `--between` alone, cargo's
+    /// copies of libc and linux-raw-sys
+    #[arg(long, value_name = "DIR")]
+    rust: Vec<PathBuf>,
     /// Known divergences, *.yaml files in a folder, instead of the project's own list
     #[arg(long, value_name = "DIR")]
     known: Option<PathBuf>,
@@ -72,6 +78,9 @@ pub(crate) struct Args {
     /// Ask these witnesses only
     #[arg(long, value_name = "WITNESS", value_delimiter = ',', value_enum)]
     only: Vec<Only>,
+    /// Also hold the witnesses against each other: where they differ is a mistake of one of them, and only a warning
+    #[arg(long)]
+    between: bool,
     /// Also list what could not be compared, and what is known to differ
     #[arg(long)]
     silent: bool,
@@ -90,6 +99,8 @@ enum Only {
     Tree,
     /// Man pages
     Man,
+    /// Bindings for Rust
+    Rust,
 }
 
 /// Where man pages are installed.
@@ -106,8 +117,8 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     let spec = context.spec()?;
     let known = known::read(args.known.as_deref())?;
     let (result, compared) = match &args.tree {
-        Some(tree) => compare(&spec, &known, |result| tree_facts(args, tree, result))?,
-        None => compare(&spec, &known, |result| Ok(machine_facts(&places(args), &spec, result)))?,
+        Some(tree) => compare(&spec, &known, args.between, |result| tree_facts(args, tree, result))?,
+        None => compare(&spec, &known, args.between, |result| Ok(machine_facts(&places(args), &spec, result)))?,
     };
     if args.silent {
         silent(&compared, context, out)?;
@@ -127,6 +138,13 @@ fn places(args: &Args) -> Places {
         kernel: asked(Only::Btf, args.kernel.clone()),
         tracefs: asked(Only::Tracefs, args.tracefs.clone().or(usual.tracefs)),
         man: asked(Only::Man, args.man.clone().or_else(|| args.only.contains(&Only::Man).then(|| INSTALLED.into()))),
+        rust: match args.rust.as_slice() {
+            _ if !args.only.is_empty() && !args.only.contains(&Only::Rust) => Bindings::None,
+            [] if args.between || args.only.contains(&Only::Rust) => Bindings::Found,
+            [] => Bindings::None,
+            named => Bindings::Named(named.to_vec()),
+        },
+        between: args.between,
         release: usual.release,
     }
 }
@@ -134,7 +152,7 @@ fn places(args: &Args) -> Places {
 /// Holds a specification against what this machine states.
 pub(super) fn engine(spec: &Spec) -> Result<EngineResult, Failure> {
     let known = known::read(None)?;
-    Ok(compare(spec, &known, |result| Ok(machine_facts(&Places::default(), spec, result)))?.0)
+    Ok(compare(spec, &known, false, |result| Ok(machine_facts(&Places::default(), spec, result)))?.0)
 }
 
 /// What this machine states, as far as it can be read.
@@ -181,6 +199,7 @@ fn tree_facts(args: &Args, tree: &Path, result: &mut EngineResult) -> Result<Vec
 fn compare<'k>(
     spec: &Spec,
     known: &'k Known,
+    between_witnesses: bool,
     read: impl FnOnce(&mut EngineResult) -> Result<Vec<Vec<Facts>>, Failure>,
 ) -> Result<(EngineResult, Compared<'k>), Failure> {
     let start = Instant::now();
@@ -188,6 +207,7 @@ fn compare<'k>(
     let mut report = Report::default();
     let mut waivers = Waivers::new(known, known::today());
     let mut waived = Vec::new();
+    let mut all = Vec::new();
     for facts in read(&mut result)? {
         let Some(first) = facts.first() else { continue };
         let circumstances = Circumstances { kernel: first.release.value().copied(), pages: first.version };
@@ -203,6 +223,9 @@ fn compare<'k>(
         report.findings.append(&mut found.findings);
         report.compared.append(&mut found.compared);
         report.silent.append(&mut found.silent);
+        if between_witnesses {
+            all.extend(facts);
+        }
     }
     result.findings = std::mem::take(&mut report.findings);
     result.findings.extend(waivers.findings());
@@ -217,6 +240,13 @@ fn compare<'k>(
     }
     if !waived.is_empty() {
         result.summary.push(format!("{} of these are known; `--silent` lists them with their reasons", waived.len()));
+    }
+    if between_witnesses {
+        let mut others = between(&all);
+        let (count, differ) = (others.comparisons(), others.findings.len());
+        result.summary.push(format!("between witnesses: {count} comparisons, {differ} differ"));
+        result.findings.append(&mut others.findings);
+        report.silent.append(&mut others.silent);
     }
     result.took = start.elapsed();
     Ok((result, Compared { report, waived }))

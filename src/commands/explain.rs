@@ -30,7 +30,11 @@ fn registry() -> Vec<Engine> {
         Engine { name: "lint", entries: abispec::load::EXPLANATIONS.to_vec() },
         Engine {
             name: "check",
-            entries: abispec_checker::checks::ALL.iter().map(|check| (check.id, check.explanation)).collect(),
+            entries: abispec_checker::checks::ALL
+                .iter()
+                .map(|check| (check.id, check.explanation))
+                .chain(abispec_checker::between::ALL.iter().map(|between| (between.id, between.explanation)))
+                .collect(),
         },
         Engine {
             name: "diff",

@@ -1,6 +1,7 @@
 use super::Check;
 use super::bench::{Bench, Comparison};
 use crate::ctype::canonical;
+use crate::facts::WitnessKind;
 use abispec::finding::Severity;
 
 pub(super) const CHECK: Check = Check {
@@ -18,6 +19,10 @@ What to do: correct the field's `c:`, or restore its type in the header.",
 };
 
 fn run(bench: &mut Bench<'_>) {
+    // Bindings name types in Rust.
+    if bench.is(WitnessKind::Rust) {
+        return;
+    }
     for pair in bench.fields() {
         let Some(c) = &pair.field.c else { continue };
         bench.compare(Comparison {
