@@ -66,6 +66,7 @@ fn kernel(flash: u32, chain: u32, release: Option<Release>) -> Facts {
     btf.add("buoy_light", 6, false, 2, 4, &[dark, 0, light, flash]);
     // An enumeration of the kernel's own.
     btf.add("sound", 6, false, 1, 4, &[bell, 1]);
+    btf.function("__do_sys_moor", long, &[("line", int)]);
     let facts = read_btf_bytes("vmlinux", &btf.bytes(false), Arch::X86_64, &|_| true).expect("type information");
     let source = Source { file: "banner".into(), at: Position::Whole };
     match release {
