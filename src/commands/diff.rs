@@ -44,6 +44,9 @@ pub(crate) struct Args {
     /// Release that specifications are read for; twice, for one specification, to compare two releases
     #[arg(long, value_name = "RELEASE", value_parser = crate::args::release)]
     kernel: Vec<Release>,
+    /// Also read the sources of kernel trees, for the parameters of system calls; takes seconds
+    #[arg(long)]
+    sources: bool,
     /// The least impact that makes the exit code 1
     #[arg(long, value_enum, default_value_t)]
     fail_on: FailOn,
@@ -140,7 +143,7 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
         [old, new, ..] => (*old, *new),
     };
     let ports = chosen_ports(args, &old, &new)?;
-    let request = Request { spec: &spec, old: &old, new: &new, ports: &ports, releases };
+    let request = Request { spec: &spec, old: &old, new: &new, ports: &ports, releases, sources: args.sources };
     let mut found = diff::run(&request).map_err(|why| Failure::new("a side could not be read").why(why))?;
     if !args.only.is_empty() {
         found.differences.retain(|difference| args.only.iter().any(|only| only.covers(difference)));

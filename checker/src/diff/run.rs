@@ -6,15 +6,11 @@ use super::ports::merge;
 use super::side::Side;
 use super::sides::Input;
 use super::spec::compare_rules;
-use crate::facts::Facts;
+use crate::facts::{Facts, Silence};
 use abispec::arch::Arch;
 use abispec::model::Spec;
 use abispec::target::Target;
 use abispec::version::Release;
-use std::panic::resume_unwind;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 /// What to compare.
 pub struct Request<'a> {
@@ -28,73 +24,46 @@ pub struct Request<'a> {
     pub ports: &'a [Arch],
     /// The releases that specifications are read for; other sides know their own.
     pub releases: (Release, Release),
+    /// Whether the sources of kernel trees are read, for the parameters of system calls.
+    pub sources: bool,
 }
+
+/// How many ports are read together: what they share is read once, and what they state is in memory at the same time.
+const TOGETHER: usize = 8;
 
 /// Compares. What a port lacks on one side is noted as silent; differences that several ports have appear once.
 ///
 /// # Errors
 /// When a side can be read for none of the ports; the first reason.
 pub fn run(request: &Request<'_>) -> Result<Comparison, String> {
-    if let [port] = request.ports {
-        return one(request, *port, true);
-    }
-    let results = Mutex::new(Vec::new());
-    let next = AtomicUsize::new(0);
-    let workers = thread::available_parallelism().map_or(1, usize::from).min(request.ports.len());
-    thread::scope(|scope| {
-        let work = || {
-            while let Some(port) = request.ports.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let result = one(request, *port, false);
-                if let Ok(mut results) = results.lock() {
-                    results.push((*port, result));
-                }
-            }
-        };
-        let running: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-        for worker in running {
-            if let Err(panic) = worker.join() {
-                resume_unwind(panic);
-            }
-        }
-    });
-    let mut results = results.into_inner().unwrap_or_default();
-    results.sort_by_key(|(port, _)| *port);
     let mut found = Vec::new();
     let mut failed = Vec::new();
-    for (port, result) in results {
-        match result {
-            Ok(comparison) => found.push(comparison),
-            Err(why) => failed.push((port, why)),
+    for ports in request.ports.chunks(TOGETHER) {
+        let read = |input: &Input, release| input.facts(request.spec, ports, release, request.sources);
+        let (old, new) =
+            rayon::join(|| read(request.old, request.releases.0), || read(request.new, request.releases.1));
+        for ((port, old), new) in ports.iter().zip(old).zip(new) {
+            match (old, new) {
+                (Ok(old), Ok(new)) => found.push(one(request, *port, &old, &new)),
+                (Err(reason), _) | (_, Err(reason)) => failed.push(Silence { subject: port.to_string(), reason }),
+            }
         }
     }
-    if let ([], [(_, why), ..]) = (found.as_slice(), failed.as_slice()) {
-        return Err(why.clone());
+    if let ([], [first, ..]) = (found.as_slice(), failed.as_slice()) {
+        return Err(first.reason.clone());
     }
     let mut all = merge(found);
-    all.silent
-        .extend(failed.into_iter().map(|(port, reason)| crate::facts::Silence { subject: port.to_string(), reason }));
+    all.silent.extend(failed);
     Ok(all)
 }
 
-fn one(request: &Request<'_>, port: Arch, at_once: bool) -> Result<Comparison, String> {
-    let targets = (Target::new(port, request.releases.0), Target::new(port, request.releases.1));
-    let read = |input: &Input, target: &Target| -> Result<Facts, String> { input.facts(request.spec, target) };
-    let (before, after) = if at_once {
-        thread::scope(|scope| {
-            let other = scope.spawn(|| read(request.old, &targets.0));
-            let after = read(request.new, &targets.1);
-            (other.join().unwrap_or_else(|panic| resume_unwind(panic)), after)
-        })
-    } else {
-        (read(request.old, &targets.0), read(request.new, &targets.1))
+fn one(request: &Request<'_>, port: Arch, old: &Facts, new: &Facts) -> Comparison {
+    let sides = (Side::new(old, request.old.files()), Side::new(new, request.new.files()));
+    let found = compare(request.spec, &sides.0, &sides.1);
+    let (Input::Specification { spec: old, .. }, Input::Specification { spec: new, .. }) = (request.old, request.new)
+    else {
+        return found;
     };
-    let (before, after) = (before?, after?);
-    let (old, new) = (Side::new(&before, request.old.files()), Side::new(&after, request.new.files()));
-    let mut found = compare(request.spec, &old, &new);
-    if let (Input::Specification { spec: old, .. }, Input::Specification { spec: new, .. }) = (request.old, request.new)
-    {
-        let rules = compare_rules((old, &targets.0), (new, &targets.1));
-        found = merge(vec![found, rules]);
-    }
-    Ok(found)
+    let targets = (Target::new(port, request.releases.0), Target::new(port, request.releases.1));
+    merge(vec![found, compare_rules((old, &targets.0), (new, &targets.1))])
 }

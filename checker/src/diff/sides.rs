@@ -2,18 +2,20 @@
 
 use super::reach::within_reach;
 use super::spec::facts_of;
-use crate::btf::read_btf;
 use crate::discover::names_of;
 use crate::facts::Facts;
 use crate::files::below::Below;
 use crate::files::git::Repository;
 use crate::files::{Files, Folder};
-use crate::headers::{is_kernel_tree, read_installed_headers, read_tree_headers};
+use crate::headers::{is_kernel_tree, read_installed_headers, read_tree_headers_of};
+use crate::image::read_image;
+use crate::tree::Tree;
 use abispec::arch::Arch;
 use abispec::finding::{Finding, SourceFile};
 use abispec::load::{FOLDERS, load};
 use abispec::model::Spec;
 use abispec::target::Target;
+use abispec::version::Release;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -129,19 +131,24 @@ impl Input {
         }
     }
 
-    /// Reads what it states for a port; `spec` names what of a kernel's types matters.
-    ///
-    /// # Errors
-    /// When it has no such port, or cannot be read.
-    pub fn facts(&self, spec: &Spec, target: &Target) -> Result<Facts, String> {
+    /// Reads what it states for some ports, in their order; `spec` names what of a kernel's types matters, `release` is what
+    /// specifications are read for. With `sources` the sources of a kernel tree are read too, for the parameters of calls.
+    pub fn facts(&self, spec: &Spec, ports: &[Arch], release: Release, sources: bool) -> Vec<Result<Facts, String>> {
+        let each = |read: &dyn Fn(Arch) -> Result<Facts, String>| ports.iter().map(|port| read(*port)).collect();
         match self {
-            Self::Tree(files) => read_tree_headers(files, target.arch),
-            Self::Installed(files) => read_installed_headers(files, target.arch),
-            Self::Specification { name, spec } => Ok(facts_of(spec, name, target)),
-            Self::Kernel(path) => {
-                let facts = read_btf(path, target.arch, &|_| true)?;
-                Ok(within_reach(facts, &names_of(spec)))
+            Self::Tree(files) => {
+                let mut found = read_tree_headers_of(files, ports);
+                if sources {
+                    add_sources(&**files, &mut found);
+                }
+                found
             }
+            Self::Installed(files) => each(&|port| read_installed_headers(files, port)),
+            Self::Specification { name, spec } => each(&|port| Ok(facts_of(spec, name, &Target::new(port, release)))),
+            Self::Kernel(path) => each(&|port| {
+                let facts = read_image(path, Some(port), &|_| true)?;
+                Ok(within_reach(facts, &names_of(spec)))
+            }),
         }
     }
 
@@ -158,6 +165,21 @@ impl Input {
             }
             Self::Specification { .. } => Arch::ALL.to_vec(),
             Self::Installed(_) | Self::Kernel(_) => Vec::new(),
+        }
+    }
+}
+
+/// Adds what the sources define calls with; where they cannot be read the headers speak alone, and that is noted.
+fn add_sources(files: &dyn Files, found: &mut [Result<Facts, String>]) {
+    let tree = Tree::read(files);
+    for facts in found.iter_mut().flatten() {
+        match &tree {
+            Ok(tree) => {
+                let source = tree.facts(facts.arch);
+                facts.prototypes = source.prototypes;
+                facts.silent.extend(source.silent);
+            }
+            Err(reason) => facts.silence("the parameters of system calls", reason.clone()),
         }
     }
 }
