@@ -46,8 +46,14 @@ fn sides(text: &str) -> ([Memory; 2], Found) {
 fn compare(sides: [Memory; 2]) -> Comparison {
     let [old, new] = sides.map(|side| Input::of_files(Arc::new(side)).unwrap_or_else(|problem| panic!("{problem:?}")));
     let newest = Release::new(u16::MAX, 0);
-    let request =
-        Request { spec: abispec::embedded(), old: &old, new: &new, ports: &[Arch::X86_64], releases: (newest, newest), sources: true };
+    let request = Request {
+        spec: abispec::embedded(),
+        old: &old,
+        new: &new,
+        ports: &[Arch::X86_64],
+        releases: (newest, newest),
+        sources: true,
+    };
     diff::run(&request).expect("both sides are read")
 }
 
