@@ -59,10 +59,10 @@ pub fn judge(resolved: &Resolved, numbers: &Numbers, case: &Case, seen: &Seen) -
         else {
             return Judged::Silent;
         };
-        if let Answer::Error(number) = Answer::of(*ret) {
-            if !line.may_fail || at_any_time(resolved, number) && !named.contains(&number) {
-                return Judged::Silent;
-            }
+        if let Answer::Error(number) = Answer::of(*ret)
+            && (!line.may_fail || at_any_time(resolved, number) && !named.contains(&number))
+        {
+            return Judged::Silent;
         }
         for (arg, register) in line.args.iter().zip(registers) {
             // What is passed shows what it is: the address of a block, the number of a descriptor.
