@@ -10,7 +10,7 @@ use abispec::model::Effect;
 use abispec::target::Variant;
 
 /// Bytes of the answer of `statx`.
-pub const STATX_BYTES: usize = 256;
+const STATX_BYTES: usize = 256;
 
 /// Which descriptor a question is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -288,7 +288,7 @@ impl Asking<'_> {
         Ok(Some(Question { ask, op, answer }))
     }
 
-    #[expect(clippy::type_complexity, reason = "a call: its number, its arguments, and where it answers")]
+    /// A call that asks: its number, its arguments, and where it answers.
     fn call(&mut self, ask: Ask) -> Result<Option<(i64, Vec<Arg>, u64)>, PushError> {
         let imm = Arg::imm;
         let flag = |flag: i32| imm(flag as u64);

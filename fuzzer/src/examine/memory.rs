@@ -74,7 +74,7 @@ fn written_bytes(
 }
 
 /// The first byte that changed and that no call owns. `owned` is put in order.
-pub(super) fn stray_write(lowered: &Lowered, after: &CellMemory<'_>, owned: &mut Vec<(u64, u64)>) -> Option<Suspicion> {
+pub(super) fn stray_write(lowered: &Lowered, after: &CellMemory<'_>, owned: &mut [(u64, u64)]) -> Option<Suspicion> {
     owned.sort_unstable();
     let image = &lowered.image;
     let low = lowered.cell + CELL_RW;

@@ -60,8 +60,12 @@ pub fn turn(
     next: &mut usize,
 ) -> Result<Turn, WorkerError> {
     let mut done = Turn::default();
+    let begun = *next;
     let (together, mut alone) = gather(makers, generator, rng, room, next);
-    alone.extend(execute(room, coverage, together, &mut done)?);
+    let (cut, left) = execute(room, coverage, together, &mut done)?;
+    // Laws that did not come to run because another one spoilt the batch come first in the next turn.
+    *next = next.saturating_sub(left).max(begun + 1);
+    alone.extend(cut);
     for trial in alone {
         // Programs that change files or limits may not meet each other's leavings.
         let mut runs = Vec::with_capacity(trial.programs.len());
@@ -117,28 +121,30 @@ fn of(case: Case, resolved: &abispec::target::Resolved) -> Option<Trial> {
     }
 }
 
-/// Runs trials as one batch; gives the one that spoilt it, if its programs did not all come to run.
+/// Runs trials as one batch; gives the one that spoilt it, if its programs did not all come to run, and how many behind it did
+/// not run at all.
 fn execute(
     room: &mut Room,
     coverage: &mut Coverage,
     trials: Vec<Trial>,
     done: &mut Turn,
-) -> Result<Option<Trial>, WorkerError> {
+) -> Result<(Option<Trial>, usize), WorkerError> {
     let programs: Vec<Program> = trials.iter().flat_map(|trial| trial.programs.iter().cloned()).collect();
     if programs.is_empty() {
-        return Ok(None);
+        return Ok((None, 0));
     }
-    let mut cut = None;
+    let (mut cut, mut left) = (None, 0);
     let mut runs = run(room, &programs, Mode::Quick, coverage)?.into_iter();
     for trial in trials {
         let own: Vec<Run> = runs.by_ref().take(trial.programs.len()).collect();
         let examined = own.iter().filter(|run| run.examined.is_some()).count();
         settle(room, coverage, &trial, own, done);
+        left += usize::from(examined == 0);
         if (1..trial.programs.len()).contains(&examined) && cut.is_none() {
             cut = Some(trial);
         }
     }
-    Ok(cut)
+    Ok((cut, left))
 }
 
 /// Judges what the programs of one case showed.

@@ -330,7 +330,7 @@ pub(crate) fn table() -> Vec<Planted> {
         vec![plant("rt_sigprocmask", Argument { param: 1, keep: 0, set: 0 })],
         vec![clause("broken-effect", "rt_sigprocmask", "sets_sigmask"), clause("missing-error", "rt_sigprocmask", "nset")]);
     add("a limit is not set", &["prlimit64"], vec![plant("prlimit64", Argument { param: 2, keep: 0, set: 0 })],
-        vec![clause("broken-effect", "prlimit64", "sets_limit")]);
+        vec![clause("broken-effect", "prlimit64", "sets_limit"), clause("missing-error", "prlimit64", "new_rlim")]);
     add("the directory stays", &["chdir"], vec![plant("chdir", instead(libc::SYS_access, &[Param(0, 0), Number(0)]))],
         vec![clause("broken-effect", "chdir", "sets_cwd"), clause("missing-error", "chdir", "kind(filename)")]);
     add("a position of a write is not taken", &["pwrite64"],
