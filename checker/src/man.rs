@@ -16,6 +16,7 @@ use abispec::arch::Arch;
 use abispec::version::Release;
 use flate2::read::MultiGzDecoder;
 use page::Page;
+use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::sync::Arc;
@@ -55,25 +56,32 @@ pub fn read_man(files: &dyn Files, arch: Arch) -> Result<Facts, String> {
         None => return Err(format!("{} has no man pages of section 2", files.show(""))),
     };
     let mut facts = Facts::new(WitnessKind::Man, files.show(""), arch);
+    let names = page_names(files, &folder);
+    let pages: Vec<_> = names
+        .into_par_iter()
+        .map(|(name, stem, section)| (page(files, root, &within(&folder, &name), &stem, section), stem))
+        .collect();
     let mut found = Vec::new();
-    for (name, stem, section) in page_names(files, &folder) {
-        let path = within(&folder, &name);
-        match page_at(files, root, path, 0) {
-            Ok((path, page)) if page.titled => {
-                let mut calls = page.names();
-                calls.truncate(MOST_NAMES);
-                let errors = errors::errors(&page, &calls);
-                found.push(Found { stem, section, shown: Arc::from(files.show(&path)), page, calls, errors });
-            }
-            Ok((path, _)) => {
-                facts.silence(stem, format!("{} is not written with the macros of man(7)", files.show(&path)))
-            }
+    for (page, stem) in pages {
+        match page {
+            Ok(page) => found.push(page),
             Err(reason) => facts.silence(stem, reason),
         }
     }
     facts.version = version(&found);
     state(&found, &mut facts);
     Ok(facts)
+}
+
+fn page(files: &dyn Files, root: &str, path: &str, stem: &str, section: String) -> Result<Found, String> {
+    let (path, page) = page_at(files, root, path.to_owned(), 0)?;
+    if !page.titled {
+        return Err(format!("{} is not written with the macros of man(7)", files.show(&path)));
+    }
+    let mut calls = page.names();
+    calls.truncate(MOST_NAMES);
+    let errors = errors::errors(&page, &calls);
+    Ok(Found { stem: stem.to_owned(), section, shown: Arc::from(files.show(&path)), page, calls, errors })
 }
 
 fn within(folder: &str, name: &str) -> String {
@@ -212,6 +220,13 @@ fn state_call(name: &str, one: &Found, facts: &mut Facts) {
         .or_else(|| declared.iter().find(|one| one.name == name));
     match own {
         None => facts.silence(name, "the page does not declare it"),
+        Some(own)
+            if declared
+                .iter()
+                .any(|one| one.name == own.name && one.raw == own.raw && one.params.len() != own.params.len()) =>
+        {
+            facts.silence(name, "the page declares several forms of it");
+        }
         Some(own) if own.variadic => facts.silence(name, "the C library's function takes a list of any length"),
         Some(own) if !own.raw && synopsis::differs_from_library(&one.page, name) => {
             facts.silence(name, "the page declares the C library's function, and says that the system call differs");

@@ -239,6 +239,8 @@ fn releases_and_parameters() {
     assert!(report.findings.is_empty() && is_silent(&report, "man-argument-count", "moor", "list of any length"));
     let more = pages("man2/moor.2", "int moor(int", "int moor(int side, int");
     found(&right(), more, "man-argument-count", "moor", "spec/syscalls/moor.yaml:6:12", "man/man2/moor.2:9:1");
+    let forms = pages("man2/moor.2", ".BI \"int moor(int", ".BI \"int moor(void);\"\n.BI \"int moor(int");
+    assert!(is_silent(&check(&right(), &[forms]), "man-argument-count", "moor", "several forms"));
     let same = pages("man2/hail.2", "C library/kernel differences", "Remarks");
     found(&right(), same, "man-argument-count", "hail", "spec/syscalls/hail.yaml:6:12", "man/man2/hail.2:6:1");
 }

@@ -1,4 +1,4 @@
-//! Known divergences: findings that are expected, each with the reason, as data (LANGUAGE.md, section 15).
+//! Known divergences: findings that are expected, each with the reason, as data (LANGUAGE.md, section 16).
 
 use crate::finding::{Finding, Severity, SourceFile, SourcePlace};
 use crate::place::{FileId, Place};

@@ -120,6 +120,12 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
         Some(tree) => compare(&spec, &known, args.between, |result| tree_facts(args, tree, result))?,
         None => compare(&spec, &known, args.between, |result| Ok(machine_facts(&places(args), &spec, result)))?,
     };
+    // Who names a folder wants its pages compared; others are told what was left out.
+    if let Some(skipped) = result.skipped.iter().find(|skipped| args.man.is_some() && skipped.what == "man") {
+        return Err(Failure::new("the man pages could not be read")
+            .why(skipped.why.clone())
+            .help("--man takes a folder that holds man2/, or pages of section 2"));
+    }
     if args.silent {
         silent(&compared, context, out)?;
     }

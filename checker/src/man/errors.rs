@@ -138,8 +138,13 @@ fn refer(block: &Block, text: &str, calls: &[String], found: &mut Errors) {
         if !about_errors && !only_see {
             continue;
         }
-        let calls = mentioned(sentence, calls);
+        let about = mentioned(sentence, calls);
         let line = block.lines.first().map_or(1, |line| line.number);
+        // `For y() the same errors apply`: those of the page's other calls.
+        let same = sentence.contains("same errors apply");
+        let others = calls.iter().filter(|call| same && !about.is_empty() && !about.contains(*call));
+        found.references.extend(others.map(|page| Reference { page: page.clone(), calls: about.clone(), line }));
+        let calls = about;
         let pages = sentence.match_indices('(').filter_map(|(at, _)| {
             let section = sentence[at + 1..].split(')').next()?;
             let (_, name) = last_word(&sentence[..at]);
@@ -289,6 +294,10 @@ inner
 In addition, the errors documented in
 .BR stat (2)
 can occur.
+.P
+For
+.BR unmoor ()
+the same errors apply.
 ";
 
     #[test]
@@ -325,6 +334,6 @@ can occur.
             ]
         );
         let references: Vec<_> = found.references.iter().map(|one| (one.page.as_str(), one.calls.len())).collect();
-        assert_eq!(references, [("stat", 0)]);
+        assert_eq!(references, [("stat", 0), ("moor", 1), ("moor2", 1)]);
     }
 }
