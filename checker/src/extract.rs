@@ -64,14 +64,9 @@ impl<'f> Extractor<'f> {
 
     /// The calls of the tree that a function serves on some port.
     pub fn names(&self) -> Vec<&str> {
-        let served = |facts: &'_ Facts| -> Vec<String> {
-            facts.entries.iter().filter(|(_, fact)| fact.value.entry.is_some()).map(|(name, _)| name.clone()).collect()
-        };
-        let mut names: Vec<&str> = Vec::new();
-        for facts in &self.ports {
-            let here = served(facts);
-            names.extend(facts.entries.keys().map(String::as_str).filter(|name| here.iter().any(|one| one == name)));
-        }
+        let entries = self.ports.iter().flat_map(|facts| &facts.entries);
+        let served = entries.filter(|(_, fact)| fact.value.entry.is_some());
+        let mut names: Vec<&str> = served.map(|(name, _)| name.as_str()).collect();
         names.sort_unstable();
         names.dedup();
         names

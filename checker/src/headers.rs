@@ -76,6 +76,12 @@ pub fn read_installed_headers(files: &Arc<dyn Files>, arch: Arch) -> Result<Fact
     ports::installed(&files.show(""), places, arch)
 }
 
+/// The largest alignment in bytes that a port's compiler gives a field by its type alone.
+pub(crate) fn largest_field_alignment(arch: Arch) -> u64 {
+    let machine = Machine::new(arch);
+    machine.field_limit.min(machine.wide_align.max(machine.word))
+}
+
 /// Whether the files are a kernel's source tree, as opposed to installed headers.
 pub fn is_kernel_tree(files: &dyn Files) -> bool {
     install::is_tree(files)

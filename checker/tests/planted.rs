@@ -181,14 +181,16 @@ fn unchanged_witnesses_give_no_finding() {
     assert_eq!(tree.release.value(), Some(&Release::new(6, 4)));
     let report = check(&spec(), &[tree, btf(&RIGHT), tracefs("right", TRACED)]);
     assert_eq!(report.findings, []);
-    let compared: BTreeMap<_, _> =
-        abispec_checker::checks::ALL.iter().map(|check| (check.id, count(&report, check.id))).collect();
+    let counts = abispec_checker::checks::ALL.iter().map(|check| (check.id, count(&report, check.id)));
+    // What only trees and pages state is planted elsewhere.
+    let compared: BTreeMap<_, _> = counts.filter(|(_, count)| *count > 0).collect();
     let expected = [
         ("argument-count", 3),
         ("argument-name", 4),
         ("argument-type", 4),
         ("constant-value", 9),
         ("extra-constant", 7),
+        ("extra-syscall", 2),
         ("field-extra", 8),
         ("field-missing", 9),
         ("field-offset", 8),
@@ -265,7 +267,7 @@ fn numbers() {
     let changed = headers("asm/unistd.h", "wharf_open 700", "wharf_open 710");
     found(changed, "syscall-number", "wharf_open", "spec/syscalls/wharf_open.yaml:3:14", "tree/asm/unistd.h:2:9");
     let gone = headers("asm/unistd.h", "__NR_wharf_wait", "__NR_wharf_rest");
-    found(gone, "syscall-number", "wharf_wait", "spec/syscalls/wharf_wait.yaml:3:14", "tree/asm/unistd.h");
+    found(gone, "extra-syscall", "wharf_wait", "spec/syscalls/wharf_wait.yaml:3:14", "tree/asm/unistd.h");
 }
 
 #[test]

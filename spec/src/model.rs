@@ -314,6 +314,8 @@ pub struct Struct {
     pub align: At<PerModel>,
     /// Fields by offset.
     pub fields: Vec<Field>,
+    /// The ports whose layout it is; empty for all.
+    pub ports: Vec<Arch>,
     /// Published sizes of an extensible struct and their first release.
     pub versions: Vec<(u32, Release)>,
 }

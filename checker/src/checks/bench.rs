@@ -97,7 +97,11 @@ impl<'a> Bench<'a> {
             check: self.check,
             witness: witness.clone(),
             count,
-            findings: findings.len(),
+            // A call that is not specified is no disagreement.
+            findings: findings
+                .iter()
+                .filter(|finding| finding.spec.is_some() || finding.severity == Severity::Error)
+                .count(),
             silent: silent.values().map(Vec::len).sum(),
         };
         if entry.count + entry.silent > 0 {
@@ -139,7 +143,8 @@ impl<'a> Bench<'a> {
 
     /// Whether the port has no such constant: then its value is 0 there, and other ports state theirs.
     pub(super) fn is_foreign(&self, member: &Member) -> bool {
-        !member.arch.is_empty() && !member.arch.contains_key(&self.facts.arch) && member.value.value == Expr::Int(0)
+        let stated = member.arch.get(&self.facts.arch).unwrap_or(&member.value);
+        !member.arch.is_empty() && stated.value == Expr::Int(0)
     }
 
     /// The value of a member on the witness's kernel. An alias over other members has the bits that this release knows;
@@ -228,6 +233,10 @@ impl<'a> Bench<'a> {
                 header.filter(|header| facts.kind == WitnessKind::Headers && !facts.has_header(header))
             {
                 self.silent(name, missing_header(facts, header));
+                continue;
+            }
+            if !described.ports.is_empty() && !described.ports.contains(&facts.arch) {
+                self.silent(name, "the specification has the layout of other ports only");
                 continue;
             }
             let Some(resolved) = self.resolved.structs.get(name).cloned() else { continue };

@@ -1,7 +1,7 @@
 use super::Check;
 use super::bench::{Bench, Comparison};
 use crate::facts::WitnessKind;
-use abispec::arch::DataModel;
+use abispec::arch::{Arch, DataModel};
 use abispec::finding::Severity;
 
 pub(super) const CHECK: Check = Check {
@@ -33,9 +33,10 @@ fn run(bench: &mut Bench<'_>) {
         let Some(fact) = facts.numbers.get(name) else { continue };
         let expected = call.number(facts.arch);
         // A port that the specification leaves out may serve the name by another function, with other types. Tables name
-        // the function; headers do not, and there it is the ports of 32 bits that have such calls.
+        // the function; headers do not, and there the ports without such calls are x86_64 and the newer ones of 64 bits.
         if expected.is_none() {
-            if bench.is(WitnessKind::Headers) && facts.data_model() == DataModel::Ilp32 {
+            let plain = facts.arch == Arch::X86_64 || facts.arch.uses_generic_table() && facts.data_model() == DataModel::Lp64;
+            if bench.is(WitnessKind::Headers) && !plain {
                 bench.silent(name, "the specification leaves the port out, and headers do not say which function serves the call");
                 continue;
             }

@@ -22,9 +22,7 @@ pub(super) struct NewSet {
 pub(super) fn propose(sheet: &mut Sheet<'_>, c: &str, name: &str) -> Option<(String, Vec<(&'static str, String)>)> {
     let uses = constants(sheet, name);
     let flags = name.contains("flag") || name == "mask" || uses.masked;
-    let call = sheet.found.path.as_str();
     let known = known(sheet, &uses.names, name, c, flags);
-    let _ = call;
     if let Some(set) = known {
         let word = if set.kind == SetKind::Enum { "enum" } else { "flags" };
         return Some((format!("{word}[{}]", set.name.value), vec![("unknown", "EINVAL".to_owned())]));

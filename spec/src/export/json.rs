@@ -266,6 +266,10 @@ impl Writer<'_> {
         out.set("size", per_model(found.size.value));
         out.set("align", per_model(found.align.value));
         out.list("fields", found.fields.iter().map(|field| self.field(field)).collect());
+        if !found.ports.is_empty() {
+            let ports = found.ports.iter().map(|arch| Value::from(arch.name()));
+            out.set("ports", Value::Array(ports.collect()));
+        }
         if !found.versions.is_empty() {
             let versions = found.versions.iter().map(|(size, since)| (size.to_string(), since.to_string().into()));
             out.set("versions", Value::Object(versions.collect()));

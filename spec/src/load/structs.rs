@@ -1,11 +1,14 @@
 //! Structs and unions.
 
 use super::reader::{Fields, Log, list, number, text, type_value};
+use super::sets::names;
 use super::syscall::unknown;
 use super::yaml::{Value, Yaml};
+use crate::arch::Arch;
 use crate::expr::Scope;
 use crate::model::{Field, PerModel, Spec, Struct};
 use crate::place::{At, FileId, Place};
+use crate::suggest::nearest;
 use crate::types::Type;
 use crate::version::Release;
 
@@ -29,6 +32,7 @@ pub(super) fn load(log: &Log<'_>, files: Vec<(FileId, Yaml)>, spec: &mut Spec) {
                 size: zero.clone(),
                 align: zero,
                 fields: Vec::new(),
+                ports: Vec::new(),
                 versions: Vec::new(),
             };
             spec.structs.insert(name.value.clone(), empty);
@@ -79,8 +83,24 @@ fn one(log: &Log<'_>, spec: &Spec, name: At<String>, body: Yaml) -> Option<Struc
         members.push(field);
     }
     let versions = versions(log, &mut fields);
+    let ports = fields.take("ports").map(|yaml| ports(log, yaml)).unwrap_or_default();
     fields.close();
-    Some(Struct { name, union, header, c, btf, size: size?, align: align?, fields: members, versions })
+    Some(Struct { name, union, header, c, btf, size: size?, align: align?, fields: members, ports, versions })
+}
+
+fn ports(log: &Log<'_>, yaml: Yaml) -> Vec<Arch> {
+    let mut found = Vec::new();
+    for name in names(log, "ports", yaml) {
+        match Arch::ALL.iter().find(|arch| arch.name() == name.value) {
+            Some(arch) => found.push(*arch),
+            None => {
+                let near = nearest(&name.value, Arch::ALL.iter().map(|arch| arch.name()));
+                let help = near.map(|near| format!("did you mean `{near}`?"));
+                log.report("unknown-port", name.at, format!("unknown port `{}`", name.value), help);
+            }
+        }
+    }
+    found
 }
 
 fn field(log: &Log<'_>, spec: &Spec, union: bool, yaml: Yaml) -> Option<Field> {
