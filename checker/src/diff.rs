@@ -4,6 +4,7 @@
 //! pair what the two sides state and say which class a change belongs to.
 
 mod calls;
+mod changed;
 mod class;
 mod constants;
 mod definition;

@@ -1,26 +1,17 @@
 //! Constants of both sides: macros, enumerators, device control requests.
 
-use super::class::Class;
+use super::changed::{Changed, changes, request};
 use super::class::{
-    constant_added, constant_changed, constant_moved, constant_removed, constant_renamed, constant_retyped,
-    enumerator_added, enumerator_changed, ioctl_added, ioctl_changed, mask_changed, moved_away, sentinel_moved,
-    version_raised,
+    constant_added, constant_moved, constant_removed, constant_renamed, constant_retyped, enumerator_added,
+    ioctl_added, moved_away,
 };
 use super::definition::Definition;
-use super::derived::{Bounds, Values, follows_its_list, is_version, mask_follows_flags, names_an_end};
-use super::difference::{Log, Stated};
-use super::extensible::request_may_grow;
+use super::derived::names_an_end;
+use super::difference::Log;
 use super::side::{Side, definition, line};
-use crate::facts::{Constant, Fact, Ioctl};
+use crate::facts::{Constant, Fact};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// A constant whose value differs.
-struct Changed<'a> {
-    name: &'a str,
-    old: &'a Fact<Constant>,
-    new: &'a Fact<Constant>,
-}
 
 /// Compares all constants.
 pub(super) fn compare(old: &Side<'_>, new: &Side<'_>, log: &mut Log) {
@@ -229,162 +220,11 @@ fn renamed<'a>(
     (alike && other.value.value == fact.value.value).then_some((*candidate, *other))
 }
 
-/// What a changed constant was found to be.
-struct Judged<'a> {
-    one: Changed<'a>,
-    class: Option<&'static Class>,
-    /// The names that its value is written with, where they are the same on both sides.
-    made_of: Vec<String>,
-    list: Option<(usize, usize)>,
-}
-
-fn changes(old: &Side<'_>, new: &Side<'_>, changed: Vec<Changed<'_>>, log: &mut Log) {
-    let values = (Values::new(old), Values::new(new));
-    let mut judged: Vec<Judged<'_>> = changed.into_iter().map(|one| judge(old, new, &values, one)).collect();
-    // What is computed from the end of a list or from a mask is no news beside it.
-    for _ in 0..4 {
-        let found: BTreeMap<&str, Option<&'static Class>> =
-            judged.iter().map(|one| (one.one.name, one.class)).collect();
-        let learnt: Vec<Option<&'static Class>> = judged.iter().map(|one| follows(one, &found)).collect();
-        if learnt.iter().all(Option::is_none) {
-            break;
-        }
-        for (one, class) in judged.iter_mut().zip(learnt) {
-            one.class = one.class.or(class);
-        }
-    }
-    let names: BTreeMap<&str, ()> = judged.iter().map(|one| (one.one.name, ())).collect();
-    let mut notes = Vec::new();
-    let mut runs: BTreeMap<(Arc<str>, usize, i128), Vec<(usize, Changed<'_>)>> = BTreeMap::new();
-    for Judged { one, class, made_of, list } in &judged {
-        let header = new.header(&one.new.source.file);
-        let (before, after) = both(old, new, one);
-        match (class, list) {
-            (None, Some(_)) => {}
-            (class, _) => {
-                let ioctls = (old.facts.ioctls.get(one.name), new.facts.ioctls.get(one.name));
-                let mut note = cause(made_of, &names, one.name);
-                if let (Some(before), Some(after)) = ioctls
-                    && class.is_some_and(|class| *class == super::class::ioctl_extended::CLASS)
-                {
-                    note = request_may_grow(&header, &before.value, &after.value).map(str::to_owned);
-                }
-                let class = class.unwrap_or(&constant_changed::CLASS);
-                if class.impact != super::class::Impact::Breaking && ioctls.0.is_none() {
-                    note = None;
-                }
-                notes.push((class, header, one.name, (before, after), note));
-            }
-        }
-    }
-    for (class, header, name, sides, note) in notes {
-        log.add(class, &header, name, sides, note);
-    }
-    for Judged { one, class, list, .. } in judged {
-        if let (None, Some((list, index))) = (class, list) {
-            let delta = one.new.value.value - one.old.value.value;
-            runs.entry((Arc::clone(&one.new.source.file), list, delta)).or_default().push((index, one));
-        }
-    }
-    for ((_, _, delta), mut run) in runs {
-        run.sort_by_key(|(index, _)| *index);
-        shifted(old, new, delta, &run, log);
-    }
-}
-
-/// The class that the constant and its definitions show by themselves.
-fn judge<'a>(old: &Side<'_>, new: &Side<'_>, values: &(Values<'_>, Values<'_>), one: Changed<'a>) -> Judged<'a> {
-    let (before, after) = (old.definitions(&one.old.source.file), new.definitions(&one.new.source.file));
-    let ways = (definition(&before, one.name, &one.old.source), definition(&after, one.name, &one.new.source));
-    let ioctls = (old.facts.ioctls.get(one.name), new.facts.ioctls.get(one.name));
-    let mut judged = Judged { one, class: None, made_of: Vec::new(), list: None };
-    let one = &judged.one;
-    if let (Some(before), Some(after)) = ioctls {
-        let header = new.header(&one.new.source.file);
-        let grows = request_may_grow(&header, &before.value, &after.value).is_some();
-        judged.class = Some(if grows { &super::class::ioctl_extended::CLASS } else { &ioctl_changed::CLASS });
-        return judged;
-    }
-    if let (Some(a), Some(b)) = ways {
-        let bounds = Bounds { name: one.name, facts: (one.old, one.new), ways: (a, b), definitions: (&before, &after) };
-        judged.class = if follows_its_list(values, &bounds) {
-            Some(&sentinel_moved::CLASS)
-        } else if mask_follows_flags(values, &bounds) {
-            Some(&mask_changed::CLASS)
-        } else if is_version(one.name) && one.new.value.value > one.old.value.value {
-            Some(&version_raised::CLASS)
-        } else {
-            None
-        };
-        if a.names() == b.names() {
-            judged.made_of = a.names().to_vec();
-        }
-    }
-    if let Some(Definition::Enumerator(list, index)) = ways.1 {
-        judged.list = Some((list.number, index));
-    }
-    judged
-}
-
-/// The class of what a constant is computed from, if everything in it that changed is the end of a list or a mask.
-fn follows(one: &Judged<'_>, found: &BTreeMap<&str, Option<&'static Class>>) -> Option<&'static Class> {
-    if one.class.is_some() {
-        return None;
-    }
-    let mut causes =
-        one.made_of.iter().filter(|used| *used != one.one.name).filter_map(|used| found.get(used.as_str()));
-    let first = (*causes.next()?)?;
-    let soft = |class: &Class| *class == sentinel_moved::CLASS || *class == mask_changed::CLASS;
-    (soft(first) && causes.all(|class| class.is_some_and(soft))).then_some(first)
-}
-
 /// Whether two constants are the same to whoever reads them from a register: the same value, the same bits of one width, or
 /// a negative number written with the sign in its upper half.
 fn same_in_a_register(old: Constant, new: Constant) -> bool {
     let wide = |constant: Constant| constant.value as u64;
     old.value == new.value || old.bits == new.bits && old.same_bits(new.value) || wide(old) == wide(new)
-}
-
-/// Enumerators that follow each other and moved by the same amount are one difference.
-fn shifted(old: &Side<'_>, new: &Side<'_>, delta: i128, run: &[(usize, Changed<'_>)], log: &mut Log) {
-    for part in run.chunk_by(|(a, _), (b, _)| a + 1 == *b) {
-        let [(_, first), .., (_, last)] = part else {
-            if let [(_, one)] = part {
-                log.add(
-                    &enumerator_changed::CLASS,
-                    &new.header(&one.new.source.file),
-                    one.name,
-                    both(old, new, one),
-                    None,
-                );
-            }
-            continue;
-        };
-        let note = Some(format!("so do the {} after it up to {}: all by {delta:+}", part.len() - 1, last.name));
-        log.add(
-            &enumerator_changed::CLASS,
-            &new.header(&first.new.source.file),
-            first.name,
-            both(old, new, first),
-            note,
-        );
-    }
-}
-
-fn both(old: &Side<'_>, new: &Side<'_>, one: &Changed<'_>) -> (Option<Stated>, Option<Stated>) {
-    let stated = |side: &Side<'_>, fact: &Fact<Constant>| {
-        let ioctl = side.facts.ioctls.get(one.name).map(|ioctl| format!(" {}", request(&ioctl.value)));
-        side.stated(format!("{}{}", fact.value, ioctl.unwrap_or_default()), &fact.source)
-    };
-    (Some(stated(old, one.old)), Some(stated(new, one.new)))
-}
-
-/// Why a constant changed, where it is computed from others that did.
-fn cause(used: &[String], changed: &BTreeMap<&str, ()>, name: &str) -> Option<String> {
-    let mut causes: Vec<_> = used.iter().filter(|used| *used != name && changed.contains_key(used.as_str())).collect();
-    causes.dedup();
-    let causes: Vec<_> = causes.into_iter().map(String::as_str).collect();
-    (!causes.is_empty()).then(|| format!("it is computed from {}", causes.join(", ")))
 }
 
 fn additions(old: &Side<'_>, new: &Side<'_>, added: &[(&str, &Fact<Constant>)], log: &mut Log) {
@@ -411,21 +251,6 @@ fn additions(old: &Side<'_>, new: &Side<'_>, added: &[(&str, &Fact<Constant>)], 
         let text =
             ioctl.map_or_else(|| fact.value.to_string(), |ioctl| format!("{} {}", fact.value, request(&ioctl.value)));
         log.add(class, &header, *name, (None, Some(new.stated(text, &fact.source))), None);
-    }
-}
-
-fn request(ioctl: &Ioctl) -> String {
-    let word = match (ioctl.reads, ioctl.writes) {
-        (false, false) => "_IO",
-        (true, false) => "_IOR",
-        (false, true) => "_IOW",
-        (true, true) => "_IOWR",
-    };
-    let kind =
-        if ioctl.kind.is_ascii_graphic() { format!("'{}'", ioctl.kind as char) } else { format!("{:#x}", ioctl.kind) };
-    match &ioctl.argument {
-        Some(argument) => format!("{word}({kind}, {:#x}, {argument} of {} bytes)", ioctl.nr, ioctl.size),
-        None => format!("{word}({kind}, {:#x}, {} bytes)", ioctl.nr, ioctl.size),
     }
 }
 
