@@ -10,6 +10,7 @@ use abispec::arch::Arch;
 use memchr::memmem;
 pub(crate) use parse::{Btf, Order};
 use parse::{Kind, Member, Param};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -53,7 +54,9 @@ pub(crate) fn find_btf(bytes: &[u8]) -> Option<&[u8]> {
 /// What type information states; see [`read_btf_bytes`].
 pub(crate) fn facts_of(witness: &str, btf: &Btf<'_>, arch: Arch, wanted: &dyn Fn(&str) -> bool) -> Facts {
     let word = btf.data_model().unwrap_or(arch.data_model()).word();
-    let reader = Reader { btf, word, file: Arc::from(witness) };
+    let functions = btf.types().filter(|(_, kind)| matches!(kind, Kind::Function { .. })).map(|(id, _)| btf.name(id));
+    let calls = functions.filter_map(|name| name.strip_prefix("__se_sys_")).collect();
+    let reader = Reader { btf, word, file: Arc::from(witness), calls };
     let mut facts = Facts::new(WitnessKind::Btf, witness, arch);
     for (id, kind) in btf.types() {
         match kind {
@@ -87,6 +90,8 @@ struct Reader<'a> {
     btf: &'a Btf<'a>,
     word: u32,
     file: Arc<str>,
+    /// The calls that have a function which takes their registers.
+    calls: BTreeSet<&'a str>,
 }
 
 impl Reader<'_> {
@@ -167,13 +172,17 @@ impl Reader<'_> {
     /// set of names, to all of them.
     fn function(&self, id: u32, prototype: u32, facts: &mut Facts) {
         let name = self.btf.name(id);
+        let Kind::Prototype { params } = self.btf.get(prototype) else { return };
         let (call, typed) =
             match (name.strip_prefix("__do_sys_").or(name.strip_prefix("sys_")), name.strip_prefix("__se_sys_")) {
                 (Some(call), _) => (call, true),
                 (None, Some(call)) => (call, false),
                 (None, None) => return,
             };
-        let Kind::Prototype { params } = self.btf.get(prototype) else { return };
+        // Drivers name functions `sys_` too, `sys_copyarea`; a call has a function that takes its registers beside it.
+        if name.starts_with("sys_") && !params.is_empty() && !self.calls.contains(call) {
+            return;
+        }
         if !typed && facts.prototypes.contains_key(call) {
             return;
         }

@@ -1,6 +1,8 @@
 //! System calls of both sides: numbers and parameters.
 
-use super::class::{prototype_changed, sentinel_moved, syscall_added, syscall_removed, syscall_renumbered};
+use super::class::{
+    prototype_adjusted, prototype_changed, sentinel_moved, syscall_added, syscall_removed, syscall_renumbered,
+};
 use super::constants::merged;
 use super::difference::Log;
 use super::side::Side;
@@ -64,7 +66,12 @@ fn prototypes(old: &Side<'_>, new: &Side<'_>, log: &mut Log) {
             Some(old.stated(text(&before.value), &before.source)),
             Some(new.stated(text(&after.value), &after.source)),
         );
-        log.add(&prototype_changed::CLASS, HEADER, name, sides, None);
+        let class = if only_adjusted(&before.value, &after.value) {
+            &prototype_adjusted::CLASS
+        } else {
+            &prototype_changed::CLASS
+        };
+        log.add(class, HEADER, name, sides, None);
     }
 }
 
@@ -75,6 +82,15 @@ fn same(old: &Prototype, new: &Prototype) -> bool {
         _ => true,
     };
     old.params.len() == new.params.len() && old.params.iter().zip(&new.params).all(|(a, b)| alike(a, b))
+}
+
+/// Whether every register is read as before: parameters came at the end, or pointers lead elsewhere.
+fn only_adjusted(old: &Prototype, new: &Prototype) -> bool {
+    let alike = |a: &Parameter, b: &Parameter| match (&a.c_type, &b.c_type) {
+        (Ok(a), Ok(b)) => canonical(a) == canonical(b) || a.contains('*') && b.contains('*'),
+        _ => true,
+    };
+    old.params.len() <= new.params.len() && old.params.iter().zip(&new.params).all(|(a, b)| alike(a, b))
 }
 
 fn text(prototype: &Prototype) -> String {

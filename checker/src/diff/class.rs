@@ -92,6 +92,7 @@ classes! {
     syscall_renumbered
     syscall_added
     prototype_changed
+    prototype_adjusted
     rule_added
     rule_removed
 }
