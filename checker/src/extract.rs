@@ -79,7 +79,7 @@ impl<'f> Extractor<'f> {
     pub fn extract(&self, name: &str, spec: &Spec) -> Result<Extract, String> {
         let root = self.files.show("");
         let Some((facts, entry)) = self.principal(name) else {
-            let near = nearest(name, self.names().into_iter());
+            let near = nearest(name, self.names());
             let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
             return Err(format!("no table of system calls in {root} has a call `{name}`{hint}"));
         };

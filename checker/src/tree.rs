@@ -34,7 +34,7 @@ use find::Defined;
 use kconfig::Options;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-pub use witnesses::{Parts, witnesses_of_tree};
+pub use witnesses::{OfPort, Parts, witnesses_of_tree};
 
 /// A kernel's source tree that was read.
 pub struct Tree<'f> {

@@ -34,6 +34,9 @@ struct Judged<'a> {
     list: Option<(usize, usize)>,
 }
 
+/// Enumerators of one list in one file that moved by the same number.
+type Run = (Arc<str>, usize, i128);
+
 /// Says of each constant that has another value what it means.
 pub(super) fn changes(old: &Side<'_>, new: &Side<'_>, changed: Vec<Changed<'_>>, log: &mut Log) {
     let values = (Values::new(old), Values::new(new));
@@ -48,7 +51,7 @@ pub(super) fn changes(old: &Side<'_>, new: &Side<'_>, changed: Vec<Changed<'_>>,
         }
     }
     let names: BTreeSet<&str> = judged.iter().map(|one| one.one.name).collect();
-    let mut runs: BTreeMap<(Arc<str>, usize, i128), Vec<(usize, Changed<'_>)>> = BTreeMap::new();
+    let mut runs: BTreeMap<Run, Vec<(usize, Changed<'_>)>> = BTreeMap::new();
     for Judged { one, class, note, made_of, list } in judged {
         match (class, list) {
             (None, Some((list, index))) => {

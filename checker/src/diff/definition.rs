@@ -147,7 +147,7 @@ impl Definitions {
             let mut depth = 0_u32;
             loop {
                 let end = tokens.get(at).is_none_or(|token| *token == "}" && depth == 0);
-                let Some(token) = tokens.get(at).filter(|token| !end && !(**token == "," && depth == 0)) else {
+                let Some(token) = tokens.get(at).filter(|token| !(end || **token == "," && depth == 0)) else {
                     self.item(&mut list, &std::mem::take(&mut item));
                     at += 1;
                     if end {
@@ -293,9 +293,9 @@ fn without_comments(text: &str) -> String {
             rest = after;
         } else if let Some(comment) = from.strip_prefix("//") {
             rest = comment.find('\n').map_or("", |end| &comment[end..]);
-        } else if from.starts_with('/') {
+        } else if let Some(after) = from.strip_prefix('/') {
             out.push('/');
-            rest = &from[1..];
+            rest = after;
         } else {
             // A quote that its line does not close is an apostrophe in a message.
             let quote = if from.starts_with('"') { '"' } else { '\'' };

@@ -142,11 +142,11 @@ fn is_end(
     fact: &Fact<Constant>,
     way: Definition<'_>,
 ) -> bool {
-    ends(values, definitions, name, way, DEPTH)
+    ends(definitions, name, way, DEPTH)
         || names_an_end(name) && way.names().is_empty() && is_highest(values, name, fact)
 }
 
-fn ends(values: &Values<'_>, definitions: &Definitions, name: &str, way: Definition<'_>, depth: u32) -> bool {
+fn ends(definitions: &Definitions, name: &str, way: Definition<'_>, depth: u32) -> bool {
     let used = way.names();
     if used.is_empty() {
         let Definition::Enumerator(list, index) = way else { return false };
@@ -161,7 +161,7 @@ fn ends(values: &Values<'_>, definitions: &Definitions, name: &str, way: Definit
                 Definition::Enumerator(list, index) => names_an_end(name) && is_last_counted(list, index),
                 Definition::Macro(_) => false,
             };
-            used != name && (ends(values, definitions, used, inner, depth - 1) || last())
+            used != name && (ends(definitions, used, inner, depth - 1) || last())
         })
 }
 
@@ -223,8 +223,7 @@ pub(super) fn mask_follows_flags((old, new): &(Values<'_>, Values<'_>), bounds: 
         let used = way.names();
         !used.is_empty()
             && used.iter().all(|used| {
-                definition_of(values, definitions, used)
-                    .is_some_and(|inner| ends(values, definitions, used, inner, DEPTH))
+                definition_of(values, definitions, used).is_some_and(|inner| ends(definitions, used, inner, DEPTH))
             })
     };
     if from_end(old, definitions.0, ways.0) && from_end(new, definitions.1, ways.1) {

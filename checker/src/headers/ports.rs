@@ -72,6 +72,9 @@ pub(crate) fn tree(files: &Arc<dyn Files>, ports: &[Arch]) -> Vec<Result<Facts, 
     })
 }
 
+/// What belongs to a folder of ports: its shelf, the headers that it hides, and what it is silent about.
+type Own = (usize, BTreeSet<String>, Vec<Silence>);
+
 /// How to read a tree, and for each port why it is not read, if it is not.
 fn tree_plan(files: &Arc<dyn Files>, ports: &[Arch]) -> (Plan, Vec<Option<String>>) {
     let shared = files.below(SHARED, ".h");
@@ -82,7 +85,7 @@ fn tree_plan(files: &Arc<dyn Files>, ports: &[Arch]) -> (Plan, Vec<Option<String
     // The first shelf holds what all ports may install, one more for each folder its own headers.
     let common = shared.iter().filter_map(|path| install::named(path, SHARED));
     let mut shelves = vec![Shelf::Tree { files: Arc::clone(files), headers: common.collect() }];
-    let mut known: BTreeMap<&str, Result<(usize, BTreeSet<String>, Vec<Silence>), String>> = BTreeMap::new();
+    let mut known: BTreeMap<&str, Result<Own, String>> = BTreeMap::new();
     for (folder, installed) in folders.into_iter().zip(installed) {
         let plan = installed.map(|Installed { own, hidden, silent }| {
             shelves.push(Shelf::Tree { files: Arc::clone(files), headers: own });

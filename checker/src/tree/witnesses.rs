@@ -18,6 +18,9 @@ pub struct Parts {
     pub headers: bool,
 }
 
+/// What a tree states of a port, or why that could not be read.
+pub type OfPort = Result<Facts, (Arch, String)>;
+
 /// Reads a tree for some ports, and, where one is given, an older tree whose calls are not new. Ports that the tree lacks
 /// are left out; what could not be read of the others comes with the reason.
 ///
@@ -28,7 +31,7 @@ pub fn witnesses_of_tree(
     older: Option<&Arc<dyn Files>>,
     ports: &[Arch],
     parts: Parts,
-) -> Result<Vec<Result<Facts, (Arch, String)>>, String> {
+) -> Result<Vec<OfPort>, String> {
     let tree = Tree::read(&**files)?;
     let older = older.map(|files| Tree::read(&**files)).transpose()?;
     let present: Vec<Arch> = ports.iter().copied().filter(|arch| tree.has(*arch)).collect();
