@@ -132,14 +132,14 @@ impl Files for Planted {
 }
 
 /// A file, what it says, what it is made to say, and the class and subject that must be found.
-type Planted = (&'static str, &'static str, &'static str, &'static [(&'static str, &'static str)]);
+type Plant = (&'static str, &'static str, &'static str, &'static [(&'static str, &'static str)]);
 
 #[test]
 fn a_change_planted_in_a_real_tree_is_found_and_nothing_else_is() {
     let Some(trees) = trees() else { return };
     let tree = trees.join("linux-7.3");
     let old = open(&tree);
-    let plants: [Planted; 5] = [
+    let plants: [Plant; 5] = [
         (
             "include/uapi/asm-generic/fcntl.h",
             "#define O_CLOEXEC\t(1 << 19)",
