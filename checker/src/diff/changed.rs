@@ -89,6 +89,9 @@ fn judge<'a>(old: &Side<'_>, new: &Side<'_>, values: &(Values<'_>, Values<'_>), 
         let bounds = Bounds { name: one.name, facts: (one.old, one.new), ways: (a, b), definitions: (&before, &after) };
         judged.class = if follows_its_list(values, &bounds) {
             Some(&sentinel_moved::CLASS)
+        } else if b.is_counted() {
+            // Whatever its name says, it is a member of a list.
+            None
         } else if mask_follows_flags(values, &bounds) {
             Some(&mask_changed::CLASS)
         } else if is_version(one.name) && one.new.value.value > one.old.value.value {

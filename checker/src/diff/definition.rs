@@ -69,6 +69,14 @@ impl Definition<'_> {
         }
     }
 
+    /// Whether it is a member of a list that is counted, one more than the one before.
+    pub(super) fn is_counted(&self) -> bool {
+        match self {
+            Self::Macro(_) => false,
+            Self::Enumerator(list, index) => list.items.get(*index).is_some_and(|item| !item.explicit),
+        }
+    }
+
     /// Whether its value only joins names, numbers and shifted ones with `|`.
     pub(super) fn joined(&self) -> bool {
         match self {
