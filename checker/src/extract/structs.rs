@@ -3,7 +3,7 @@
 use super::propose::Sheet;
 use super::sets::header;
 use crate::facts::{Claim, Facts, Layout};
-use abispec::arch::DataModel;
+use abispec::arch::{Arch, DataModel};
 
 /// A struct that the specification does not have yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub(super) struct NewStruct {
     pub(super) wide: Layout,
     /// With 32-bit longs.
     pub(super) narrow: Option<Layout>,
+    /// The port whose layout it is, where others order the fields in their own way.
+    pub(super) only: Option<Arch>,
 }
 
 /// The name of the struct that has a tag; `None` where neither the specification nor a header has it.
@@ -38,10 +40,13 @@ pub(super) fn propose(sheet: &mut Sheet<'_>, tag: &str) -> Option<String> {
     };
     let wide = of(DataModel::Lp64)?;
     let (layout_wide, source) = layout(wide)?;
-    let narrow = of(DataModel::Ilp32).and_then(layout).map(|(layout, _)| layout);
+    let names = |layout: &Layout| layout.fields.iter().map(|field| field.name.clone()).collect::<Vec<_>>();
+    let other = of(DataModel::Ilp32).and_then(layout).map(|(layout, _)| layout);
+    let narrow = other.clone().filter(|other| names(other) == names(&layout_wide));
     sheet.structs.push(NewStruct {
         tag: (name != tag).then(|| tag.to_owned()),
         header: header(wide, &source.file)?,
+        only: (other.is_some() && narrow.is_none()).then_some(wide.arch),
         wide: layout_wide,
         narrow,
         name: name.clone(),

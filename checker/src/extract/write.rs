@@ -186,6 +186,9 @@ fn structure(found: &NewStruct) -> String {
     if let Some(tag) = &found.tag {
         let _ = writeln!(out, "  c: {tag}");
     }
+    if let Some(arch) = found.only {
+        let _ = writeln!(out, "  ports: [{arch}]");
+    }
     if found.wide.union {
         let _ = writeln!(out, "  kind: union");
     }
@@ -197,6 +200,7 @@ fn structure(found: &NewStruct) -> String {
     let _ = writeln!(out, "  size: {}", pair(found.wide.size, narrow.map(|layout| layout.size)));
     let align = found.wide.align.unwrap_or(1);
     let _ = writeln!(out, "  align: {}\n  fields:", pair(align, narrow.and_then(|layout| layout.align)));
+    let mut end = 0;
     for field in &found.wide.fields {
         let other = narrow.and_then(|layout| layout.field(&field.name));
         if field.bitfield || field.offset_bits % 8 != 0 {
@@ -207,6 +211,16 @@ fn structure(found: &NewStruct) -> String {
             );
             continue;
         }
+        if field.offset_bits < end && !found.wide.union {
+            let _ = writeln!(
+                out,
+                "    # {}: the same bytes as the field before it, from {}",
+                field.name,
+                field.offset_bits / 8
+            );
+            continue;
+        }
+        end = field.offset_bits + field.size_bits;
         let offset = pair(field.offset_bits / 8, other.map(|other| other.offset_bits / 8));
         let ty = field_type(&field.c_type, field.size_bits / 8, other.map(|other| other.size_bits / 8));
         let _ = writeln!(out, "    - {{name: {}, type: {}, offset: {offset}}}", field.name, quoted(&ty));
@@ -223,10 +237,17 @@ fn field_type(c: &str, wide: u64, narrow: Option<u64>) -> String {
     let sign = if signed { "" } else { "u" };
     match (wide, narrow) {
         (8, Some(4)) => format!("{sign}long"),
-        (1 | 2 | 4 | 8, _) if !c.contains('[') && !c.starts_with("struct ") && !c.starts_with("union ") => {
+        (1 | 2 | 4 | 8, narrow)
+            if !c.contains('[')
+                && !c.starts_with("struct ")
+                && !c.starts_with("union ")
+                && narrow.is_none_or(|narrow| narrow == wide) =>
+        {
             format!("{sign}int{}", wide * 8)
         }
-        (bytes, _) => format!("array[uint8, {bytes}]"),
+        // What is half as wide with 32-bit longs is made of longs; of anything else the bytes that both have.
+        (bytes, Some(narrow)) if bytes == narrow * 2 && bytes % 8 == 0 => format!("array[ulong, {}]", bytes / 8),
+        (bytes, narrow) => format!("array[uint8, {}]", narrow.map_or(bytes, |narrow| narrow.min(bytes))),
     }
 }
 

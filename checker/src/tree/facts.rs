@@ -83,13 +83,17 @@ fn call(tree: &Tree<'_>, port: &Port<'_>, name: &str, entry: &str, facts: &mut F
     let function = function(entry);
     let all = tree.definitions.get(&function).map(Vec::as_slice).unwrap_or_default();
     let own = format!("arch/{}/", port.home.folder);
-    let here = |defined: &&Defined| !defined.path.starts_with("arch/") || defined.path.starts_with(&own);
+    let here: Vec<&Defined> =
+        all.iter().filter(|defined| !defined.path.starts_with("arch/") || defined.path.starts_with(&own)).collect();
     let possible: Vec<&Defined> =
-        all.iter().filter(here).filter(|defined| defined.built.settled(port) != Some(false)).collect();
+        here.iter().copied().filter(|defined| defined.built.settled(port) != Some(false)).collect();
     let mut real: Vec<&Defined> = possible.iter().copied().filter(|defined| !defined.absent).collect();
     real.sort_by_key(|defined| defined.built.holds(&Generous(port)) != Some(true));
     prototype(tree, entry, all, &real, facts);
-    option(tree, port, entry, &function, &possible, &real, facts);
+    // Without a stand-in, a kernel that lacks the function does not link: then whatever the port's table names is there.
+    if possible.len() > real.len() || tree.weak.contains(&function) {
+        option(tree, port, entry, &here, &real, facts);
+    }
     for defined in &real {
         let file: Arc<str> = Arc::from(tree.files.show(&defined.path));
         for (errno, (line, column)) in &defined.promises.errnos {
@@ -141,26 +145,16 @@ fn shape(defined: &Defined) -> Vec<(String, &str)> {
 }
 
 /// The option without which the call answers ENOSYS.
-fn option(
-    tree: &Tree<'_>,
-    port: &Port<'_>,
-    entry: &str,
-    function: &str,
-    possible: &[&Defined],
-    real: &[&Defined],
-    facts: &mut Facts,
-) {
+fn option(tree: &Tree<'_>, port: &Port<'_>, entry: &str, here: &[&Defined], real: &[&Defined], facts: &mut Facts) {
     let Some(first) = real.first() else { return };
-    let stubs = possible.len() > real.len();
-    // Without a stand-in, a kernel that lacks the function does not link: then whatever the port's table names is there.
-    if !stubs && !tree.weak.contains(function) {
-        return;
-    }
-    let present = real.iter().skip(1).fold(first.built.clone(), |all, one| all.or(one.built.clone()));
+    let present = any_of(real);
     if present.settled(port) == Some(true) {
+        // Another definition may serve kernels without the option, if not those of this port.
+        let everywhere: Vec<&Defined> = here.iter().copied().filter(|defined| !defined.absent).collect();
+        let everywhere = any_of(&everywhere);
         let mut named = Vec::new();
         present.names(&mut named);
-        let needed = named.into_iter().find(|option| present.settled(&port.with(option, false)) == Some(false));
+        let needed = named.into_iter().find(|option| everywhere.settled(&port.with(option, false)) == Some(false));
         facts.settled.extend(needed.map(|option| (entry.to_owned(), option)));
         return;
     }
@@ -172,6 +166,12 @@ fn option(
         }
         Err(reason) => facts.silence(option_of(entry), reason),
     }
+}
+
+/// When one of several definitions is built.
+fn any_of(definitions: &[&Defined]) -> Guard {
+    let guards = definitions.iter().map(|one| one.built.clone());
+    guards.reduce(Guard::or).unwrap_or(Guard::Number(0))
 }
 
 /// The one option that decides.
