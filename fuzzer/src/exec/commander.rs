@@ -6,7 +6,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -232,6 +232,8 @@ fn start_init(control: &Control, base: &Path) -> Result<Pid, Stop> {
     let proc = base.join("proc");
     let init = child::spawn(|| {
         let idle = || -> Result<(), Errno> {
+            // With its own copy of the end that is read, writing would succeed though the commander is gone.
+            nix::unistd::close(read.as_raw_fd())?;
             prctl::set_pdeathsig(Signal::SIGKILL)?;
             prctl::set_name(c"init")?;
             // Read-only, because where the sandbox's user is the host's root, the host's own settings in it are his.
