@@ -188,7 +188,8 @@ impl<'a> Trials<'a> {
                 return;
             }
             let verdict = &confirmed.verdict;
-            let how = format!("{}: {}, not {}", verdict.id, verdict.actual, verdict.expected);
+            let program = confirmed.program.lines(&of).join("; ");
+            let how = format!("{}: {}, not {}, in {program}", verdict.id, verdict.actual, verdict.expected);
             keep.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(how);
             end.store(true, Ordering::Relaxed);
         });
