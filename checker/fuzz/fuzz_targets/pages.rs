@@ -20,6 +20,4 @@ fuzz_target!(|bytes: &[u8]| {
     for errno in facts.errnos.values().flat_map(|errnos| errnos.keys()) {
         assert!(Errno::from_name(errno).is_some());
     }
-    let report = abispec_checker::check(abispec::embedded(), &[facts]);
-    assert!(report.findings.iter().all(|finding| finding.spec.is_some() && finding.other.is_some()));
 });
