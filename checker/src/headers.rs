@@ -14,6 +14,8 @@ mod expr;
 mod file;
 mod gather;
 mod grammar;
+#[cfg(test)]
+mod hostile;
 mod install;
 mod ioctl;
 mod kbuild;
@@ -43,6 +45,7 @@ use crate::facts::Facts;
 use crate::files::{Files, Folder};
 use abispec::arch::Arch;
 use machine::Machine;
+pub use ports::{Apart, take_tree_apart};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;

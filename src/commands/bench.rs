@@ -1,5 +1,7 @@
 //! `abispec bench`.
 
+mod check;
+
 use crate::args::Format;
 use crate::context::Context;
 use crate::exit::Exit;
@@ -16,7 +18,8 @@ use std::time::Duration;
 /// Options of `abispec bench`.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
-  abispec bench fuzz    oracle-checked calls per second, the same calls bare, the ratio, memory, a fresh sandbox")]
+  abispec bench fuzz    oracle-checked calls per second, the same calls bare, the ratio, memory, a fresh sandbox
+  abispec bench check   how long reading a kernel's headers takes, for one port and for all")]
 pub(crate) struct Args {
     #[command(subcommand)]
     what: What,
@@ -44,6 +47,8 @@ alone and are left out. Memory is the sum of the peaks of this process and of al
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
         workers: Option<u16>,
     },
+    /// How long reading headers takes, for one port and for all
+    Check(check::Args),
 }
 
 /// Calls that are measured together.
@@ -56,7 +61,10 @@ struct Group<'a> {
 
 /// Runs the command.
 pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
-    let What::Fuzz { time, syscalls, workers } = &args.what;
+    let (time, syscalls, workers) = match &args.what {
+        What::Fuzz { time, syscalls, workers } => (time, syscalls, workers),
+        What::Check(args) => return check::run(args, context, out),
+    };
     let spec = context.spec()?;
     let environment =
         Environment::of_this_machine().map_err(|why| Failure::new("the running kernel is not known").why(why))?;

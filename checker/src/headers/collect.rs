@@ -1,4 +1,5 @@
-//! Finds the facts of some headers. Each header is read alone, as a program would include it first.
+//! Finds the facts of some headers. Each header is read as a program would include it first, and says what stands in it;
+//! what it includes speaks for itself.
 
 use super::evaluate::Stop;
 use super::expand::Use;
@@ -11,15 +12,15 @@ use super::record::layout;
 use super::scope::Scope;
 use super::symbol::{Sym, Symbols};
 use super::table::Table;
-use super::types::PlaceMap;
+use super::types::{PlaceMap, SpotSet};
 use super::unit::read_declarations;
 use super::value::Value;
 use super::view::View;
 use crate::facts::{Constant, Ioctl, Layout};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-/// A fact, where it stands, and the headers that show it.
+/// A fact and where it stands.
 #[derive(Clone, Debug)]
 pub(crate) struct Found<T> {
     /// What it is called.
@@ -28,8 +29,8 @@ pub(crate) struct Found<T> {
     pub(crate) value: T,
     /// Where it stands.
     pub(crate) at: Spot,
-    /// The headers, by number, in the order in which they are read.
-    pub(crate) through: Vec<u16>,
+    /// The header that was read, by its number.
+    pub(crate) through: u16,
 }
 
 /// A constant, and what it is as a device control request.
@@ -47,29 +48,51 @@ pub(crate) struct Findings<'s> {
     pub(crate) constants: Vec<Found<Named>>,
     /// Structs and unions.
     pub(crate) layouts: Vec<Found<Layout>>,
-    /// Constants and structs that could not be computed; a later header may have computed them.
+    /// For names that may be defined more than once: the headers that show each definition.
+    pub(crate) shown: Vec<((Sym, Spot), Vec<u16>)>,
+    /// The definitions of system call numbers that `asm/unistd.h` shows.
+    pub(crate) numbers: Vec<(Sym, Spot)>,
+    /// Constants and structs that could not be computed; another reading may compute them.
     pub(crate) failed: BTreeMap<Spot, (Sym, String)>,
     /// What was not understood.
     pub(crate) problems: BTreeMap<Spot, String>,
     /// Headers that cannot be read alone.
     pub(crate) refused: Vec<(u16, Problem)>,
-    /// Headers in which names are used that nothing defines: programs include something else first.
-    pub(crate) lacking: Vec<&'s HeaderFile>,
+    /// Headers in which something is used that nothing defines.
+    pub(crate) lacking: Vec<Lacking<'s>>,
     /// For each header the files that it consists of.
     pub(crate) includes: Vec<(u16, Vec<u16>)>,
     /// The texts of names.
     pub(crate) symbols: Symbols<'s>,
 }
 
+/// A header that uses something that nothing defines: programs include something else first.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lacking<'s> {
+    /// The header.
+    pub(crate) header: &'s HeaderFile,
+    /// It is more than a plain name, which is mostly the name of a variable or a member.
+    pub(crate) much: bool,
+}
+
+/// How headers are read.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Reading<'a, 's> {
+    /// The header that is included first.
+    pub(crate) before: Option<&'s HeaderFile>,
+    /// The places of what is known.
+    pub(crate) known: Option<&'a SpotSet>,
+    /// The files that are of interest, instead of the header itself.
+    pub(crate) of: Option<&'a BTreeSet<u16>>,
+}
+
 /// What is known of a macro.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     /// Nothing yet, or no value so far.
     Open,
-    /// It is no constant, whatever is included.
-    Never,
-    /// The constant of this number.
-    Known(u32),
+    /// It has a value, or can have none, whatever is included.
+    Done,
 }
 
 /// A macro that may be a constant, and its replacement.
@@ -82,33 +105,30 @@ struct Candidate<'s> {
 
 struct Collector<'a, 's> {
     view: &'a View<'s>,
-    before: Option<Before<'a, 's>>,
+    reading: Reading<'a, 's>,
+    /// The header that is being read.
+    file: &'s HeaderFile,
     table: Table<'s>,
     states: Vec<State>,
-    /// Enumeration constants and structs that are known, by name and place: a macro can make several at one place.
-    enumerators: PlaceMap<usize>,
-    records: PlaceMap<usize>,
-    /// The header that is being read uses a name that nothing defines.
+    /// Enumeration constants and structs that are found, by name and place: a macro can make several at one place.
+    found: PlaceMap<()>,
+    shown: PlaceMap<Vec<u16>>,
+    /// The header that is being read uses a plain name that nothing defines, or more.
     lacks: bool,
+    lacks_much: bool,
     /// How requests are packed, by the place that says it.
     packings: BTreeMap<Spot, Option<Packing>>,
     findings: Findings<'s>,
 }
 
-/// What comes before headers that are read a second time.
-#[derive(Clone, Copy)]
-pub(crate) struct Before<'a, 's> {
-    /// The header that is included first.
-    pub(crate) header: &'s HeaderFile,
-    /// The places of constants and structs that are known.
-    pub(crate) known: &'a HashSet<Spot>,
-}
-
-/// Reads some headers, in this order, each alone or after another one.
-pub(crate) fn collect<'s>(view: &View<'s>, headers: &[&'s HeaderFile], before: Option<Before<'_, 's>>) -> Findings<'s> {
+/// Reads some headers, in this order.
+pub(crate) fn collect<'s>(view: &View<'s>, headers: &[&'s HeaderFile], reading: Reading<'_, 's>) -> Findings<'s> {
+    let mut symbols = Symbols::new(&view.stock.texts);
     let findings = Findings {
         constants: Vec::new(),
         layouts: Vec::new(),
+        shown: Vec::new(),
+        numbers: Vec::new(),
         failed: BTreeMap::new(),
         problems: BTreeMap::new(),
         refused: Vec::new(),
@@ -116,48 +136,49 @@ pub(crate) fn collect<'s>(view: &View<'s>, headers: &[&'s HeaderFile], before: O
         includes: Vec::new(),
         symbols: Symbols::new(&view.stock.texts),
     };
-    let mut symbols = Symbols::new(&view.stock.texts);
+    let Some(first) = headers.first() else { return findings };
     let mut collector = Collector {
         view,
-        before,
+        reading,
+        file: first,
         table: Table::default(),
         states: vec![State::Open; view.stock.macros as usize],
-        enumerators: PlaceMap::default(),
-        records: PlaceMap::default(),
+        found: PlaceMap::default(),
+        shown: PlaceMap::default(),
         lacks: false,
+        lacks_much: false,
         packings: BTreeMap::new(),
         findings,
     };
     for header in headers {
-        collector.unit(header, &mut symbols);
+        collector.file = header;
+        collector.unit(&mut symbols);
     }
-    Findings { symbols, ..collector.findings }
-}
-
-/// Notes that a header shows what was found before.
-fn note<T>(found: &mut Found<T>, through: u16) {
-    if found.through.last() != Some(&through) {
-        found.through.push(through);
-    }
+    let mut shown: Vec<_> = collector.shown.into_iter().collect();
+    shown.sort_unstable_by_key(|(place, _)| *place);
+    Findings { symbols, shown, ..collector.findings }
 }
 
 impl<'s> Collector<'_, 's> {
     /// Reads one header.
-    fn unit(&mut self, file: &'s HeaderFile, symbols: &mut Symbols<'s>) {
+    fn unit(&mut self, symbols: &mut Symbols<'s>) {
+        let file = self.file;
         let mut use_ = Use::default();
-        let first = self.before.map(|before| before.header);
-        let files = first.into_iter().chain([file]);
+        let files = self.reading.before.into_iter().chain([file]);
         let unit = preprocess(files, self.view, &mut self.table, symbols, &mut use_);
         if let Some(problem) = unit.problems.iter().find(|problem| problem.fatal) {
             self.findings.refused.push((file.number, problem.clone()));
             return;
         }
         self.findings.includes.push((file.number, unit.files.iter().copied().collect()));
-        let through = file.number;
         let machine = self.view.machine();
+        if &*file.name == "asm/unistd.h" {
+            let numbers = self.table.definitions().filter(|found| symbols.text(found.name).starts_with("__NR_"));
+            self.findings.numbers.extend(numbers.map(|found| (found.name, found.at)));
+        }
         // Replacements may make new texts, so they are all made before the texts are borrowed for good.
         let mut tokens = Vec::new();
-        let candidates = self.candidates(through, symbols, &mut use_, &mut tokens);
+        let candidates = self.candidates(symbols, &mut use_, &mut tokens);
         let requests = candidates.iter().any(|candidate| candidate.request.is_some());
         let packing = if requests { self.packing(symbols) } else { None };
         let symbols: &Symbols<'s> = symbols;
@@ -166,26 +187,36 @@ impl<'s> Collector<'_, 's> {
         for Candidate { definition, tokens: range, request: written } in candidates {
             let found = value(&tokens[range], &scope, machine, symbols);
             let written = written.map(|range| &tokens[range]);
-            self.constant(definition, found, written.zip(packing.as_ref()), through, symbols);
+            self.constant(definition, found, written.zip(packing.as_ref()), symbols);
         }
-        self.enumerators(&scope, through);
-        self.layouts(&scope, through, symbols);
-        if std::mem::take(&mut self.lacks) {
-            self.findings.lacking.push(file);
+        self.enumerators(&scope);
+        self.layouts(&scope, symbols);
+        let (lacks, much) = (std::mem::take(&mut self.lacks), std::mem::take(&mut self.lacks_much));
+        if lacks || much {
+            self.findings.lacking.push(Lacking { header: file, much });
         }
     }
 
-    fn is_known(&self, at: Spot) -> bool {
-        self.before.is_some_and(|before| before.known.contains(&at))
+    /// Whether what stands at a place is to be found out now. A header says what stands in it, and what stands in files
+    /// that are no headers of their own.
+    fn is_wanted(&self, at: Spot) -> bool {
+        let wanted = match self.reading.of {
+            Some(files) => files.contains(&at.file),
+            None => at.file == self.file.number || self.view.is_part(at.file),
+        };
+        wanted && self.reading.known.is_none_or(|known| !known.contains(&at))
     }
 
-    fn is_kernel(&self, at: Spot) -> bool {
-        self.view.stock.file(at.file).is_some_and(|file| file.kernel)
+    /// Notes that the header shows a definition, where it matters.
+    fn show(&mut self, name: Sym, at: Spot) {
+        if self.view.stock.may_be_several(name) {
+            self.shown.entry((name, at)).or_default().push(self.file.number);
+        }
     }
 
     fn note_problems(&mut self, problems: Vec<Problem>, more: Vec<Problem>) {
         for problem in problems.into_iter().chain(more) {
-            if self.is_kernel(problem.at) {
+            if self.view.stock.file(problem.at.file).is_some_and(|file| file.kernel) {
                 self.findings.problems.entry(problem.at).or_insert(problem.reason);
             }
         }
@@ -202,29 +233,18 @@ impl<'s> Collector<'_, 's> {
     }
 
     /// The macros that may be constants and are not known yet, with their replacements, which go to `tokens`.
-    fn candidates(
-        &mut self,
-        through: u16,
-        symbols: &mut Symbols<'s>,
-        use_: &mut Use,
-        tokens: &mut Vec<Token>,
-    ) -> Vec<Candidate<'s>> {
+    fn candidates(&mut self, symbols: &mut Symbols<'s>, use_: &mut Use, tokens: &mut Vec<Token>) -> Vec<Candidate<'s>> {
         let mut open = Vec::new();
-        for definition in self.table.definitions() {
+        let definitions: Vec<&'s Macro> = self.table.definitions().collect();
+        for definition in definitions {
+            // What has no number is the compiler's.
+            let Some(state) = self.states.get(definition.number as usize).copied() else { continue };
             if definition.params.is_some() || definition.body.is_empty() {
                 continue;
             }
-            // What has no number is the compiler's.
-            match self.states.get(definition.number as usize) {
-                Some(State::Open) if self.is_kernel(definition.at) && !self.is_known(definition.at) => {
-                    open.push(definition)
-                }
-                Some(State::Known(at)) => {
-                    if let Some(found) = self.findings.constants.get_mut(*at as usize) {
-                        note(found, through);
-                    }
-                }
-                Some(State::Open | State::Never) | None => {}
+            self.show(definition.name, definition.at);
+            if state == State::Open && self.is_wanted(definition.at) {
+                open.push(definition);
             }
         }
         let mut found = Vec::with_capacity(open.len());
@@ -251,37 +271,35 @@ impl<'s> Collector<'_, 's> {
         definition: &Macro,
         found: Result<Value, Stop>,
         written: Option<(&[Token], &Packing)>,
-        through: u16,
         symbols: &Symbols<'s>,
     ) {
         let machine = self.view.machine();
-        let number = definition.number as usize;
-        match found {
+        let (name, at, through) = (definition.name, definition.at, self.file.number);
+        let done = match found {
             Ok(found) => {
                 let written =
                     written.and_then(|(tokens, packing)| request(tokens, found.number, packing, machine, symbols));
                 let value = Named { constant: self.typed(found), request: written.map(Box::new) };
-                let known = State::Known(self.findings.constants.len() as u32);
-                self.findings.constants.push(Found {
-                    name: definition.name,
-                    value,
-                    at: definition.at,
-                    through: vec![through],
-                });
-                if let Some(state) = self.states.get_mut(number) {
-                    *state = known;
-                }
+                self.findings.constants.push(Found { name, value, at, through });
+                true
             }
-            Err(Stop::Unknown) => self.lacks = true,
-            Err(Stop::NotConstant(_)) => {
-                if let Some(state) = self.states.get_mut(number) {
-                    *state = State::Never;
-                }
+            Err(Stop::NotConstant(_)) => true,
+            Err(Stop::UnknownName) => {
+                self.lacks |= at.file == through;
+                false
+            }
+            Err(Stop::UnknownCall) => {
+                self.lacks_much |= at.file == through;
+                false
             }
             Err(Stop::Failed(reason)) => {
-                self.lacks = true;
-                self.findings.failed.entry(definition.at).or_insert((definition.name, reason));
+                self.lacks_much |= at.file == through;
+                self.findings.failed.entry(at).or_insert((name, reason));
+                false
             }
+        };
+        if let Some(state) = self.states.get_mut(definition.number as usize).filter(|_| done) {
+            *state = State::Done;
         }
     }
 
@@ -291,7 +309,8 @@ impl<'s> Collector<'_, 's> {
         Constant { value: value.number, bits, signed: value.kind.signed(machine) }
     }
 
-    fn enumerators(&mut self, scope: &Scope<'_>, through: u16) {
+    fn enumerators(&mut self, scope: &Scope<'_>) {
+        let through = self.file.number;
         for name in &scope.types.constant_names {
             let Some((value, at)) = scope.types.constants.get(name).copied() else { continue };
             // A macro of the same name is what programs see.
@@ -300,40 +319,30 @@ impl<'s> Collector<'_, 's> {
             }) {
                 continue;
             }
-            match self.enumerators.get(&(*name, at)) {
-                Some(known) => {
-                    if let Some(found) = self.findings.constants.get_mut(*known) {
-                        note(found, through);
-                    }
-                }
-                None if self.is_kernel(at) && !self.is_known(at) => {
-                    let value = Named { constant: self.typed(value), request: None };
-                    self.enumerators.insert((*name, at), self.findings.constants.len());
-                    self.findings.constants.push(Found { name: *name, value, at, through: vec![through] });
-                }
-                None => {}
+            self.show(*name, at);
+            if self.is_wanted(at) && self.found.insert((*name, at), ()).is_none() {
+                let value = Named { constant: self.typed(value), request: None };
+                self.findings.constants.push(Found { name: *name, value, at, through });
             }
         }
     }
 
-    fn layouts(&mut self, scope: &Scope<'_>, through: u16, symbols: &Symbols<'s>) {
+    fn layouts(&mut self, scope: &Scope<'_>, symbols: &Symbols<'s>) {
+        let through = self.file.number;
         for record in scope.types.records.iter().filter(|record| record.members.is_some()) {
-            let wanted = self.is_kernel(record.at) && !self.is_known(record.at);
-            let (Some(name), true) = (record.name, wanted) else { continue };
-            if let Some(known) = self.records.get(&(name, record.at)) {
-                if let Some(found) = self.findings.layouts.get_mut(*known) {
-                    note(found, through);
-                }
+            let (Some(name), at) = (record.name, record.at) else { continue };
+            self.show(name, at);
+            if !self.is_wanted(at) || self.found.contains_key(&(name, at)) {
                 continue;
             }
             match scope.with_layouts(|layouts| layout(record, layouts, scope, symbols)) {
                 Ok(value) => {
-                    self.records.insert((name, record.at), self.findings.layouts.len());
-                    self.findings.layouts.push(Found { name, value, at: record.at, through: vec![through] });
+                    self.found.insert((name, at), ());
+                    self.findings.layouts.push(Found { name, value, at, through });
                 }
                 Err(reason) => {
-                    self.lacks = true;
-                    self.findings.failed.entry(record.at).or_insert((name, reason));
+                    self.lacks_much |= at.file == through;
+                    self.findings.failed.entry(at).or_insert((name, reason));
                 }
             }
         }

@@ -1,67 +1,60 @@
 //! Puts the findings of a port's headers together.
 
 use super::clib::PROGRAM;
-use super::collect::{Before, Findings, Found, Named, collect};
+use super::collect::{Findings, Found, Lacking, Named, Reading, collect};
 use super::file::HeaderFile;
 use super::lex::Spot;
 use super::preprocess::Problem;
 use super::stock::Stock;
 use super::symbol::{Sym, Symbols, Texts};
-use super::types::PlaceMap;
+use super::types::{PlaceMap, SpotSet};
 use super::view::View;
 use crate::facts::{Fact, Facts, Layout, Source, WitnessKind};
 use rayon::prelude::*;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Into how many parts a port's headers are divided, to be read side by side. The number decides in rare cases which of
-/// two values of one macro counts as the first, so it does not depend on the machine.
-const PARTS: usize = 6;
+/// Into how many parts a port's headers are divided, to be read side by side. What files say that are no headers of their
+/// own is computed once in each part.
+const PARTS: usize = 8;
+/// In how many headers that include a lacking one it is read again.
+const INCLUDERS: usize = 2;
 
 /// Reads every kernel header that a port sees.
 pub(crate) fn gather(witness: &str, view: &View<'_>) -> Facts {
-    let order = reading_order(view.kernel_headers());
-    let headers: Vec<_> = order.iter().filter_map(|name| view.find(name)).collect();
     let mut merged = Merged::new(&view.stock.texts);
-    for part in side_by_side(view, &headers, None) {
+    for part in side_by_side(view, &view.units(), Reading::default()) {
         merged.add(part, true);
     }
     // Some headers use what programs include before them: those are read again after it.
-    if let Some(header) = view.find(PROGRAM) {
-        let known = merged.places();
-        let lacking = std::mem::take(&mut merged.lacking);
-        for part in side_by_side(view, &lacking, Some(Before { header, known: &known })) {
-            merged.add(part, false);
-        }
+    let lacking: Vec<&HeaderFile> = std::mem::take(&mut merged.lacking).iter().map(|lacking| lacking.header).collect();
+    let known = merged.places();
+    let before = view.find(PROGRAM);
+    for part in side_by_side(view, &lacking, Reading { before, known: Some(&known), of: None }) {
+        merged.add(part, false);
+    }
+    // Others are meant to be included by certain headers.
+    let lacking = std::mem::take(&mut merged.lacking);
+    let files: BTreeSet<u16> =
+        lacking.iter().filter(|lacking| lacking.much).map(|lacking| lacking.header.number).collect();
+    let includers: BTreeSet<u16> = files.iter().flat_map(|number| merged.includers(*number)).collect();
+    let includers: Vec<&HeaderFile> = includers.into_iter().filter_map(|number| view.stock.file(number)).collect();
+    let known = merged.places();
+    for part in side_by_side(view, &includers, Reading { before: None, known: Some(&known), of: Some(&files) }) {
+        merged.add(part, false);
     }
     facts(witness, view, merged)
 }
 
-fn side_by_side<'s>(view: &View<'s>, headers: &[&'s HeaderFile], before: Option<Before<'_, 's>>) -> Vec<Findings<'s>> {
+fn side_by_side<'s>(view: &View<'s>, headers: &[&'s HeaderFile], reading: Reading<'_, 's>) -> Vec<Findings<'s>> {
     let size = headers.len().div_ceil(PARTS).max(1);
-    headers.par_chunks(size).map(|headers| collect(view, headers, before)).collect()
-}
-
-/// Headers that programs include come first. Generic headers are read only through those that the port adapts them
-/// with, and headers for one word size through the header that chooses among them.
-fn reading_order(all: &BTreeMap<String, usize>) -> Vec<&str> {
-    let mut names: Vec<&str> = all.keys().map(String::as_str).collect();
-    names.retain(|name| {
-        let stem = name.trim_end_matches(".h");
-        let chooser =
-            ["_32", "_64", "_x32", "_o32", "_n32", "_n64"].iter().find_map(|suffix| stem.strip_suffix(suffix));
-        let generic = name.starts_with("asm-generic/");
-        let chosen = name.starts_with("asm/") && chooser.is_some_and(|stem| all.contains_key(&format!("{stem}.h")));
-        !generic && !chosen
-    });
-    names.sort_by_key(|name| (name.starts_with("asm/"), *name));
-    names
+    headers.par_chunks(size).map(|headers| collect(view, headers, reading)).collect()
 }
 
 /// Findings of one kind, each once.
 struct Once<T> {
     found: Vec<Found<T>>,
-    at: PlaceMap<usize>,
+    at: PlaceMap<()>,
 }
 
 impl<T> Once<T> {
@@ -70,13 +63,9 @@ impl<T> Once<T> {
     }
 
     fn add(&mut self, findings: Vec<Found<T>>) {
-        for mut new in findings {
-            match self.at.get(&(new.name, new.at)).and_then(|known| self.found.get_mut(*known)) {
-                Some(known) => known.through.append(&mut new.through),
-                None => {
-                    self.at.insert((new.name, new.at), self.found.len());
-                    self.found.push(new);
-                }
+        for new in findings {
+            if self.at.insert((new.name, new.at), ()).is_none() {
+                self.found.push(new);
             }
         }
     }
@@ -90,7 +79,9 @@ struct Merged<'s> {
     failed: BTreeMap<Spot, (Sym, String)>,
     problems: BTreeMap<Spot, String>,
     refused: Vec<(u16, Problem)>,
-    lacking: Vec<&'s HeaderFile>,
+    lacking: Vec<Lacking<'s>>,
+    shown: PlaceMap<Vec<u16>>,
+    numbers: Vec<(Sym, Spot)>,
     includes: Vec<(u16, Vec<u16>)>,
 }
 
@@ -104,6 +95,8 @@ impl<'s> Merged<'s> {
             problems: BTreeMap::new(),
             refused: Vec::new(),
             lacking: Vec::new(),
+            shown: PlaceMap::default(),
+            numbers: Vec::new(),
             includes: Vec::new(),
         }
     }
@@ -115,9 +108,14 @@ impl<'s> Merged<'s> {
         layouts.iter_mut().for_each(|found| found.name = self.symbols.take(found.name, &symbols));
         self.constants.add(constants);
         self.layouts.add(layouts);
+        self.lacking.extend(part.lacking);
         if !alone {
             return;
         }
+        for ((name, at), headers) in part.shown {
+            self.shown.entry((self.symbols.take(name, &symbols), at)).or_default().extend(headers);
+        }
+        self.numbers.extend(part.numbers);
         for (at, (name, reason)) in failed {
             let name = self.symbols.take(name, &symbols);
             self.failed.entry(at).or_insert((name, reason));
@@ -126,23 +124,27 @@ impl<'s> Merged<'s> {
             self.problems.entry(at).or_insert(reason);
         }
         self.refused.extend(part.refused);
-        self.lacking.extend(part.lacking);
         self.includes.extend(part.includes);
     }
 
     /// Where constants and structs are known to stand.
-    fn places(&self) -> HashSet<Spot> {
+    fn places(&self) -> SpotSet {
         let constants = self.constants.found.iter().map(|found| found.at);
         constants.chain(self.layouts.found.iter().map(|found| found.at)).collect()
+    }
+
+    /// Headers that include another one, the first few.
+    fn includers(&self, number: u16) -> Vec<u16> {
+        let holds = |(header, files): &&(u16, Vec<u16>)| *header != number && files.contains(&number);
+        self.includes.iter().filter(holds).map(|(header, _)| *header).take(INCLUDERS).collect()
     }
 }
 
 fn facts(witness: &str, view: &View<'_>, merged: Merged<'_>) -> Facts {
     let stock = view.stock;
-    let unistd = view.find("asm/unistd.h").map(|file| file.number);
     let mut facts = Facts::new(WitnessKind::Headers, witness, view.machine().arch);
     let computed = merged.places();
-    let Merged { symbols, constants, layouts, failed, problems, refused, includes, .. } = merged;
+    let Merged { symbols, constants, layouts, failed, problems, refused, includes, shown, numbers, .. } = merged;
     for (header, problem) in refused {
         facts.silence(&*name_of(stock, header), format!("{}: {}", source(stock, problem.at), problem.reason));
     }
@@ -159,58 +161,88 @@ fn facts(witness: &str, view: &View<'_>, merged: Merged<'_>) -> Facts {
             facts.silence(symbols.text(name), format!("{}: {reason}", source(stock, at)));
         }
     }
-    for (name, found) in by_name(layouts.found, &symbols) {
-        let several = found.len() > 1;
-        let values = found.into_iter().map(|found| fact(found, several, stock)).collect();
-        facts.layouts.insert(name.to_owned(), values);
-    }
+    facts.layouts = by_name(layouts.found, &symbols)
+        .into_iter()
+        .map(|(name, found)| {
+            let several = found.len() > 1;
+            let values = found.into_iter().map(|group| group.fact(several, &shown, stock, |value| value));
+            (name.to_owned(), values.collect())
+        })
+        .collect();
+    let numbers: PlaceMap<()> = numbers.into_iter().map(|place| (place, ())).collect();
+    let mut values = Vec::new();
     for (name, found) in by_name(constants.found, &symbols) {
-        add_constant(&mut facts, name, found, unistd, stock);
+        if let Some(call) = name.strip_prefix("__NR_") {
+            let shown = found.iter().find(|found| found.places.iter().any(|place| numbers.contains_key(place)));
+            if let Some(shown) = shown
+                && let Ok(number) = u32::try_from(shown.value.constant.value)
+            {
+                facts.numbers.insert(call.to_owned(), Fact::new(number, source(stock, shown.at())));
+            }
+            continue;
+        }
+        if let [one] = found.as_slice()
+            && let Some(request) = &one.value.request
+        {
+            facts.ioctls.insert(name.to_owned(), Fact::new((**request).clone(), source(stock, one.at())));
+        }
+        let several = found.len() > 1;
+        let constants = found.into_iter().map(|group| group.fact(several, &shown, stock, |value| value.constant));
+        values.push((name.to_owned(), constants.collect()));
     }
+    facts.constants = values.into_iter().collect();
     facts.silent.sort();
     facts
 }
 
-fn add_constant(facts: &mut Facts, name: &str, found: Vec<Found<Named>>, unistd: Option<u16>, stock: &Stock) {
-    if let Some(call) = name.strip_prefix("__NR_") {
-        let shown = found.iter().find(|found| unistd.is_some_and(|unistd| found.through.contains(&unistd)));
-        if let Some(shown) = shown
-            && let Ok(number) = u32::try_from(shown.value.constant.value)
-        {
-            facts.numbers.insert(call.to_owned(), Fact::new(number, source(stock, shown.at)));
-        }
-        return;
-    }
-    let several = found.len() > 1;
-    if let [one] = found.as_slice()
-        && let Some(request) = &one.value.request
-    {
-        facts.ioctls.insert(name.to_owned(), Fact::new((**request).clone(), source(stock, one.at)));
-    }
-    let constants = found.into_iter().map(|found| {
-        let Found { name, value, at, through } = found;
-        fact(Found { name, value: value.constant, at, through }, several, stock)
-    });
-    facts.constants.insert(name.to_owned(), constants.collect());
+/// Definitions of one name that agree.
+struct Group<T> {
+    value: T,
+    /// Name and place of each, and the header that it was found through.
+    places: Vec<(Sym, Spot)>,
+    through: Vec<u16>,
 }
 
-/// The findings of each name, those with one value as one.
-fn by_name<'t, T: PartialEq>(found: Vec<Found<T>>, symbols: &'t Symbols<'_>) -> BTreeMap<&'t str, Vec<Found<T>>> {
-    let mut named: BTreeMap<&str, Vec<Found<T>>> = BTreeMap::new();
-    for mut new in found {
-        let known = named.entry(symbols.text(new.name)).or_default();
-        match known.iter_mut().find(|known| known.value == new.value) {
-            Some(known) => known.through.append(&mut new.through),
-            None => known.push(new),
+impl<T> Group<T> {
+    /// Where the first one stands.
+    fn at(&self) -> Spot {
+        self.places.first().map(|(_, at)| *at).unwrap_or_default()
+    }
+
+    /// The fact, with the headers that show it where there are `several` of the name.
+    fn fact<U>(self, several: bool, shown: &PlaceMap<Vec<u16>>, stock: &Stock, value: impl FnOnce(T) -> U) -> Fact<U> {
+        let mut headers = Vec::new();
+        if several {
+            for (place, through) in self.places.iter().zip(&self.through) {
+                match shown.get(place) {
+                    Some(shown) => headers.extend(shown.iter().map(|header| name_of(stock, *header))),
+                    None => headers.push(name_of(stock, *through)),
+                }
+            }
+        }
+        Fact { source: source(stock, self.at()), value: value(self.value), headers }
+    }
+}
+
+/// The findings of each name, those with one value as one, sorted by name.
+fn by_name<'t, T: PartialEq>(mut found: Vec<Found<T>>, symbols: &'t Symbols<'_>) -> Vec<(&'t str, Vec<Group<T>>)> {
+    found.sort_by(|a, b| symbols.text(a.name).cmp(symbols.text(b.name)));
+    let mut named: Vec<(&str, Vec<Group<T>>)> = Vec::with_capacity(found.len());
+    for Found { name, value, at, through } in found {
+        let text = symbols.text(name);
+        if named.last().is_none_or(|(last, _)| *last != text) {
+            named.push((text, Vec::with_capacity(1)));
+        }
+        let Some((_, groups)) = named.last_mut() else { continue };
+        match groups.iter_mut().find(|group| group.value == value) {
+            Some(group) => {
+                group.places.push((name, at));
+                group.through.push(through);
+            }
+            None => groups.push(Group { value, places: vec![(name, at)], through: vec![through] }),
         }
     }
     named
-}
-
-fn fact<T>(found: Found<T>, several: bool, stock: &Stock) -> Fact<T> {
-    let headers =
-        if several { found.through.iter().map(|header| name_of(stock, *header)).collect() } else { Vec::new() };
-    Fact { source: source(stock, found.at), value: found.value, headers }
 }
 
 fn source(stock: &Stock, at: Spot) -> Source {

@@ -109,30 +109,76 @@ fn tree_plan(files: &Arc<dyn Files>, ports: &[Arch]) -> (Plan, Vec<Option<String
     (plan, refused)
 }
 
+/// How much of a tree was taken apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Apart {
+    /// Header files, each once however many ports share it.
+    pub headers: usize,
+    /// Words and signs of C in them.
+    pub tokens: usize,
+    /// Macros that they define.
+    pub macros: usize,
+}
+
+/// Takes the headers of a kernel's source tree apart for some ports, and reads no facts: the part of reading that the
+/// ports share, for measurements.
+///
+/// # Errors
+/// When it is no kernel tree.
+pub fn take_tree_apart(files: &Arc<dyn Files>, ports: &[Arch]) -> Result<Apart, String> {
+    if !install::is_tree(&**files) {
+        return Err(format!("{} holds no kernel source (no folder {SHARED}/linux)", files.show("")));
+    }
+    on_all_processors(|| {
+        let (plan, _) = tree_plan(files, ports);
+        let mut prepared = Prepared::new(plan);
+        prepared.stock.read(std::mem::take(&mut prepared.wanted), &prepared.paths);
+        let (headers, tokens) = prepared.stock.size();
+        Ok(Apart { headers, tokens, macros: prepared.stock.macros as usize })
+    })
+}
+
+/// A plan whose ports have their routes through a stock that is still empty.
+struct Prepared {
+    witness: String,
+    stock: Stock,
+    routes: Vec<Route>,
+    paths: Vec<Vec<usize>>,
+    silent: Vec<Vec<Silence>>,
+    wanted: BTreeSet<Place>,
+}
+
+impl Prepared {
+    fn new(plan: Plan) -> Self {
+        let Plan { witness, mut shelves, ports } = plan;
+        let last = [shelves.len(), shelves.len() + 1];
+        shelves.extend([Shelf::Compiler, Shelf::Library]);
+        let mut stock = Stock::new(shelves);
+        let mut routes = Vec::new();
+        let mut silent = Vec::new();
+        for PortPlan { arch, mut path, hidden, silent: unknown } in ports {
+            path.extend(last);
+            let machine = Machine::new(arch);
+            let predefined = stock.predefine(&machine.predefined());
+            let headers = kernel_headers(&stock, &path, &hidden);
+            routes.push(Route { machine, path, hidden, predefined, headers });
+            silent.push(unknown);
+        }
+        let paths: Vec<Vec<usize>> = routes.iter().map(|route| route.path.clone()).collect();
+        let headers = routes.iter().flat_map(|route| &route.headers);
+        let mut wanted: BTreeSet<Place> = headers.map(|(name, shelf)| (*shelf, name.clone())).collect();
+        let shelves = paths.iter().flatten().copied();
+        wanted.extend(shelves.map(|shelf| (shelf, PROGRAM.to_owned())));
+        Self { witness, stock, routes, paths, silent, wanted }
+    }
+}
+
 fn read(plan: Plan) -> Vec<Facts> {
     on_all_processors(|| read_side_by_side(plan))
 }
 
 fn read_side_by_side(plan: Plan) -> Vec<Facts> {
-    let Plan { witness, mut shelves, ports } = plan;
-    let last = [shelves.len(), shelves.len() + 1];
-    shelves.extend([Shelf::Compiler, Shelf::Library]);
-    let mut stock = Stock::new(shelves);
-    let mut routes = Vec::new();
-    let mut silent = Vec::new();
-    for PortPlan { arch, mut path, hidden, silent: unknown } in ports {
-        path.extend(last);
-        let machine = Machine::new(arch);
-        let predefined = stock.predefine(&machine.predefined());
-        let headers = kernel_headers(&stock, &path, &hidden);
-        routes.push(Route { machine, path, hidden, predefined, headers });
-        silent.push(unknown);
-    }
-    let paths: Vec<Vec<usize>> = routes.iter().map(|route| route.path.clone()).collect();
-    let headers = routes.iter().flat_map(|route| &route.headers);
-    let mut wanted: BTreeSet<Place> = headers.map(|(name, shelf)| (*shelf, name.clone())).collect();
-    let shelves = paths.iter().flatten().copied();
-    wanted.extend(shelves.map(|shelf| (shelf, PROGRAM.to_owned())));
+    let Prepared { witness, mut stock, routes, paths, silent, mut wanted } = Prepared::new(plan);
     let mut round = 0;
     loop {
         stock.read(std::mem::take(&mut wanted), &paths);

@@ -4,9 +4,9 @@
 //! nothing depends on which of them was done first.
 
 use super::file::{HeaderFile, HeaderPlace, Macro, Part, Target, define};
-use super::lex::{Token, lex};
+use super::lex::{Kind, Token, lex};
 use super::shelf::Shelf;
-use super::symbol::{KNOWN_TEXTS, Sym, Texts};
+use super::symbol::{KNOWN_TEXTS, Sym, Texts, sym};
 use rayon::prelude::*;
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
@@ -21,6 +21,8 @@ pub(crate) struct Stock {
     pub(crate) texts: Texts,
     /// How many macros all headers define.
     pub(crate) macros: u32,
+    /// How often each name is defined, by its number.
+    defined: Vec<u8>,
 }
 
 /// A header by its shelf and name.
@@ -53,12 +55,45 @@ struct Job {
 impl Stock {
     /// An empty stock of these shelves.
     pub(crate) fn new(shelves: Vec<Shelf>) -> Self {
-        Self { shelves, files: Vec::new(), places: HashMap::new(), texts: Texts::new(), macros: 0 }
+        Self { shelves, files: Vec::new(), places: HashMap::new(), texts: Texts::new(), macros: 0, defined: Vec::new() }
     }
 
     /// A shelf by its number.
     pub(crate) fn shelf(&self, number: usize) -> Option<&Shelf> {
         self.shelves.get(number)
+    }
+
+    /// Every header, in the order of their numbers.
+    pub(crate) fn files(&self) -> &[HeaderFile] {
+        &self.files
+    }
+
+    /// Whether a name may be defined at more than one place; it is counted where macros, enumerations and structs are
+    /// written, and what macros make is not counted.
+    pub(crate) fn may_be_several(&self, name: Sym) -> bool {
+        self.defined.get(name.index()).is_none_or(|count| *count != 1)
+    }
+
+    fn count_definitions(&mut self, first: usize) {
+        self.defined.resize(self.texts.len(), 0);
+        let mut note = |name: Sym| {
+            if let Some(count) = self.defined.get_mut(name.index()) {
+                *count = count.saturating_add(1);
+            }
+        };
+        for file in self.files.iter().skip(first) {
+            for part in &file.parts {
+                if let Part::Define(definition) = part {
+                    note(definition.name);
+                }
+            }
+            declared_names(&file.tokens, &mut note);
+        }
+    }
+
+    /// How many headers there are, and how many tokens they have.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        (self.files.len(), self.files.iter().map(|file| file.tokens.len()).sum())
     }
 
     /// A header by its number.
@@ -139,6 +174,7 @@ impl Stock {
                 self.macros += 1;
             }
         }
+        self.count_definitions(first);
     }
 
     /// The definitions that a compiler makes before the first line, one `NAME VALUE` a line.
@@ -146,6 +182,24 @@ impl Stock {
         let tokens = lex(text, u16::MAX, false, &mut self.texts);
         let lines = tokens.chunk_by(|_, next| !next.first);
         lines.filter_map(|line| define(line).ok()).collect()
+    }
+}
+
+/// The names of structs, unions and constants of enumerations where they are written.
+fn declared_names(tokens: &[Token], note: &mut dyn FnMut(Sym)) {
+    let mut listing = false;
+    for (at, token) in tokens.iter().enumerate() {
+        let next = |by: usize| tokens.get(at + by);
+        let opens = |token: Option<&Token>| token.is_some_and(|token| token.is(sym::BRACE_OPEN));
+        match token.sym {
+            sym::STRUCT | sym::UNION if opens(next(2)) => next(1).into_iter().for_each(|name| note(name.sym)),
+            sym::ENUM => listing = true,
+            sym::BRACE_CLOSE | sym::SEMICOLON => listing = false,
+            sym::BRACE_OPEN | sym::COMMA if listing => {
+                next(1).filter(|name| name.kind == Kind::Name).into_iter().for_each(|name| note(name.sym));
+            }
+            _ => {}
+        }
     }
 }
 

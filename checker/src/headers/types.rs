@@ -4,7 +4,7 @@ use super::lex::Spot;
 use super::symbol::Sym;
 use super::value::{IntKind, Value};
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 
 /// A type, by its number.
@@ -120,6 +120,9 @@ impl Hasher for SymHasher {
         self.0 = (self.0 ^ u64::from(number)).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
     }
 }
+
+/// A set of places.
+pub(crate) type SpotSet = HashSet<Spot, BuildHasherDefault<SymHasher>>;
 
 /// Everything declared so far.
 #[derive(Debug, Default)]

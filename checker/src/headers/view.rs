@@ -26,6 +26,8 @@ pub(crate) struct View<'s> {
     /// The stock.
     pub(crate) stock: &'s Stock,
     route: &'s Route,
+    /// By number: a file of the kernel that is read only as a part of headers.
+    parts: Vec<bool>,
     /// Headers that were asked for and were never looked for.
     missing: Mutex<BTreeSet<Place>>,
 }
@@ -33,7 +35,36 @@ pub(crate) struct View<'s> {
 impl<'s> View<'s> {
     /// A view.
     pub(crate) fn new(stock: &'s Stock, route: &'s Route) -> Self {
-        Self { stock, route, missing: Mutex::default() }
+        let parts = stock.files().iter().map(|file| file.kernel).collect();
+        let mut view = Self { stock, route, parts, missing: Mutex::default() };
+        for header in view.units() {
+            if let Some(part) = view.parts.get_mut(usize::from(header.number)) {
+                *part = false;
+            }
+        }
+        view
+    }
+
+    /// The headers that programs include, in the order in which they are read. Generic headers are read only through
+    /// those that the port adapts them with, and headers for one word size through the header that chooses among them.
+    pub(crate) fn units(&self) -> Vec<&'s HeaderFile> {
+        let all = &self.route.headers;
+        let mut names: Vec<&str> = all.keys().map(String::as_str).collect();
+        names.retain(|name| {
+            let stem = name.trim_end_matches(".h");
+            let chooser =
+                ["_32", "_64", "_x32", "_o32", "_n32", "_n64"].iter().find_map(|suffix| stem.strip_suffix(suffix));
+            let generic = name.starts_with("asm-generic/");
+            let chosen = name.starts_with("asm/") && chooser.is_some_and(|stem| all.contains_key(&format!("{stem}.h")));
+            !generic && !chosen
+        });
+        names.sort_by_key(|name| (name.starts_with("asm/"), *name));
+        names.into_iter().filter_map(|name| self.find(name)).collect()
+    }
+
+    /// Whether a file is the kernel's and is read only as a part of headers.
+    pub(crate) fn is_part(&self, number: u16) -> bool {
+        self.parts.get(usize::from(number)).is_some_and(|part| *part)
     }
 
     /// The port.
@@ -44,11 +75,6 @@ impl<'s> View<'s> {
     /// The compiler's own definitions.
     pub(crate) fn predefined(&self) -> &'s [Macro] {
         &self.route.predefined
-    }
-
-    /// The names of the kernel's headers, and the shelf of each.
-    pub(crate) fn kernel_headers(&self) -> &'s BTreeMap<String, usize> {
-        &self.route.headers
     }
 
     /// Finds `<name>` in the search path.
