@@ -6,7 +6,7 @@ use super::difference::Log;
 use super::extensible::may_grow;
 use super::fields;
 use super::side::Side;
-use crate::facts::{Fact, Layout};
+use crate::facts::{Fact, Layout, WitnessKind};
 use abispec::model::Spec;
 
 /// Compares all structs and unions.
@@ -27,7 +27,10 @@ pub(super) fn compare(spec: &Spec, old: &Side<'_>, new: &Side<'_>, log: &mut Log
                 pair(spec, old, new, name, fact, other, log);
                 continue;
             }
-            if let Some(reason) = lost_reasons.get(name) {
+            if new.facts.kind == WitnessKind::Btf {
+                // A kernel's types are those that its configuration and its compiler left.
+                log.silent(name, "the new kernel's type information lacks it".to_owned());
+            } else if let Some(reason) = lost_reasons.get(name) {
                 log.silent(name, format!("the new side cannot be computed: {reason}"));
             } else if new.has_header(&header) || !old.facts.has_header(&header) {
                 let note = replacement(new, &header, name, &fact.value);

@@ -4,7 +4,18 @@ use crate::facts::Facts;
 use std::collections::BTreeSet;
 
 /// Keeps what programs see: the parameters of system calls, structs that those point to or contain, and what `names` lists.
-pub fn within_reach(mut facts: Facts, names: &BTreeSet<&str>) -> Facts {
+/// What one side shows is kept on both, since a compiler may have merged the call's function into another on one of them.
+pub fn within_reach(old: &mut Facts, new: &mut Facts, names: &BTreeSet<&str>) {
+    let mut reached = reach(old, names);
+    reached.extend(reach(new, names));
+    for facts in [old, new] {
+        facts.layouts.retain(|name, _| reached.contains(name));
+        facts.constants.retain(|name, _| names.contains(name.as_str()));
+    }
+}
+
+/// The structs and unions that one side's calls lead to.
+fn reach(facts: &Facts, names: &BTreeSet<&str>) -> BTreeSet<String> {
     let mut reached: BTreeSet<String> = BTreeSet::new();
     let mut waiting: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     for prototype in facts.prototypes.values() {
@@ -21,9 +32,7 @@ pub fn within_reach(mut facts: Facts, names: &BTreeSet<&str>) -> Facts {
         let inside = fields.filter(|field| !field.c_type.contains('*')).filter_map(|field| record_of(&field.c_type));
         waiting.extend(inside);
     }
-    facts.layouts.retain(|name, _| reached.contains(name));
-    facts.constants.retain(|name, _| names.contains(name.as_str()));
-    facts
+    reached
 }
 
 /// The struct or union that a type is made of.
@@ -58,8 +67,11 @@ mod tests {
             facts.layouts.insert(name.to_owned(), vec![Fact::new(layout, source.clone())]);
         }
         let params = vec![Parameter { name: "d".to_owned(), c_type: Ok("const struct dock *".to_owned()) }];
+        let mut other = facts.clone();
         facts.prototypes.insert("dock".to_owned(), Fact::new(Prototype { params }, source));
-        let kept = within_reach(facts, &BTreeSet::from(["named"]));
-        assert_eq!(kept.layouts.keys().collect::<Vec<_>>(), ["crane", "dock", "named"]);
+        within_reach(&mut facts, &mut other, &BTreeSet::from(["named"]));
+        for side in [facts, other] {
+            assert_eq!(side.layouts.keys().collect::<Vec<_>>(), ["crane", "dock", "named"]);
+        }
     }
 }

@@ -3,9 +3,11 @@
 use super::compare;
 use super::difference::Comparison;
 use super::ports::merge;
+use super::reach::within_reach;
 use super::side::Side;
 use super::sides::Input;
 use super::spec::compare_rules;
+use crate::discover::names_of;
 use crate::facts::{Facts, Silence};
 use abispec::arch::Arch;
 use abispec::model::Spec;
@@ -39,12 +41,17 @@ pub fn run(request: &Request<'_>) -> Result<Comparison, String> {
     let mut found = Vec::new();
     let mut failed = Vec::new();
     for ports in request.ports.chunks(TOGETHER) {
-        let read = |input: &Input, release| input.facts(request.spec, ports, release, request.sources);
+        let read = |input: &Input, release| input.facts(ports, release, request.sources);
         let (old, new) =
             rayon::join(|| read(request.old, request.releases.0), || read(request.new, request.releases.1));
         for ((port, old), new) in ports.iter().zip(old).zip(new) {
             match (old, new) {
-                (Ok(old), Ok(new)) => found.push(one(request, *port, &old, &new)),
+                (Ok(mut old), Ok(mut new)) => {
+                    if let Input::Kernel(_) = request.new {
+                        within_reach(&mut old, &mut new, &names_of(request.spec));
+                    }
+                    found.push(one(request, *port, &old, &new));
+                }
                 (Err(reason), _) | (_, Err(reason)) => failed.push(Silence { subject: port.to_string(), reason }),
             }
         }

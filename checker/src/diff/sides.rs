@@ -1,8 +1,6 @@
 //! Finding out what a side is, and reading it: a kernel's source tree, installed headers, a specification, a kernel.
 
-use super::reach::within_reach;
 use super::spec::facts_of;
-use crate::discover::names_of;
 use crate::facts::Facts;
 use crate::files::below::Below;
 use crate::files::git::Repository;
@@ -131,9 +129,8 @@ impl Input {
         }
     }
 
-    /// Reads what it states for some ports, in their order; `spec` names what of a kernel's types matters, `release` is what
-    /// specifications are read for. With `sources` the sources of a kernel tree are read too, for the parameters of calls.
-    pub fn facts(&self, spec: &Spec, ports: &[Arch], release: Release, sources: bool) -> Vec<Result<Facts, String>> {
+    /// Reads what it states for some ports, in their order; `release` is what specifications are read for. With `sources` the sources of a kernel tree are read too, for the parameters of calls.
+    pub fn facts(&self, ports: &[Arch], release: Release, sources: bool) -> Vec<Result<Facts, String>> {
         let each = |read: &dyn Fn(Arch) -> Result<Facts, String>| ports.iter().map(|port| read(*port)).collect();
         match self {
             Self::Tree(files) => {
@@ -145,10 +142,7 @@ impl Input {
             }
             Self::Installed(files) => each(&|port| read_installed_headers(files, port)),
             Self::Specification { name, spec } => each(&|port| Ok(facts_of(spec, name, &Target::new(port, release)))),
-            Self::Kernel(path) => each(&|port| {
-                let facts = read_image(path, Some(port), &|_| true)?;
-                Ok(within_reach(facts, &names_of(spec)))
-            }),
+            Self::Kernel(path) => each(&|port| read_image(path, Some(port), &|_| true)),
         }
     }
 
