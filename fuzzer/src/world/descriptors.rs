@@ -299,6 +299,13 @@ impl Descriptors {
         PipeId(index as u32)
     }
 
+    /// Makes unknown what waits in every FIFO that has a name.
+    pub fn forget_fifos(&mut self) {
+        for pipe in self.pipes.iter_mut().flatten().filter(|pipe| pipe.inode.is_some()) {
+            pipe.pages.forget();
+        }
+    }
+
     /// Whether the other end is closed.
     pub fn peer_closed(&self, fd: i128) -> Option<bool> {
         let own = self.description(fd)?;

@@ -241,6 +241,8 @@ impl Applying<'_, '_, '_> {
         let descriptors = self.world.descriptors_mut();
         let Some(description) = descriptors.description_mut(fd) else { return };
         match &mut description.channel {
+            // It may be a FIFO that another descriptor has too.
+            Channel::None if matches!(description.kind, None | Some(Word::Pipe)) => descriptors.forget_fifos(),
             Channel::None => {}
             Channel::Pipe(pipe) => {
                 let (pipe, packets) = (*pipe, description.status.is_none_or(|status| status & numbers.o_direct != 0));
