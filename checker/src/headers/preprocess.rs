@@ -15,6 +15,8 @@ use std::ops::Range;
 const DEPTH: usize = 100;
 /// Most tokens of one translation unit.
 const MOST: usize = 1_000_000;
+/// What an inclusion costs of the steps of a unit, so that headers that include each other twice come to an end.
+const STEPS_OF_INCLUSION: u64 = 1000;
 const TOO_MUCH: &str =
     "with what it includes, the header has more than 1,000,000 tokens or takes more than 50,000,000 steps";
 
@@ -208,6 +210,7 @@ impl<'s> Walk<'_, 's> {
         };
         match found {
             Ok(found) => {
+                self.use_.steps += STEPS_OF_INCLUSION;
                 self.depth += 1;
                 self.file(found);
                 self.depth -= 1;
