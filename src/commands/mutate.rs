@@ -33,7 +33,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     syscalls: Vec<String>,
     /// How many calls the fuzzer makes for each mutant, at most
-    #[arg(long, value_name = "N", default_value_t = 60_000)]
+    #[arg(long, value_name = "N", default_value_t = 200_000)]
     calls: u64,
     /// How long the fuzzer looks at each mutant, at most
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = crate::args::duration)]
