@@ -149,6 +149,7 @@ impl Layouts<'_> {
         let mut offset = if member.align.is_some() { up(start, given)? } else { start };
         // A bit-field does not cross more units of its type than the type itself takes, unless it is packed.
         let unit = natural.min(record.limit.unwrap_or(natural)) * 8;
+        let packed = packed || self.machine.bits_packed;
         if !packed && (offset % unit + bits).div_ceil(unit) > (extent.size * 8) / unit {
             offset = up(offset, unit / 8)?;
         }

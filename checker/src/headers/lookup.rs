@@ -55,7 +55,7 @@ impl Lookup for Scope<'_> {
 
     fn align_of(&self, ty: &TypeName) -> Result<u64, Stop> {
         if matches!(ty.declarator.derived.last(), Some(Derived::Pointer { .. })) {
-            return Ok(self.machine.word);
+            return Ok(self.machine.word.min(self.machine.field_limit));
         }
         let id = self.existing(&ty.specs).map_err(Stop::Failed)?;
         self.with_layouts(|layouts| layouts.extent(id)).map(|extent| extent.align).map_err(Stop::Failed)

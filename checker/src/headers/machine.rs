@@ -22,6 +22,8 @@ pub(crate) struct Machine {
     pub(crate) struct_align: u64,
     /// What `aligned` without a number means.
     pub(crate) biggest_align: u64,
+    /// The type of a bit-field neither aligns it nor its struct.
+    pub(crate) bits_packed: bool,
     /// An unnamed bit-field aligns its struct as a named one does.
     pub(crate) unnamed_bits_align: bool,
     /// Macros that only this port has.
@@ -42,6 +44,7 @@ impl Machine {
             long_double: if lp64 { (16, 16) } else { (8, 8) },
             struct_align: 1,
             biggest_align: if lp64 { 16 } else { 8 },
+            bits_packed: false,
             unnamed_bits_align: false,
             own: &[],
         };
@@ -166,6 +169,7 @@ impl Machine {
             Arch::Alpha => Self { own: &[("__alpha__", "1"), ("__alpha", "1")], ..base },
             Arch::M68k => Self {
                 own: &[("__m68k__", "1"), ("__mc68000__", "1")],
+                bits_packed: true,
                 field_limit: 2,
                 long_double: (12, 2),
                 biggest_align: 2,
