@@ -182,6 +182,10 @@ fn errnos_that_only_the_specification_has() {
     assert_eq!(shown, ["errno-undocumented moor.ENOTTY"]);
     let less = pages("man2/moor.2", ".B EINVAL\n", ".B E_INVAL\n");
     found(&right(), less, "errno-undocumented", "moor2.EINVAL", "spec/syscalls/moor2.yaml:9:42", "man/man2/moor.2");
+    let optional = spec("syscalls/hail", "returns: zero", "config: CONFIG_HAIL\nreturns: zero");
+    let report = check(&optional, &[pages("man2/hail.2", "Other errors may occur, depending on the weather.", "")]);
+    assert!(is_silent(&report, "errno-undocumented", "hail.ENOSYS", "built without the call"), "{:#?}", report.silent);
+    assert!(report.findings.iter().all(|one| one.subject == "hail.EHOSTDOWN"));
     let closed = pages("man2/hail.2", "Other errors may occur, depending on the weather.", "");
     found(&right(), closed, "errno-undocumented", "hail.EHOSTDOWN", "spec/syscalls/hail.yaml:11:15", "man/man2/hail.2");
 }

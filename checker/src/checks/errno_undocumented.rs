@@ -1,7 +1,9 @@
 use super::Check;
 use super::bench::{Bench, Comparison};
 use crate::facts::{Fact, Position, Source};
+use abispec::errno::Errno;
 use abispec::finding::Severity;
+use abispec::model::Syscall;
 
 pub(super) const CHECK: Check = Check {
     id: "errno-undocumented",
@@ -36,6 +38,11 @@ fn run(bench: &mut Bench<'_>) {
             continue;
         };
         for (errno, at) in rules.get(name.as_str()).into_iter().flatten() {
+            let optional = call.config.is_some() && errno.name() == "ENOSYS" && !is_stated(call, *errno);
+            if optional && !named.contains_key(errno.name()) {
+                bench.silent(format!("{name}.{errno}"), "pages do not repeat that a kernel may be built without the call");
+                continue;
+            }
             let fact = named.get(errno.name());
             let open = facts.open.contains_key(page).then_some("the page says that other errors may occur too");
             let reason = facts.why_silent(&format!("{page}.{}", errno.name())).or(open);
@@ -55,4 +62,10 @@ fn run(bench: &mut Bench<'_>) {
             });
         }
     }
+}
+
+/// Whether a rule of the call itself says so, not the option that builds it.
+fn is_stated(call: &Syscall, errno: Errno) -> bool {
+    let commands = call.commands.iter().map(|command| &command.contract);
+    std::iter::once(&call.contract).chain(commands).flat_map(|contract| &contract.errors).any(|rule| rule.errno.value == errno)
 }
