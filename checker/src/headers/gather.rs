@@ -17,8 +17,6 @@ use std::sync::Arc;
 /// Into how many parts a port's headers are divided, to be read side by side. What files say that are no headers of their
 /// own is computed once in each part.
 const PARTS: usize = 8;
-/// In how many headers that include a lacking one it is read again.
-const INCLUDERS: usize = 2;
 
 /// Reads every kernel header that a port sees.
 pub(crate) fn gather(witness: &str, view: &View<'_>) -> Facts {
@@ -133,10 +131,10 @@ impl<'s> Merged<'s> {
         constants.chain(self.layouts.found.iter().map(|found| found.at)).collect()
     }
 
-    /// Headers that include another one, the first few.
+    /// Headers that include another one.
     fn includers(&self, number: u16) -> Vec<u16> {
         let holds = |(header, files): &&(u16, Vec<u16>)| *header != number && files.contains(&number);
-        self.includes.iter().filter(holds).map(|(header, _)| *header).take(INCLUDERS).collect()
+        self.includes.iter().filter(holds).map(|(header, _)| *header).collect()
     }
 }
 
