@@ -150,7 +150,9 @@ fn pointer(sheet: &mut Sheet<'_>, index: usize, c: &str, name: &str, plain: &Pla
         && let ["struct", tag] = words.as_slice()
         && let Some(known) = structs::propose(sheet, tag)
     {
-        if let Some((_, size)) = sized {
+        // Of a struct that the kernel writes as far as the caller knows it, the size is no number of elements.
+        let written = sheet.calls(&["copy_struct_to_user"]) && !sheet.calls(&["copy_struct_from_user"]);
+        if let Some((_, size)) = sized.filter(|_| !written) {
             if sheet.calls(&["copy_struct_from_user"]) {
                 return plain(&format!("ptr[in, extensible[{known}, {size}]]"), "");
             }
