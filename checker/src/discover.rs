@@ -130,7 +130,7 @@ fn bindings(places: &Bindings, arch: Arch) -> Vec<Witness> {
     let named = |place: &PathBuf| {
         let folder = place.canonicalize().unwrap_or_else(|_| place.clone());
         let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
-        (name.split("-0.").next().unwrap_or_default().to_owned(), Ok(place.clone()))
+        (crate_name(&name).to_owned(), Ok(place.clone()))
     };
     let crates: Vec<(String, Result<PathBuf, String>)> = match places {
         Bindings::None => Vec::new(),
@@ -159,6 +159,14 @@ fn bindings(places: &Bindings, arch: Arch) -> Vec<Witness> {
     found
 }
 
+/// The name in front of the version, as `cargo` calls the folders of crates.
+fn crate_name(folder: &str) -> &str {
+    match folder.rsplit_once('-') {
+        Some((name, version)) if version.starts_with(|c: char| c.is_ascii_digit()) => name,
+        Some(_) | None => folder,
+    }
+}
+
 /// Every name that a check may ask the kernel's own witnesses for.
 pub fn names_of(spec: &Spec) -> BTreeSet<&str> {
     let members = spec.sets.values().flat_map(|set| &set.members).map(|member| member.name.value.as_str());
@@ -174,5 +182,16 @@ fn running_release(path: &Path) -> Claim<Release> {
             Claim::Says { value, source: Source { file: Arc::from(path.display().to_string()), at: Position::Whole } }
         }
         Err(reason) => Claim::Silent { reason },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::crate_name;
+
+    #[test]
+    fn a_crate_is_named_without_its_version() {
+        let names = ["libc-0.2.191", "libc-1.0.0", "linux-raw-sys-0.12.1", "linux-raw-sys", "libc"].map(crate_name);
+        assert_eq!(names, ["libc", "libc", "linux-raw-sys", "linux-raw-sys", "libc"]);
     }
 }
