@@ -87,11 +87,24 @@ pub enum Ask {
     Cwd,
 }
 
+/// What is looked at of a descriptor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aspect {
+    /// Whether it is open, and all that follows.
+    Whole,
+    /// Whether it is open and closed on exec.
+    Flags,
+    /// Its access mode and status flags.
+    Status,
+    /// Its position.
+    Offset,
+}
+
 /// What is asked after each success of a call.
 #[derive(Clone, Debug, Default)]
 pub struct Asks {
-    /// Descriptors whose flags and position are looked at.
-    pub descriptors: Vec<Subject>,
+    /// Descriptors that are looked at.
+    pub descriptors: Vec<(Subject, Aspect)>,
     /// What else is asked.
     pub questions: Vec<Ask>,
 }
@@ -130,12 +143,19 @@ impl Asks {
         }
     }
 
-    fn descriptor(&mut self, fd: &Expr) -> Option<Subject> {
+    fn descriptor(&mut self, fd: &Expr, aspect: Aspect) -> Option<Subject> {
         let subject = Subject::of(fd)?;
-        if !self.descriptors.contains(&subject) {
-            self.descriptors.push(subject);
+        match self.descriptors.iter_mut().find(|(other, _)| *other == subject) {
+            Some((_, wanted)) if *wanted != aspect => *wanted = Aspect::Whole,
+            Some(_) => {}
+            None => self.descriptors.push((subject, aspect)),
         }
         Some(subject)
+    }
+
+    /// Whether a descriptor is looked at.
+    pub fn looks_at(&self, subject: Subject) -> bool {
+        self.descriptors.iter().any(|(other, _)| *other == subject)
     }
 
     fn name(&mut self, variant: &Variant, path: u8) {
@@ -150,7 +170,7 @@ impl Asks {
     fn effect(&mut self, variant: &Variant, effect: &Effect) {
         match effect {
             Effect::Opens { fd, kind, file, .. } => {
-                let Some(subject) = self.descriptor(fd) else { return };
+                let Some(subject) = self.descriptor(fd, Aspect::Whole) else { return };
                 match kind {
                     Some(Expr::Word(kind @ (Word::Eventfd | Word::Timerfd | Word::Epoll))) => {
                         self.ask(Ask::Only(subject, *kind));
@@ -161,15 +181,18 @@ impl Asks {
                 }
             }
             Effect::Duplicates { fd, to, .. } => {
-                if let (Some(to), Some(fd)) = (self.descriptor(to), Subject::of(fd)) {
+                if let (Some(to), Some(fd)) = (self.descriptor(to, Aspect::Whole), Subject::of(fd)) {
                     self.ask(Ask::Shared(fd, to));
                 }
             }
-            Effect::SetsStatus { fd, .. } | Effect::SetsOffset { fd, .. } => {
-                self.descriptor(fd);
+            Effect::SetsStatus { fd, .. } => {
+                self.descriptor(fd, Aspect::Status);
+            }
+            Effect::SetsOffset { fd, .. } => {
+                self.descriptor(fd, Aspect::Offset);
             }
             Effect::SetsCloexec { fd: Some(fd), .. } | Effect::Closes { fd: Some(fd), .. } => {
-                self.descriptor(fd);
+                self.descriptor(fd, Aspect::Flags);
             }
             Effect::SetsSize { file, .. } => match (file, Subject::of(file)) {
                 (Expr::Param(path), _) if is_path(variant, *path) => self.name(variant, *path),
@@ -217,7 +240,21 @@ impl Asks {
     /// Asks for what a condition says of a descriptor that the call made or changed.
     fn function(&mut self, function: Function, operands: &[Expr]) {
         let subject = |index: usize| operands.get(index).and_then(Subject::of);
-        let Some(first) = subject(0).filter(|subject| self.descriptors.contains(subject)) else { return };
+        let Some(first) = subject(0).filter(|subject| self.looks_at(*subject)) else { return };
+        let aspect = match function {
+            Function::Open | Function::Cloexec => Some(Aspect::Flags),
+            Function::Offset => Some(Aspect::Offset),
+            Function::Nonblock
+            | Function::Append
+            | Function::StatusFlags
+            | Function::IsPath
+            | Function::Readable
+            | Function::Writable => Some(Aspect::Status),
+            _ => None,
+        };
+        if let (Some(aspect), Some(fd)) = (aspect, operands.first()) {
+            self.descriptor(fd, aspect);
+        }
         match function {
             Function::Available => self.ask(Ask::Available(first)),
             Function::Seals => self.ask(Ask::Seals(first)),

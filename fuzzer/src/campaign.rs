@@ -12,7 +12,7 @@ use crate::plant::Plant;
 use crate::program::Program;
 use crate::reproduce;
 use crate::setup::footprint_of;
-use crate::worker::{BATCH, Room, Setting, WorkerError};
+use crate::worker::{BATCH, Ran, Room, Setting, VARIATIONS, WorkerError};
 use abispec::target::{Call, ClauseId, Resolved};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use std::collections::btree_map::Entry;
@@ -188,7 +188,7 @@ pub fn run(
     progress: &Arc<Progress>,
 ) -> Result<Outcome, WorkerError> {
     let begin = Instant::now();
-    let mut setting = Setting::new(resolved.clone());
+    let mut setting = Setting::for_some(resolved.clone(), wanted);
     setting.plants = Arc::new(options.plants.clone());
     setting.emulator.clone_from(&options.emulator);
     // The first sandbox says whether there can be any; its room is thrown away.
@@ -346,8 +346,9 @@ impl<'a> Working<'a> {
                 self.laws(persona, coverage)?;
                 continue;
             }
-            let batch = self.gather();
+            let mut batch = self.gather();
             self.batch(persona, &batch, coverage)?;
+            self.variations(persona, &mut batch, coverage)?;
             for program in std::mem::take(&mut self.solitary) {
                 if self.over() {
                     break;
@@ -419,6 +420,29 @@ impl<'a> Working<'a> {
             return Ok(());
         }
         let ran = self.rooms[persona].run(programs, Mode::Quick, coverage)?;
+        self.weigh(persona, programs, ran)
+    }
+
+    /// Runs a batch again with other numbers.
+    fn variations(
+        &mut self,
+        persona: usize,
+        programs: &mut [Program],
+        coverage: &mut Coverage,
+    ) -> Result<(), WorkerError> {
+        for _ in 0..VARIATIONS {
+            if self.over() || programs.is_empty() {
+                break;
+            }
+            let (room, rng) = (&mut self.rooms[persona], self.runner.rng());
+            let Some(ran) = room.run_varied(self.generator, rng, programs, coverage)? else { break };
+            self.weigh(persona, programs, ran)?;
+        }
+        Ok(())
+    }
+
+    /// Counts what ran, and tries again what looked wrong.
+    fn weigh(&mut self, persona: usize, programs: &[Program], ran: Vec<Ran>) -> Result<(), WorkerError> {
         let progress = &self.shared.progress;
         let mut suspicious = Vec::new();
         for (program, ran) in programs.iter().zip(ran) {

@@ -1,6 +1,6 @@
 //! What lowering asks of the specification for every call of every program, worked out once for a whole run.
 
-use crate::ask::Asks;
+use crate::ask::{Ask, Asks, Subject};
 use crate::setup::{Footprint, footprint};
 use abispec::expr::Expr;
 use abispec::model::{Changed, Effect, Unknown};
@@ -9,7 +9,11 @@ use abispec::types::{Direction, Type};
 
 /// Plans of all calls, by their index.
 #[derive(Clone, Debug)]
-pub struct Plans(Vec<CallPlan>);
+pub struct Plans {
+    calls: Vec<CallPlan>,
+    /// Whether each is under test; the others only make what those need.
+    tested: Vec<bool>,
+}
 
 /// What is worked out of a call.
 #[derive(Clone, Debug)]
@@ -35,6 +39,8 @@ pub struct VariantPlan {
     pub ignored: Vec<IgnoredBits>,
     /// Some effect may have happened although the call failed.
     pub may_half_happen: bool,
+    /// Parameters whose numbers decide nothing about how the call is lowered: with others, only the registers differ.
+    pub free: Vec<u8>,
 }
 
 /// A pointer parameter that memory is written through.
@@ -81,32 +87,47 @@ impl Reach {
 }
 
 impl Plans {
-    /// Plans for a specification.
+    /// Plans for a specification, all of whose calls are under test.
     pub fn of(resolved: &Resolved) -> Self {
-        Self(resolved.calls.iter().map(|call| of_call(resolved, call)).collect())
+        Self::for_some(resolved, &|_| true)
+    }
+
+    /// Plans for a specification of which the calls that `wanted` picks are under test.
+    pub fn for_some(resolved: &Resolved, wanted: &dyn Fn(&Call) -> bool) -> Self {
+        Self {
+            calls: resolved.calls.iter().map(|call| of_call(resolved, call)).collect(),
+            tested: resolved.calls.iter().map(wanted).collect(),
+        }
+    }
+
+    /// Whether a call is under test.
+    pub fn is_under_test(&self, index: usize) -> bool {
+        self.tested.get(index).copied().unwrap_or(false)
     }
 
     /// The plan of a call.
     pub fn call(&self, index: usize) -> &CallPlan {
-        &self.0[index]
+        &self.calls[index]
     }
 
     /// What a call may leave changed.
     pub fn footprint(&self, index: usize) -> Footprint {
-        self.0.get(index).map_or_else(Footprint::default, |plan| plan.footprint)
+        self.calls.get(index).map_or_else(Footprint::default, |plan| plan.footprint)
     }
 }
 
 fn of_call(resolved: &Resolved, call: &Call) -> CallPlan {
-    let variants = call.variants.iter().map(|variant| of_variant(resolved, variant)).collect();
+    let variants = call.variants.iter().map(|variant| of_variant(resolved, call.select, variant)).collect();
     CallPlan { footprint: footprint(call), variants }
 }
 
-fn of_variant(resolved: &Resolved, variant: &Variant) -> VariantPlan {
+fn of_variant(resolved: &Resolved, select: Option<u8>, variant: &Variant) -> VariantPlan {
+    let (asks, maps) = (Asks::of(variant), maps(variant));
     VariantPlan {
-        asks: Asks::of(variant),
+        free: free(select, variant, &asks, &maps),
+        asks,
         reach: reach(variant),
-        maps: maps(variant),
+        maps,
         written: written(resolved, variant),
         ignored: ignored(resolved, variant),
         may_half_happen: may_half_happen(variant),
@@ -137,6 +158,31 @@ fn maps(variant: &Variant) -> Vec<u8> {
         _ => None,
     };
     variant.effects.iter().filter_map(length).collect()
+}
+
+fn free(select: Option<u8>, variant: &Variant, asks: &Asks, maps: &[u8]) -> Vec<u8> {
+    let asked = |param: u8| {
+        let is = |subject: &Subject| *subject == Subject::Param(param);
+        asks.looks_at(Subject::Param(param))
+            || asks.questions.iter().any(|ask| match ask {
+                Ask::File(subject)
+                | Ask::Only(subject, _)
+                | Ask::Seals(subject)
+                | Ask::Available(subject)
+                | Ask::Readable(subject)
+                | Ask::Writable(subject) => is(subject),
+                Ask::Shared(a, b) => is(a) || is(b),
+                Ask::Name { path, base, .. } => *path == param || *base == Some(param),
+                Ask::Limit(resource) => *resource == param,
+                Ask::Sigmask | Ask::Nice | Ask::Cwd => false,
+            })
+    };
+    let plain = |ty: &Type| ty.pointer().is_none() && !matches!(ty, Type::Resource(_) | Type::Vma | Type::Addr);
+    let free = |(position, param): (u8, &ResolvedParam)| {
+        let fixed = select == Some(position) || maps.contains(&position) || asked(position);
+        (plain(&param.ty) && !fixed).then_some(position)
+    };
+    (0..).zip(&variant.params).filter_map(free).collect()
 }
 
 fn written(resolved: &Resolved, variant: &Variant) -> Vec<WrittenParam> {

@@ -5,6 +5,7 @@ use crate::examine::{Context, Examined, Notes, Suspicion, examine};
 use crate::exec::layout::CELLS;
 use crate::exec::layout::{PLAYGROUND_BASE, PLAYGROUND_MARGIN_PAGES, PLAYGROUND_PAGES};
 use crate::exec::{BatchEnd, EMPTY_FILE, Ending, Part, Sandbox, SandboxConfig, SandboxError};
+use crate::generate::Generator;
 use crate::lower::{Lowered, Lowering, Mode, lower};
 use crate::oracle::Verdict;
 use crate::plan::Plans;
@@ -13,7 +14,8 @@ use crate::program::Program;
 use crate::setup::{self, BuildError};
 use crate::world::{Identity, Numbers, World, fixture, repair};
 use abispec::expr::Word;
-use abispec::target::Resolved;
+use abispec::target::{Call, Resolved};
+use proptest::test_runner::TestRng;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -36,10 +38,15 @@ pub struct Setting {
 }
 
 impl Setting {
-    /// A setting for a resolved specification.
+    /// A setting for a resolved specification, all of whose calls are under test.
     pub fn new(resolved: Arc<Resolved>) -> Self {
+        Self::for_some(resolved, &|_| true)
+    }
+
+    /// A setting for a resolved specification of which the calls that `wanted` picks are under test.
+    pub fn for_some(resolved: Arc<Resolved>, wanted: &dyn Fn(&Call) -> bool) -> Self {
         let numbers = Arc::new(Numbers::of(&resolved));
-        let plans = Arc::new(Plans::of(&resolved));
+        let plans = Arc::new(Plans::for_some(&resolved, wanted));
         Self { resolved, numbers, plans, capabilities: true, plants: Arc::new(Vec::new()), emulator: None }
     }
 }
@@ -82,6 +89,9 @@ impl From<BuildError> for WorkerError {
 /// Programs of a batch: one cell each, the last cell is the worker's own.
 pub const BATCH: usize = CELLS as usize - 1;
 
+/// How often a batch runs again with other numbers in its programs: a neighbour of a program costs a fraction of a new one.
+pub const VARIATIONS: usize = 3;
+
 /// How long a call sleeps before it is woken, where time matters more than patience.
 const HASTE: std::time::Duration = std::time::Duration::from_millis(4);
 
@@ -95,6 +105,10 @@ pub struct Room {
     current: World,
     /// The programs of the last batch; their memory serves the next one.
     lowered: Vec<Lowered>,
+    /// Which of them are in the batch.
+    ready: Vec<bool>,
+    /// The batch is still in the sandbox, and its programs would find the state that they found.
+    stands: bool,
     notes: Notes,
 }
 
@@ -130,7 +144,16 @@ impl Room {
         setup::build(&mut sandbox, &fixture::setup_calls())?;
         let fresh = World::fixture(&identity(&setting, &config, &mut sandbox), &setting.numbers, &[playground()]);
         let current = fresh.clone();
-        Ok(Self { sandbox, setting, fresh, current, lowered: Vec::new(), notes: Notes::default() })
+        Ok(Self {
+            sandbox,
+            setting,
+            fresh,
+            current,
+            lowered: Vec::new(),
+            ready: Vec::new(),
+            stands: false,
+            notes: Notes::default(),
+        })
     }
 
     /// The setting.
@@ -169,8 +192,62 @@ impl Room {
         coverage: &mut Coverage,
         watch: &mut dyn FnMut(usize, &Lowered, &Sandbox),
     ) -> Result<Vec<Ran>, WorkerError> {
+        let plants = self.setting.plants.clone();
+        self.lower(programs, mode, &plants);
+        self.go(programs, mode, coverage, watch)
+    }
+
+    /// Runs the programs of the last batch again, each with another number; what has none to change is not examined again.
+    /// `None` where the batch cannot run again.
+    ///
+    /// # Errors
+    /// When the sandbox is lost for good.
+    pub fn run_varied(
+        &mut self,
+        generator: &Generator,
+        rng: &mut TestRng,
+        programs: &mut [Program],
+        coverage: &mut Coverage,
+    ) -> Result<Option<Vec<Ran>>, WorkerError> {
+        let Some(changed) = self.vary(generator, rng, programs) else { return Ok(None) };
+        let mut ran = self.go(programs, Mode::Quick, coverage, &mut |_, _, _| {})?;
+        for (ran, _) in ran.iter_mut().zip(changed).filter(|(_, changed)| !changed) {
+            ran.examined = None;
+        }
+        Ok(Some(ran))
+    }
+
+    /// Changes a number in programs of the batch, which is still the sandbox's; says which of them have another one now.
+    fn vary(&mut self, generator: &Generator, rng: &mut TestRng, programs: &mut [Program]) -> Option<Vec<bool>> {
+        // What is planted is worked into the operations.
+        if !self.stands || !self.setting.plants.is_empty() {
+            return None;
+        }
+        let plans = &self.setting.plans;
+        let mut changed = vec![false; programs.len()];
+        for (index, (program, lowered)) in programs.iter_mut().zip(&self.lowered).enumerate() {
+            if !self.ready[index] {
+                continue;
+            }
+            if let Some(change) = generator.vary(rng, plans, |call| lowered.calls[call].variant, program) {
+                self.sandbox.patch(lowered.calls[change.call].op, change.param, change.value).ok()?;
+                changed[index] = true;
+            }
+            lowered.image.write(lowered.cell, &mut self.sandbox);
+        }
+        Some(changed)
+    }
+
+    /// Runs the batch and examines its programs.
+    fn go(
+        &mut self,
+        programs: &[Program],
+        mode: Mode,
+        coverage: &mut Coverage,
+        watch: &mut dyn FnMut(usize, &Lowered, &Sandbox),
+    ) -> Result<Vec<Ran>, WorkerError> {
+        self.stands = false;
         let setting = self.setting.clone();
-        let ready = self.lower(programs, mode, &setting.plants);
         let end = self.sandbox.run();
         let context = Context {
             resolved: &setting.resolved,
@@ -182,7 +259,7 @@ impl Room {
         let mut spoilt = false;
         // Programs that ran after the state was spoilt leave changes that nobody followed.
         let mut followed = true;
-        for (index, ((program, lowered), ready)) in programs.iter().zip(&self.lowered).zip(ready).enumerate() {
+        for (index, ((program, lowered), ready)) in programs.iter().zip(&self.lowered).zip(&self.ready).enumerate() {
             if !ready || spoilt {
                 followed &= !ready;
                 ran.push(Ran { examined: None });
@@ -212,7 +289,7 @@ impl Room {
             ran.push(Ran { examined: Some(examined) });
         }
         match end {
-            BatchEnd::Completed if !spoilt => {}
+            BatchEnd::Completed if !spoilt => self.stands = true,
             BatchEnd::Completed if followed => self.restore()?,
             BatchEnd::Completed => self.renew()?,
             BatchEnd::Died { .. } | BatchEnd::Stuck { .. } => self.renew()?,
@@ -221,17 +298,18 @@ impl Room {
         Ok(ran)
     }
 
-    /// Fills the batch with programs; says which of them are in it.
-    fn lower(&mut self, programs: &[Program], mode: Mode, plants: &[Plant]) -> Vec<bool> {
+    /// Fills the batch with programs, as many as can be.
+    fn lower(&mut self, programs: &[Program], mode: Mode, plants: &[Plant]) {
+        self.stands = false;
         self.sandbox.clear();
         if self.lowered.len() < programs.len() {
             self.lowered.resize_with(programs.len(), Lowered::default);
         }
         let lowering = Lowering { resolved: &self.setting.resolved, plans: &self.setting.plans, plants, mode };
-        let slots = (0..).zip(programs.iter().zip(&mut self.lowered));
-        slots
-            .map(|(index, (program, lowered))| lower(lowering, program, index, &mut self.sandbox, lowered).is_ok())
-            .collect()
+        self.ready.clear();
+        for (index, (program, lowered)) in (0..).zip(programs.iter().zip(&mut self.lowered)) {
+            self.ready.push(lower(lowering, program, index, &mut self.sandbox, lowered).is_ok());
+        }
     }
 
     /// Executes programs with nothing around them; gives the calls and how long the executor took.
@@ -239,8 +317,8 @@ impl Room {
     /// # Errors
     /// When the sandbox is lost for good.
     pub fn bare(&mut self, programs: &[Program]) -> Result<(u64, std::time::Duration), WorkerError> {
-        let ready = self.lower(programs, Mode::Bare, &[]);
-        let of_ready = self.lowered.iter().zip(ready).filter(|(_, ready)| *ready);
+        self.lower(programs, Mode::Bare, &[]);
+        let of_ready = self.lowered.iter().zip(&self.ready).filter(|(_, ready)| **ready);
         let calls = of_ready.map(|(lowered, _)| lowered.calls.len() as u64).sum();
         let start = std::time::Instant::now();
         let end = self.sandbox.run();

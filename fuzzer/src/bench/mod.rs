@@ -9,7 +9,7 @@ use crate::generate::Generator;
 use crate::lower::Mode;
 use crate::program::Program;
 use crate::setup::footprint_of;
-use crate::worker::{BATCH, Room, Setting, WorkerError};
+use crate::worker::{BATCH, Room, Setting, VARIATIONS, WorkerError};
 use abispec::target::{Call, Resolved};
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
@@ -61,7 +61,7 @@ pub fn measure(
     time: Duration,
 ) -> Result<Measured, WorkerError> {
     let generator = Generator::new(resolved.clone(), wanted);
-    let setting = Setting::new(resolved.clone());
+    let setting = Setting::for_some(resolved.clone(), wanted);
     let barrier = Barrier::new(workers);
     std::thread::scope(|scope| {
         let handles: Vec<_> = (0..workers)
@@ -133,25 +133,32 @@ fn one(
     let begin = Instant::now();
     while begin.elapsed() < 2 * time {
         let mut batches: Vec<Vec<Program>> = Vec::with_capacity(STRETCH);
-        let start = Instant::now();
-        let (own, mut executor) = (time::own(), Executor::of(&room));
-        for _ in 0..STRETCH {
+        for _ in 0..STRETCH / (1 + VARIATIONS) {
             let mut batch = Vec::with_capacity(BATCH);
-            while batch.len() < BATCH {
-                let program = generator.program(&mut rng, &wishes);
-                if !footprint_of(&program, &plans).solitary() {
-                    batch.push(program);
-                }
+            for round in 0..=VARIATIONS {
+                let (start, own, mut executor) = (Instant::now(), time::own(), Executor::of(&room));
+                let ran = if round == 0 {
+                    while batch.len() < BATCH {
+                        let program = generator.program(&mut rng, &wishes);
+                        if !footprint_of(&program, &plans).solitary() {
+                            batch.push(program);
+                        }
+                    }
+                    Some(room.run(&batch, Mode::Quick, &mut coverage)?)
+                } else {
+                    room.run_varied(generator, &mut rng, &mut batch, &mut coverage)?
+                };
+                let Some(ran) = ran else { break };
+                let examined = ran.iter().filter_map(|ran| ran.examined.as_ref());
+                checked_calls += examined.map(|examined| examined.judged as u64).sum::<u64>();
+                checked_time += start.elapsed();
+                checked_cost += executor.spent(&room) + time::own().saturating_sub(own);
+                // What a batch looked like is kept for the other way, at nobody's expense.
+                batches.push(batch.clone());
             }
-            let ran = room.run(&batch, Mode::Quick, &mut coverage)?;
-            checked_cost += executor.spent(&room);
-            checked_calls +=
-                ran.iter().filter_map(|ran| ran.examined.as_ref()).map(|examined| examined.judged as u64).sum::<u64>();
-            batches.push(batch);
         }
-        checked_time += start.elapsed();
-        checked_cost += time::own().saturating_sub(own);
         for batch in &batches {
+            let mut executor = Executor::of(&room);
             let (calls, took) = room.bare(batch)?;
             bare_calls += calls;
             bare_time += took;

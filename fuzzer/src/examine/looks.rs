@@ -109,20 +109,25 @@ impl Difference {
     }
 }
 
-/// What one probe saw of a descriptor.
+/// What one probe saw of a descriptor; `None` is what it did not see.
 struct Look {
-    open: bool,
+    open: Option<bool>,
     cloexec: Option<i64>,
     status: Option<i64>,
     offset: Option<i64>,
 }
 
+/// `None` where nothing of it was asked.
 fn look(probe: &Probe, sandbox: &Sandbox) -> Option<Look> {
-    let done = |op: OpIndex| returned(op, sandbox);
-    let first = done(probe.cloexec)?;
-    let fine = |op| done(op).filter(|ret| !(-4095..0).contains(ret));
-    let cloexec = (first >= 0).then_some(first & 1);
-    Some(Look { open: first >= 0, cloexec, status: fine(probe.status), offset: fine(probe.offset) })
+    let asked = |op: Option<OpIndex>| returned(op?, sandbox);
+    let answers = [probe.cloexec, probe.status, probe.offset].map(asked);
+    let first = answers.into_iter().flatten().next()?;
+    let fine = |answer: Option<i64>| answer.filter(|ret| !(-4095..0).contains(ret));
+    let [cloexec, status, offset] = answers.map(fine);
+    // That a pipe has no position says nothing else of it.
+    let open =
+        if fine(Some(first)).is_some() { Some(true) } else { (first == -i64::from(libc::EBADF)).then_some(false) };
+    Some(Look { open, cloexec: cloexec.map(|flags| flags & 1), status, offset })
 }
 
 fn returned(op: OpIndex, sandbox: &Sandbox) -> Option<i64> {
@@ -138,9 +143,9 @@ fn probed(world: &World, fd: i32, probe: &Probe, sandbox: &Sandbox) -> Option<Di
     let state = |expected| Some(Difference { property: Property::State, about, expected, actual: 1 - expected });
     let descriptor = match world.descriptors.slot(fd) {
         Slot::Unknown => return None,
-        Slot::Closed if look.open => return state(0),
+        Slot::Closed if look.open == Some(true) => return state(0),
         Slot::Closed => return None,
-        Slot::Open(_) if !look.open => return state(1),
+        Slot::Open(_) if look.open == Some(false) => return state(1),
         Slot::Open(descriptor) => descriptor,
     };
     let compare = |property, expected: Option<i128>, seen: Option<i64>| {
@@ -436,12 +441,18 @@ impl Answers<'_> {
     /// What the probe of a descriptor saw.
     fn of_descriptor(&self, function: Function, fd: i128) -> Option<Option<i128>> {
         let probe = self.low.probes.iter().find(|probe| self.number(probe.subject).map(i128::from) == Some(fd))?;
+        let needed = match function {
+            Function::Open | Function::Cloexec => probe.cloexec,
+            Function::Offset => probe.offset,
+            _ => probe.status,
+        };
+        needed?;
         let look = look(probe, self.sandbox)?;
         let status = look.status.map(i128::from);
         let access = status.map(|status| status & 3);
         let only_path = status.map(|status| status & i128::from(libc::O_PATH) != 0);
         Some(match function {
-            Function::Open => Some(i128::from(look.open)),
+            Function::Open => look.open.map(i128::from),
             Function::Cloexec => look.cloexec.map(i128::from),
             Function::Nonblock => status.map(|status| i128::from(status & i128::from(libc::O_NONBLOCK) != 0)),
             Function::Append => status.map(|status| i128::from(status & i128::from(libc::O_APPEND) != 0)),

@@ -153,6 +153,9 @@ pub fn examine(
                 let view = view.returned(value, Scene { world, memory: &after_memory });
                 first.or_else(|| {
                     let answers = Answers { low, sandbox, registers, ret: value };
+                    if !low.asked {
+                        return judge_ensures(variant, &view, value, seen);
+                    }
                     let changed = match effects(&view, &answers, seen) {
                         Looked::Right => None,
                         Looked::Broken(verdict) => return Some(verdict),

@@ -9,9 +9,11 @@ mod paths;
 mod producers;
 mod strategy;
 mod values;
+mod vary;
 
 pub use laws::GIVEN;
 pub use strategy::{CallStrategy, ProgramStrategy, ProgramTree};
+pub use vary::Change;
 
 use crate::exec::layout::WORK_DIRECTORY;
 use crate::program::{Argument, Block, Invocation, Placement, Program};
@@ -99,8 +101,8 @@ impl Generator {
         let Some(call) = self.choose(&mut dice, wishes) else { return making.program };
         making.call(&mut dice, call, Some(wishes), false);
         // State changes between calls on the same objects are where contracts break.
-        if dice.chance(60) {
-            let more = 1 + dice.below(5);
+        if dice.chance(75) {
+            let more = 1 + dice.below(8);
             for _ in 0..more {
                 if making.program.calls.len() >= LONGEST {
                     break;

@@ -138,8 +138,8 @@ fn placed<'a>(block: &'a Block, order: &mut Vec<&'a Block>) {
 }
 
 fn end(lowered: &Lowered, sandbox: &Sandbox) -> Vec<Descriptor> {
-    let answer = |op: OpIndex| {
-        let result = sandbox.result(op);
+    let answer = |op: Option<OpIndex>| {
+        let result = sandbox.result(op?);
         (result.state == OpState::Done).then_some(result.ret)
     };
     let one = |probe: &crate::lower::Probe| match probe.subject {

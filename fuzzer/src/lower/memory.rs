@@ -99,7 +99,7 @@ impl Image {
     }
 
     /// Writes everything to the cell at `base`.
-    pub(super) fn write(&self, base: u64, sandbox: &mut Sandbox) {
+    pub(crate) fn write(&self, base: u64, sandbox: &mut Sandbox) {
         let arena = sandbox.arena_mut();
         let parts = [
             (base + CELL_RW, &self.low),

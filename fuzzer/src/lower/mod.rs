@@ -23,7 +23,7 @@ pub const POISON: u8 = 0xa5;
 pub enum Mode {
     /// Nothing but the calls: for measuring.
     Bare,
-    /// After each success what its effects touched, and all descriptors at the end.
+    /// After each success of a call under test what its effects touched, and all descriptors at the end.
     Quick,
     /// All descriptors after every call: says which call changed what.
     Careful,
@@ -55,6 +55,8 @@ pub struct LoweredCall {
     pub blocks: Vec<Placed>,
     /// Where each argument's block begins; 0 for arguments that are none.
     pub addresses: [u64; 6],
+    /// Whether the kernel is asked about what it left: in a quick look, only calls under test are.
+    pub asked: bool,
     /// Questions about the descriptors that its effects touch.
     pub probes: Vec<Probe>,
     /// What else was asked about what it left.
@@ -81,12 +83,12 @@ pub struct Placed {
 pub struct Probe {
     /// The descriptor, as it was found.
     pub subject: Subject,
-    /// `fcntl(fd, F_GETFD)`.
-    pub cloexec: OpIndex,
-    /// `fcntl(fd, F_GETFL)`.
-    pub status: OpIndex,
-    /// `lseek(fd, 0, SEEK_CUR)`.
-    pub offset: OpIndex,
+    /// `fcntl(fd, F_GETFD)`, where that was asked.
+    pub cloexec: Option<OpIndex>,
+    /// `fcntl(fd, F_GETFL)`, where that was asked.
+    pub status: Option<OpIndex>,
+    /// `lseek(fd, 0, SEEK_CUR)`, where that was asked.
+    pub offset: Option<OpIndex>,
 }
 
 /// Why a program cannot be lowered.
@@ -208,15 +210,20 @@ impl Lowering<'_> {
             // A selector that only the program knows may select anything.
             let unknown = spec.select.is_some() && selector(spec.select, call).is_none();
             reach = reach.and(plan.reach).and(Reach { chooses: unknown, ..Reach::default() });
-            if self.mode == Mode::Bare {
+            low.asked = match self.mode {
+                Mode::Bare => false,
+                Mode::Quick => self.plans.is_under_test(call.call),
+                Mode::Careful => true,
+            };
+            if !low.asked {
                 continue;
             }
             let empty = setup::empty_text();
             let mut asking =
                 Asking { sandbox, op: low.op, args: &args, addresses: &low.addresses, empty, free: &mut free };
-            for subject in &plan.asks.descriptors {
-                if let Some(fd) = asking.subject(*subject) {
-                    low.probes.push(probes::probe(asking.sandbox, *subject, fd, Some(low.op))?);
+            for look in &plan.asks.descriptors {
+                if let Some(fd) = asking.subject(look.0) {
+                    low.probes.push(probes::probe(asking.sandbox, *look, fd, Some(low.op))?);
                 }
             }
             for ask in &plan.asks.questions {

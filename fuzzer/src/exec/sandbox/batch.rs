@@ -117,6 +117,19 @@ impl Sandbox {
         Ok(OpIndex(index))
     }
 
+    /// Puts another number into an operation of the batch, in the place of a number.
+    ///
+    /// # Errors
+    /// When the batch has no such operation, or its argument is none that is known before it runs.
+    pub fn patch(&mut self, op: OpIndex, place: u8, value: u64) -> Result<(), PushError> {
+        let records = self.arena.records();
+        let wire = records.ops.get(op.get()).filter(|_| op.0 < self.len).ok_or(PushError::NotEarlier(op))?;
+        let dynamic = wire.head.load(Relaxed) >> bits::DYNAMIC_SHIFT & 1 << place != 0;
+        let slot = wire.args.get(usize::from(place)).filter(|_| !dynamic).ok_or(PushError::NotEarlier(op))?;
+        slot.store(value, Relaxed);
+        Ok(())
+    }
+
     /// The number of operations in the batch.
     pub fn len(&self) -> usize {
         self.len as usize
