@@ -194,7 +194,7 @@ impl Asks {
             Effect::SetsCloexec { fd: Some(fd), .. } | Effect::Closes { fd: Some(fd), .. } => {
                 self.descriptor(fd, Aspect::Flags);
             }
-            Effect::SetsSize { file, .. } => match (file, Subject::of(file)) {
+            Effect::SetsSize { file, .. } | Effect::SetsPermissions { file, .. } => match (file, Subject::of(file)) {
                 (Expr::Param(path), _) if is_path(variant, *path) => self.name(variant, *path),
                 (_, Some(subject)) => self.ask(Ask::File(subject)),
                 _ => {}

@@ -185,6 +185,8 @@ pub fn footprint(call: &abispec::target::Call) -> Footprint {
             Effect::Creates { .. } | Effect::Links { .. } | Effect::Removes { .. } | Effect::Renames { .. } => {
                 found.files = true;
             }
+            // Who may read or write it, all programs that come after would notice.
+            Effect::SetsPermissions { .. } => found.files = true,
             Effect::Maps { .. } | Effect::Unmaps { .. } | Effect::Protects { .. } => found.mappings = true,
             Effect::SetsCwd { .. } => found.cwd = true,
             Effect::SetsUmask { .. } => found.umask = true,

@@ -407,6 +407,10 @@ pub enum Effect {
         file: Expr,
         to: Expr,
     },
+    SetsPermissions {
+        file: Expr,
+        to: Option<Expr>,
+    },
     Queues {
         fd: Expr,
         by: Expr,

@@ -110,6 +110,10 @@ fn states(effect: &Effect, found: &Difference) -> bool {
             Expr::Param(index) => same(file) || path(*index) || by_name,
             _ => same(file),
         },
+        (Effect::SetsPermissions { file, .. }, Property::Permissions) => match file {
+            Expr::Param(index) => same(file) || path(*index) || by_name,
+            _ => same(file),
+        },
         (Effect::SetsSeals { fd, .. }, Property::Seals) => same(fd),
         (Effect::Queues { fd, .. } | Effect::Drains { fd, .. }, Property::Available) => same(fd),
         (Effect::Creates { path: name, .. }, Property::Exists) => path(*name),

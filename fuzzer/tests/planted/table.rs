@@ -382,6 +382,9 @@ pub(crate) fn table() -> Vec<Planted> {
     add("a directory without rights", &["mkdirat"],
         vec![plant("mkdirat", Argument { param: 2, keep: 0, set: 0 })],
         vec![clause("broken-effect", "mkdirat", "creates")]);
+    add("permissions other than those asked for", &["chmod"],
+        vec![plant("chmod", Argument { param: 1, keep: 0, set: 0o1000 })],
+        vec![clause("broken-effect", "chmod", "sets_permissions")]);
     add("a directory without the caller's mask", &["umask", "mkdirat"],
         vec![plant("mkdirat", Argument { param: 2, keep: !0, set: 0o1000 })],
         vec![clause("broken-effect", "mkdirat", "creates")]);

@@ -35,6 +35,9 @@ pub fn effect_text(effect: &Effect, params: &[&str]) -> (&'static str, Vec<(&'st
         Effect::SetsSize { file, to } => {
             keys.expr("file", file).expr("to", to);
         }
+        Effect::SetsPermissions { file, to } => {
+            keys.expr("file", file).maybe("to", to.as_ref());
+        }
         Effect::Queues { fd, by } | Effect::Drains { fd, by } => {
             keys.expr("fd", fd).expr("by", by);
         }

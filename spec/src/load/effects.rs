@@ -18,6 +18,7 @@ const NAMES: &[&str] = &[
     "sets_status",
     "sets_offset",
     "sets_size",
+    "sets_permissions",
     "queues",
     "drains",
     "sets_seals",
@@ -126,6 +127,10 @@ impl Keys<'_, '_> {
             "sets_size" => {
                 let (file, to) = (self.need_file("file"), self.need("to"));
                 Effect::SetsSize { file: file?, to: to? }
+            }
+            "sets_permissions" => {
+                let (file, to) = (self.need_file("file"), self.may("to"));
+                Effect::SetsPermissions { file: file?, to }
             }
             "queues" => {
                 let (fd, by) = (self.need("fd"), self.need("by"));

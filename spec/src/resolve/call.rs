@@ -305,6 +305,7 @@ pub(crate) fn effect_name(effect: &Effect) -> &'static str {
         Effect::SetsStatus { .. } => "sets_status",
         Effect::SetsOffset { .. } => "sets_offset",
         Effect::SetsSize { .. } => "sets_size",
+        Effect::SetsPermissions { .. } => "sets_permissions",
         Effect::Queues { .. } => "queues",
         Effect::Drains { .. } => "drains",
         Effect::SetsSeals { .. } => "sets_seals",
@@ -345,7 +346,9 @@ pub(crate) fn for_each_expr(effect: &mut Effect, f: &mut dyn FnMut(&mut Expr)) {
             [fd, first, last].into_iter().flatten().for_each(f);
         }
         Effect::SetsStatus { fd, to } | Effect::SetsSeals { fd, to } => all(&mut [fd, to]),
-        Effect::SetsOffset { fd, to: other } | Effect::Writes { to: fd, bytes: other } => {
+        Effect::SetsOffset { fd, to: other }
+        | Effect::SetsPermissions { file: fd, to: other }
+        | Effect::Writes { to: fd, bytes: other } => {
             all(&mut [fd]);
             other.iter_mut().for_each(f);
         }

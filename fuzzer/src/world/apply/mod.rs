@@ -138,6 +138,10 @@ impl<'v, 'a, 'w> Applying<'v, 'a, 'w> {
                     inode.written();
                 });
             }
+            Effect::SetsPermissions { file, to } => {
+                let to = known(self.optional(to.as_ref())).and_then(|to| u16::try_from(to).ok());
+                self.with_file(file, |inode| inode.permissions = to);
+            }
             Effect::SetsSeals { fd, to } => {
                 let to = known(self.value(to)).and_then(|to| u32::try_from(to).ok());
                 self.with_file(fd, |inode| inode.seals = to);
