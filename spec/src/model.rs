@@ -503,4 +503,5 @@ macro_rules! changed {
 changed! {
     Timer "timer", Epoll "epoll", Times "times", Priority "priority", Contents "contents", Locks "locks", Owner "owner",
     Leases "leases", Advice "advice", Guards "guards", Signals "signals",
+    Attributes "attributes", Watches "watches", Requests "requests", Mounts "mounts", System "system",
 }

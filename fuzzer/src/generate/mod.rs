@@ -518,12 +518,16 @@ fn extensible_size(dice: &mut Dice<'_>, resolved: &Resolved, name: &str, intent:
     }
 }
 
+/// Names of extended attributes: the part before the dot decides who may use one, and where.
+const ATTRIBUTES: [&[u8]; 5] = [b"user.a", b"user.b", b"trusted.a", b"security.a", b"user."];
+
 fn text(dice: &mut Dice<'_>, intent: Intent) -> Block {
     match (intent, dice.below(4)) {
         (Intent::Odd, 0) => Block::text(b""),
         (Intent::Odd, 1) => Block::text(&[b'x'; 249]),
         (Intent::Odd, 2) => Block::text(&[b'x'; 250]),
         (Intent::Odd, _) => Block::text(&[b'x'; 4096]),
+        (Intent::Valid, 0) => Block::text(ATTRIBUTES[dice.below(ATTRIBUTES.len())]),
         (Intent::Valid, _) => Block::text(b"name"),
     }
 }

@@ -225,7 +225,12 @@ impl<'v, 'a, 'w> Applying<'v, 'a, 'w> {
             | Changed::Priority
             | Changed::Locks
             | Changed::Leases
-            | Changed::Signals => {}
+            | Changed::Signals
+            | Changed::Attributes
+            | Changed::Watches
+            | Changed::Requests
+            | Changed::Mounts
+            | Changed::System => {}
         }
     }
 }
