@@ -48,6 +48,8 @@ const COMMON: &[Denied] = denied! {
         open_tree = libc::SYS_open_tree, open_tree_attr = 467, move_mount = libc::SYS_move_mount,
         fsopen = libc::SYS_fsopen, fsconfig = libc::SYS_fsconfig, fsmount = libc::SYS_fsmount,
         fspick = libc::SYS_fspick, mount_setattr = libc::SYS_mount_setattr;
+    "changes what every path means":
+        chroot = libc::SYS_chroot;
     "enters or makes namespaces":
         unshare = libc::SYS_unshare, setns = libc::SYS_setns;
     "reaches into other processes":
