@@ -8,9 +8,25 @@ use crate::place::{FileId, Place};
 use std::path::Path;
 
 /// The order of the keys of a system call.
-const ORDER: [&str; 17] = [
-    "syscall", "summary", "since", "until", "man", "groups", "nr", "entry", "config", "params", "returns", "blocks",
-    "ensures", "effects", "errors", "select", "commands",
+const ORDER: [&str; 18] = [
+    "syscall",
+    "summary",
+    "unimplemented",
+    "since",
+    "until",
+    "man",
+    "groups",
+    "nr",
+    "entry",
+    "config",
+    "params",
+    "returns",
+    "blocks",
+    "ensures",
+    "effects",
+    "errors",
+    "select",
+    "commands",
 ];
 
 /// Keys whose value is a condition, wherever they stand.

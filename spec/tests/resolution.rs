@@ -97,3 +97,13 @@ fn the_embedded_specification_resolves_for_every_port_and_release() {
         }
     }
 }
+
+#[test]
+fn a_call_that_no_kernel_has_answers_enosys() {
+    let spec = spec("syscall: x\nsummary: was never there\nunimplemented: true\nnr: {x86_64: 7}\n");
+    let resolved = on(&spec, 6, 12);
+    let variant = &resolved.call("x").unwrap().variants[0];
+    assert!(variant.params.is_empty());
+    let rules: Vec<_> = variant.rules.iter().map(|rule| (rule.errno.name(), rule.duty)).collect();
+    assert_eq!(rules, [("ENOSYS", true)]);
+}

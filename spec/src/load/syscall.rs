@@ -39,6 +39,27 @@ fn one(log: &Log<'_>, spec: &Spec, file: FileId, yaml: Yaml) -> Option<Syscall> 
     let nr = fields.need("nr").map(|yaml| numbers(log, yaml)).unwrap_or_default();
     let entry = fields.text("entry").map(|at| at.value);
     let config = fields.text("config");
+    if let Some(contract) = unimplemented(&mut fields, name.as_ref()) {
+        fields.close();
+        let (params, commands) = (Vec::new(), Vec::new());
+        let groups = groups.into_iter().map(|at| at.value).collect();
+        let (name, summary) = (name?, summary?.value);
+        let select = None;
+        return Some(Syscall {
+            name,
+            summary,
+            span,
+            man,
+            groups,
+            nr,
+            entry,
+            config,
+            params,
+            contract,
+            select,
+            commands,
+        });
+    }
     let params = params(log, spec, &mut fields);
     let signatures = signatures(&params);
     let select = fields.text("select").and_then(|select| selector(log, spec, &params, &select));
@@ -62,6 +83,25 @@ fn one(log: &Log<'_>, spec: &Spec, file: FileId, yaml: Yaml) -> Option<Syscall> 
         select,
         commands,
     })
+}
+
+/// The contract of a call that has a number and no kernel that serves it.
+fn unimplemented(fields: &mut Fields<'_>, name: Option<&At<String>>) -> Option<Contract> {
+    if !fields.truth("unimplemented") {
+        return None;
+    }
+    let at = name?.at;
+    let refused = ErrorRule {
+        errno: At::new(Errno::from_name("ENOSYS")?, at),
+        duty: true,
+        condition: At::new(Expr::Bool(true), at),
+        because: Some("no supported kernel has the call".to_owned()),
+        origin: Origin::Config,
+        span: crate::version::Span::default(),
+        before: Vec::new(),
+    };
+    let returns = Some(At::new(Type::Zero, at));
+    Some(Contract { returns, blocks: None, ensures: Vec::new(), effects: Vec::new(), errors: vec![refused] })
 }
 
 /// The table that newer ports share: on all of them, and on those of 64 bits.
