@@ -107,3 +107,12 @@ fn a_call_that_no_kernel_has_answers_enosys() {
     let rules: Vec<_> = variant.rules.iter().map(|rule| (rule.errno.name(), rule.duty)).collect();
     assert_eq!(rules, [("ENOSYS", true)]);
 }
+
+#[test]
+fn beside_a_kind_a_name_is_a_kind_whatever_the_parameters_are_called() {
+    let file = |path: &str, text: &str| SourceFile { path: path.to_owned(), text: text.to_owned() };
+    let call = "syscall: x\nsummary: takes a pidfd\nnr: {x86_64: 1}\nparams:\n  - {name: pidfd, c: int, type: fd}\nreturns: zero\nerrors:\n  \
+                EBADF: [{when: \"kind(pidfd) != pidfd\"}, {when: \"!(kind(pidfd) in [pidfd, directory])\"}]\n";
+    let (_, findings) = load(vec![file("resources/r.yaml", "fd: {base: int32}\n"), file("syscalls/x.yaml", call)]);
+    assert!(findings.is_empty(), "{findings:#?}");
+}

@@ -203,7 +203,7 @@ fn infer(syntax: &Syntax, scope: Scope<'_>) -> Result<(Expr, Ty), Problem> {
             let (expr, ty) = infer(inner, scope)?;
             let mut items = Vec::new();
             for item in list {
-                let (item_expr, item_ty) = infer(item, scope)?;
+                let (item_expr, item_ty) = infer_beside(item, &ty, scope)?;
                 comparable(&ty, &item_ty, item.offset, scope)?;
                 items.push(item_expr);
             }
@@ -218,6 +218,16 @@ fn infer(syntax: &Syntax, scope: Scope<'_>) -> Result<(Expr, Ty), Problem> {
             Ok((Expr::InSet(Box::new(expr), set.clone()), Ty::Bool))
         }
     }
+}
+
+/// What stands beside something that gives a word: there a name is the word, also where a parameter has the same name.
+fn infer_beside(syntax: &Syntax, other: &Ty, scope: Scope<'_>) -> Result<(Expr, Ty), Problem> {
+    if let (Ty::Word(group), Node::Name(name)) = (other, &syntax.node)
+        && let Some(word) = Word::ALL.iter().copied().find(|word| word.name() == name && word.group() == *group)
+    {
+        return Ok((Expr::Word(word), Ty::Word(*group)));
+    }
+    infer(syntax, scope)
 }
 
 fn resolve_name(name: &str, at: usize, scope: Scope<'_>) -> Result<(Expr, Ty), Problem> {
@@ -401,7 +411,7 @@ fn unary(op: UnaryOp, inner: &Syntax, at: usize, scope: Scope<'_>) -> Result<(Ex
 
 fn binary(op: BinaryOp, left: &Syntax, right: &Syntax, scope: Scope<'_>) -> Result<(Expr, Ty), Problem> {
     let (left_expr, left_ty) = infer(left, scope)?;
-    let (right_expr, right_ty) = infer(right, scope)?;
+    let (right_expr, right_ty) = infer_beside(right, &left_ty, scope)?;
     let symbol = op.symbol();
     let ty = match op {
         BinaryOp::Implies | BinaryOp::Or | BinaryOp::And => {
