@@ -3,9 +3,10 @@
 //! The specification states what is true and generators try everything; this file alone says what is not tried.
 
 use crate::exec::layout::{PLAYGROUND_BASE, PLAYGROUND_MARGIN_PAGES, PLAYGROUND_PAGES};
+use crate::exec::{HEEDED, INTERRUPT_SIGNAL};
 use crate::program::{Argument, Block, Invocation, Placement, Program};
 use abispec::expr::{Function, Moment, Observer, OperandValue, evaluate};
-use abispec::target::{ResolvedParam, Variant};
+use abispec::target::{Resolved, ResolvedParam, Variant};
 use abispec::types::{IntType, Type};
 
 /// Why a program is not run.
@@ -13,6 +14,8 @@ use abispec::types::{IntType, Type};
 pub enum Hazard {
     /// It changes mappings that are the executor's own.
     Mappings,
+    /// It may send the executor a signal that nobody can ignore.
+    Signal,
     /// The kernel would go beyond a block into the next one: only a block at the edge may be shorter than it claims.
     Overrun,
     /// More than one block wants the inaccessible page behind it.
@@ -20,8 +23,8 @@ pub enum Hazard {
 }
 
 /// What is dangerous about a call.
-pub fn find(call: &Invocation, variant: &Variant) -> Option<Hazard> {
-    mappings(call, variant).or_else(|| overrun(call, variant))
+pub fn find(resolved: &Resolved, call: &Invocation, variant: &Variant) -> Option<Hazard> {
+    mappings(call, variant).or_else(|| signal(resolved, call, variant)).or_else(|| overrun(call, variant))
 }
 
 /// Whether a program's memory can be laid out: at most one block ends at the inaccessible page.
@@ -67,6 +70,36 @@ fn mappings(call: &Invocation, variant: &Variant) -> Option<Hazard> {
         }
     }
     None
+}
+
+/// A call that names a process and a signal may name this one, whatever process it says, and so may a timer or a queue that is told
+/// what to send: what ends or stops the executor, or what its own watchdog means by it, is not sent.
+fn signal(resolved: &Resolved, call: &Invocation, variant: &Variant) -> Option<Hazard> {
+    let mut to_a_process = false;
+    let mut sent = false;
+    let mut arranged = false;
+    for (param, arg) in variant.params.iter().zip(&call.args) {
+        match (&param.ty, arg) {
+            (Type::Resource(name), _) => to_a_process |= name == "pid" || name == "fd[pidfd]",
+            (Type::Signal, Argument::Number(value)) => sent |= deadly((*value & 0xffff_ffff) as i32),
+            (Type::Signal, Argument::Block(_) | Argument::Result { .. }) => sent = true,
+            (Type::Ptr { to, .. }, Argument::Block(block)) => {
+                let Type::Struct(name) = &**to else { continue };
+                let fields = resolved.structs.get(name).map(|found| found.fields.as_slice()).unwrap_or_default();
+                arranged |= fields.iter().filter(|field| field.shape.ty == Type::Signal).any(|field| {
+                    let at = field.offset as usize;
+                    let bytes = block.bytes.get(at..at + 4).and_then(|bytes| <[u8; 4]>::try_from(bytes).ok());
+                    bytes.is_some_and(|bytes| deadly(i32::from_le_bytes(bytes)))
+                });
+            }
+            _ => {}
+        }
+    }
+    (to_a_process && sent || arranged).then_some(Hazard::Signal)
+}
+
+fn deadly(signal: i32) -> bool {
+    HEEDED.contains(&signal) || signal == INTERRUPT_SIGNAL
 }
 
 /// Arguments that are plain numbers; everything else is unknown.
@@ -127,4 +160,49 @@ fn links_overrun(block: &Block) -> bool {
             block.bytes.get(at..at + 8).and_then(|bytes| <[u8; 8]>::try_from(bytes).ok()).map(u64::from_le_bytes);
         length.is_none_or(|length| length > inner.present() as u64)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use abispec::arch::Arch;
+    use abispec::finding::SourceFile;
+    use abispec::target::Target;
+    use abispec::version::Release;
+
+    fn resolved() -> Resolved {
+        let file = |path: &str, text: &str| SourceFile { path: path.to_owned(), text: text.to_owned() };
+        let call = |name: &str, params: &str| {
+            let text =
+                format!("syscall: {name}\nsummary: a test\nnr: {{x86_64: 1}}\nparams: [{params}]\nreturns: zero\n");
+            file(&format!("syscalls/{name}.yaml"), &text)
+        };
+        let pid = "{name: pid, c: pid_t, type: pid}";
+        let signal = "{name: sig, c: int, type: signal}";
+        let files = vec![
+            file("resources/r.yaml", "pid: {base: int32}\n"),
+            call(1, "kill", &format!("{pid}, {signal}")),
+            call(2, "sigaction", signal),
+        ];
+        let (spec, findings) = abispec::load::load(files);
+        assert!(findings.is_empty(), "{findings:#?}");
+        abispec::resolve(&spec, &Target::new(Arch::X86_64, Release::new(6, 12)))
+    }
+
+    #[test]
+    fn signals_that_nobody_ignores_are_not_sent() {
+        let resolved = resolved();
+        let hazard = |name: &str, args: &[u64]| {
+            let call = resolved.calls.iter().position(|call| call.name == name).unwrap_or_default();
+            let args = args.iter().map(|value| Argument::Number(*value)).collect();
+            find(&resolved, &Invocation { call, args }, &resolved.calls[call].variants[0])
+        };
+        for signal in [9, 19, 64, 1 << 40 | 9] {
+            assert_eq!(hazard("kill", &[0, signal]), Some(Hazard::Signal), "{signal}");
+            assert_eq!(hazard("sigaction", &[signal]), None, "{signal}");
+        }
+        for signal in [0, 1, 15, 63, 65, u64::MAX] {
+            assert_eq!(hazard("kill", &[0, signal]), None, "{signal}");
+        }
+    }
 }

@@ -7,7 +7,7 @@ use crate::exec::{Arg, BatchEnd, Guard, Op, OpIndex, PushError, Sandbox};
 use crate::plan::{Plans, Reach};
 use crate::program::Program;
 use crate::world::fixture::{Build, content};
-use abispec::model::Effect;
+use abispec::model::{Changed, Effect};
 
 /// Why files could not be made.
 #[derive(Debug)]
@@ -162,7 +162,7 @@ pub struct Footprint {
     pub umask: bool,
     /// Blocked signals.
     pub sigmask: bool,
-    /// Limits and priority, which cannot be taken back.
+    /// Limits, priority and other attributes of the caller, which cannot be taken back.
     pub process: bool,
     /// Sizes of files that are open.
     pub sizes: bool,
@@ -196,10 +196,36 @@ pub fn footprint(call: &abispec::target::Call) -> Footprint {
             Effect::Opens { file: Some(_), .. } => found.opens = true,
             Effect::Opens { .. } | Effect::Closes { .. } | Effect::Duplicates { .. } | Effect::SetsCloexec { .. } => {}
             Effect::SetsStatus { .. } | Effect::SetsOffset { .. } | Effect::Queues { .. } => {}
-            Effect::Drains { .. } | Effect::SetsSeals { .. } | Effect::Writes { .. } | Effect::Changes { .. } => {}
+            Effect::Drains { .. } | Effect::SetsSeals { .. } | Effect::Writes { .. } => {}
+            Effect::Changes { what } => found.process |= alters_the_caller(*what),
         }
     }
     found
+}
+
+/// Whether a change is one of the caller itself, which only a new executor takes back.
+fn alters_the_caller(what: Changed) -> bool {
+    match what {
+        Changed::Credentials
+        | Changed::Handlers
+        | Changed::Behaviour
+        | Changed::Scheduling
+        | Changed::Attributes
+        | Changed::Alarms
+        | Changed::Pending => true,
+        Changed::Timer
+        | Changed::Epoll
+        | Changed::Times
+        | Changed::Priority
+        | Changed::Contents
+        | Changed::Locks
+        | Changed::Owner
+        | Changed::Leases
+        | Changed::Advice
+        | Changed::Guards
+        | Changed::Residence
+        | Changed::Signals => false,
+    }
 }
 
 /// What a whole program may leave changed.
@@ -281,11 +307,22 @@ pub fn after(footprint: Footprint, reach: Reach, sandbox: &mut Sandbox) -> Resul
 
 /// Bytes of the kernel's own CPU mask, as the kernel tells it.
 pub fn cpu_bytes(sandbox: &mut Sandbox) -> Option<u64> {
-    sandbox.clear();
     let mask = [Arg::imm(0), Arg::imm(1024), Arg::imm(cell(0) + CELL_RW)];
-    let op = sandbox.push(Op::new(libc::SYS_sched_getaffinity, &mask)).ok()?;
+    u64::try_from(asked(sandbox, Op::new(libc::SYS_sched_getaffinity, &mask))?).ok()
+}
+
+/// The executor's scheduling policy.
+pub fn policy(sandbox: &mut Sandbox) -> Option<i32> {
+    let policy = asked(sandbox, Op::new(libc::SYS_sched_getscheduler, &[Arg::imm(0)]))?;
+    i32::try_from(policy).ok().filter(|policy| *policy >= 0)
+}
+
+/// What one call of an executor that runs nothing else returns.
+fn asked(sandbox: &mut Sandbox, op: Op) -> Option<i64> {
+    sandbox.clear();
+    let op = sandbox.push(op).ok()?;
     match sandbox.run() {
-        BatchEnd::Completed => u64::try_from(sandbox.result(op).ret).ok(),
+        BatchEnd::Completed => Some(sandbox.result(op).ret),
         _ => None,
     }
 }

@@ -12,6 +12,7 @@ use crate::plan::Plans;
 use crate::plant::Plant;
 use crate::program::Program;
 use crate::setup::{self, BuildError};
+use crate::world::process::Alteration;
 use crate::world::{Identity, Numbers, World, fixture, repair};
 use abispec::expr::Word;
 use abispec::target::{Call, Resolved};
@@ -272,7 +273,10 @@ impl Room {
             watch(index, lowered, &self.sandbox);
             let mut examined =
                 examine(context, program, lowered, &self.sandbox, &self.current, &mut self.notes, coverage);
+            // Who changed what signals do to it may end by any of them.
+            let strange = examined.world.process.alteration == Alteration::Strange;
             if let Some(suspicion) = lost(&end, lowered)
+                && !strange
                 && !ran_out_of_time(&end, program, &setting.plans)
                 && !may_sleep(&setting.resolved, program, suspicion.call, suspicion.verdict.id)
             {
@@ -349,9 +353,9 @@ fn playground() -> (u64, u64) {
     (PLAYGROUND_BASE - margin, PLAYGROUND_BASE + PLAYGROUND_PAGES * 4096 + margin)
 }
 
-/// Whether what the calls after a program cannot put back is as it was: the first descriptors, limits and priority.
+/// Whether what the calls after a program cannot put back is as it was: the first descriptors, limits, priority and attributes.
 fn fresh_after_reset(now: &World, fresh: &World) -> bool {
-    let process = |world: &World| (world.process.limits, world.process.nice);
+    let process = |world: &World| (world.process.limits, world.process.nice, world.process.alteration);
     let descriptors = Arc::ptr_eq(&now.descriptors, &fresh.descriptors)
         || (0..3).all(|fd| {
             now.descriptors.get(fd).is_some()
@@ -424,6 +428,7 @@ fn identity(setting: &Setting, config: &SandboxConfig, sandbox: &mut Sandbox) ->
     limit("RLIMIT_NICE", 0, 0);
     limit("RLIMIT_RTPRIO", 0, 0);
     identity.cpu_bytes = setup::cpu_bytes(sandbox);
+    identity.policy = setup::policy(sandbox);
     identity
 }
 

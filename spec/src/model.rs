@@ -502,6 +502,8 @@ macro_rules! changed {
 
 changed! {
     Timer "timer", Epoll "epoll", Times "times", Priority "priority", Contents "contents", Locks "locks", Owner "owner",
-    Leases "leases", Advice "advice", Guards "guards", Signals "signals",
+    Leases "leases", Advice "advice", Guards "guards", Signals "signals", Credentials "credentials",
+    Handlers "handlers", Scheduling "scheduling", Caller "caller", Alarms "alarms", Pending "pending", Behaviour "behaviour",
+    Residence "residence",
     Attributes "attributes", Watches "watches", Requests "requests", Mounts "mounts", System "system",
 }

@@ -13,6 +13,7 @@ use crate::oracle::{Answer, Verdict, judge_ensures, judge_error, judge_success, 
 use crate::plan::{IgnoredBits, Plans, VariantPlan};
 use crate::plant::Plant;
 use crate::program::{Argument, Invocation, Output, Program};
+use crate::world::process::Alteration;
 use crate::world::{Numbers, Scene, View, World, apply, apply_failure, apply_partly};
 use abispec::errno::Errno;
 use abispec::target::{ClauseId, Resolved, Variant};
@@ -40,7 +41,7 @@ pub struct Examined {
     pub answers: Vec<Option<Answer>>,
     /// The model after the program, without what is put back after it.
     pub world: World,
-    /// A call ran that the sandbox refuses, or was disturbed: what follows cannot be judged.
+    /// A call ran that the sandbox refuses, was disturbed, or made the caller a stranger: what follows cannot be judged.
     pub cut_short: bool,
 }
 
@@ -179,6 +180,10 @@ pub fn examine(
         }
         if let Some(verdict) = verdict {
             examined.suspicion = Some(Suspicion { call: index, verdict });
+            break;
+        }
+        if examined.world.process.alteration == Alteration::Strange {
+            examined.cut_short = true;
             break;
         }
     }

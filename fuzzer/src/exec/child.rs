@@ -138,12 +138,16 @@ fn limits(control: &Control) -> Result<(), Errno> {
     set(Resource::RLIMIT_NOFILE, control.nofile_soft.load(Relaxed), control.nofile_hard.load(Relaxed))
 }
 
-/// The commander gave every signal its default disposition; this one's differ in the interrupt and in those that tested calls
-/// themselves bring about: broken pipes, limits of file size, and news of leases and directories.
+/// Signals that the executor does not ignore: two that nobody can, the one of a limit that must end it, and two that the C library
+/// keeps to itself.
+pub const HEEDED: [c_int; 5] = [libc::SIGKILL, libc::SIGSTOP, libc::SIGXCPU, 32, 33];
+
+/// The commander gave every signal its default disposition. Here everything is ignored that tested calls can bring about: broken
+/// pipes, limits of file size, timers, and signals that they send. A fault ends the executor all the same: the kernel forces it.
 fn signals() -> Result<(), Errno> {
-    sys::ignore_signal(libc::SIGPIPE)?;
-    sys::ignore_signal(libc::SIGXFSZ)?;
-    sys::ignore_signal(libc::SIGIO)?;
+    for signal in (1..=libc::SIGRTMAX()).filter(|signal| *signal != INTERRUPT_SIGNAL && !HEEDED.contains(signal)) {
+        sys::ignore_signal(signal)?;
+    }
     sys::handle_signal(INTERRUPT_SIGNAL, on_interrupt)?;
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)
 }

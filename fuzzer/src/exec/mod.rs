@@ -27,7 +27,7 @@ mod shim;
 mod sys;
 mod watchdog;
 
-pub use child::EMPTY_FILE;
+pub use child::{EMPTY_FILE, HEEDED};
 pub use error::{Part, SandboxError, SandboxReport, Skipped, Stage};
 pub use layout::INTERRUPT_SIGNAL;
 pub use op::{Arg, Guard, Op, OpIndex, OpResult, OpState, PushError, Source};

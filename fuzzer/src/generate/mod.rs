@@ -7,6 +7,7 @@ mod memory;
 mod mine;
 mod paths;
 mod producers;
+mod resources;
 mod strategy;
 mod values;
 mod vary;
@@ -97,7 +98,7 @@ impl Generator {
     /// Makes a program that ends in a call under test, chosen by the wishes.
     pub fn program(&self, rng: &mut TestRng, wishes: &Wishes) -> Program {
         let mut dice = Dice::new(rng);
-        let mut making = Making { generator: self, program: Program::default(), edge_free: true };
+        let mut making = Making { generator: self, program: Program::default(), edge_free: true, nested: false };
         let Some(call) = self.choose(&mut dice, wishes) else { return making.program };
         making.call(&mut dice, call, Some(wishes), false);
         // State changes between calls on the same objects are where contracts break.
@@ -119,7 +120,7 @@ impl Generator {
 
     /// Makes one call with fresh arguments and what it needs before it.
     pub fn single(&self, rng: &mut TestRng, call: usize) -> Program {
-        let mut making = Making { generator: self, program: Program::default(), edge_free: true };
+        let mut making = Making { generator: self, program: Program::default(), edge_free: true, nested: false };
         making.call(&mut Dice::new(rng), call, None, false);
         making.program
     }
@@ -169,6 +170,8 @@ struct Making<'a> {
     generator: &'a Generator,
     program: Program,
     edge_free: bool,
+    /// A call is made for the sake of another one.
+    nested: bool,
 }
 
 impl Making<'_> {
@@ -294,7 +297,14 @@ impl Making<'_> {
 
     fn resource(&mut self, dice: &mut Dice<'_>, name: &str, intent: Intent, reuse: bool) -> Argument {
         if !name.starts_with("fd") {
-            return Argument::Number(dice.of([0, 0, 0, 1, 2, u64::MAX, 0x7fff_ffff, 12345]));
+            let given = if intent == Intent::Odd || dice.chance(25) {
+                None
+            } else if dice.chance(50) {
+                self.given_earlier(dice, name).or_else(|| self.given_newly(dice, name))
+            } else {
+                self.given_newly(dice, name).or_else(|| self.given_earlier(dice, name))
+            };
+            return given.unwrap_or_else(|| Argument::Number(dice.of([0, 0, 0, 1, 2, u64::MAX, 0x7fff_ffff, 12345])));
         }
         let directory = name == "fd[directory]" || name == "fd[dir]";
         if intent == Intent::Odd && dice.chance(60) {
@@ -311,6 +321,14 @@ impl Making<'_> {
         }
         if dice.chance(4) {
             return Argument::Number(dice.below(4) as u64);
+        }
+        // What no recipe makes, a call of the specification may give.
+        if intent == Intent::Valid
+            && objects(name).len() == objects("fd").len()
+            && name != "fd"
+            && let Some(given) = self.given_newly(dice, name)
+        {
+            return given;
         }
         let list = if intent == Intent::Odd { objects("fd") } else { objects(name) };
         let object = dice.pick(list).copied().unwrap_or(Object::Regular);

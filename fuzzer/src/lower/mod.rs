@@ -170,7 +170,7 @@ impl Lowering<'_> {
             let spec = &self.resolved.calls[call.call];
             let mut low = lowered.blank();
             low.variant = variant_index(spec, call);
-            if let Some(hazard) = hazard::find(call, &spec.variants[low.variant]) {
+            if let Some(hazard) = hazard::find(self.resolved, call, &spec.variants[low.variant]) {
                 return Err(LowerError::Hazard(hazard));
             }
             for (param, (arg, address)) in (0..).zip(call.args.iter().zip(&mut low.addresses)) {

@@ -310,6 +310,14 @@ impl Mappings {
         self.divided = true;
     }
 
+    /// Locks were set or taken away: which mappings are locked is unknown, and where one ends and the next begins.
+    pub fn forget_locks(&mut self) {
+        self.divided = true;
+        for mapping in self.spans.iter_mut().filter_map(|span| span.mapping.as_mut()) {
+            mapping.locked = None;
+        }
+    }
+
     /// Notes that pages may fault although they are mapped.
     pub fn guard(&mut self) {
         self.guarded = true;

@@ -107,6 +107,7 @@ impl World {
         process.umask = None;
         process.sigmask = None;
         process.nice = None;
+        process.policy = None;
         process.set_limit(None, (None, None));
     }
 }

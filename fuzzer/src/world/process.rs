@@ -35,6 +35,8 @@ pub struct Identity {
     pub sigmask: Option<u64>,
     /// Nice value.
     pub nice: Option<i8>,
+    /// Scheduling policy.
+    pub policy: Option<i32>,
     /// Limits by number.
     pub limits: [Limit; LIMITS],
     /// Bytes of the kernel's own CPU mask.
@@ -64,6 +66,7 @@ impl Default for Identity {
             umask: Some(0o022),
             sigmask: Some(0),
             nice: None,
+            policy: None,
             limits: [(None, None); LIMITS],
             cpu_bytes: None,
             root_permissions: Some(0o755),
@@ -88,8 +91,24 @@ pub struct Process {
     pub sigmask: Option<u64>,
     /// Nice value.
     pub nice: Option<i8>,
+    /// Scheduling policy.
+    pub policy: Option<i32>,
     /// Limits by number.
     pub limits: [Limit; LIMITS],
+    /// How far it is from what it was when the program began.
+    pub alteration: Alteration,
+}
+
+/// What calls did to the caller itself that no call after the program takes back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Alteration {
+    /// Nothing.
+    #[default]
+    None,
+    /// It has attributes, timers or signals that wait which a fresh one has not; the model knows the rest of it.
+    Marked,
+    /// It is another user, signals end it that were ignored, or its calls do something else: the model does not know it any more.
+    Strange,
 }
 
 /// What capabilities add to permission bits.
@@ -111,7 +130,9 @@ impl Process {
             umask: identity.umask,
             sigmask: identity.sigmask,
             nice: identity.nice,
+            policy: identity.policy,
             limits: identity.limits,
+            alteration: Alteration::None,
             identity: identity.clone(),
         }
     }

@@ -75,7 +75,13 @@ pub const fn supported(function: Function) -> Result<(), &'static str> {
         | Function::Tid
         | Function::Uid
         | Function::Euid
+        | Function::Suid
         | Function::Gid
+        | Function::Egid
+        | Function::Sgid
+        | Function::MappedUser
+        | Function::MappedGroup
+        | Function::Policy
         | Function::Umask
         | Function::Process
         | Function::Nice

@@ -162,6 +162,12 @@ functions! {
     Uid "uid" Process () Int, "real user id";
     Euid "euid" Process () Int, "effective user id";
     Gid "gid" Process () Int, "real group id";
+    Suid "suid" Process () Int, "saved user id";
+    Egid "egid" Process () Int, "effective group id";
+    Sgid "sgid" Process () Int, "saved group id";
+    MappedUser "mapped_user" Process (N) Bool, "the caller's user namespace has this user id";
+    MappedGroup "mapped_group" Process (N) Bool, "the caller's user namespace has this group id";
+    Policy "policy" Process () Int, "scheduling policy of the caller";
     Umask "umask" Process () Int, "file mode creation mask";
     Process "process" Process (N) Bool, "a process or thread of this number exists";
     Nice "nice" Process () Int, "nice value of the caller";

@@ -14,6 +14,7 @@ use super::World;
 use super::description::{DescriptionId, PipeId};
 use super::mappings::{Mapping, Mappings};
 use super::observe::View;
+use super::process::Alteration;
 use abispec::errno::Errno;
 use abispec::expr::{Expr, Function, Moment, Observer, OperandValue, Truth, Word, evaluate, truth};
 use abispec::model::{Changed, Effect};
@@ -213,6 +214,11 @@ impl<'v, 'a, 'w> Applying<'v, 'a, 'w> {
         }
     }
 
+    fn alters(&mut self, how: Alteration) {
+        let process = self.world.process_mut();
+        process.alteration = process.alteration.max(how);
+    }
+
     fn changes(&mut self, what: Changed) {
         match what {
             Changed::Contents => self.forgets_contents(),
@@ -231,6 +237,13 @@ impl<'v, 'a, 'w> Applying<'v, 'a, 'w> {
             | Changed::Requests
             | Changed::Mounts
             | Changed::System => {}
+            Changed::Residence => self.world.mappings_mut().forget_locks(),
+            Changed::Credentials | Changed::Handlers | Changed::Behaviour => self.alters(Alteration::Strange),
+            Changed::Caller | Changed::Alarms | Changed::Pending => self.alters(Alteration::Marked),
+            Changed::Scheduling => {
+                self.world.process_mut().policy = None;
+                self.alters(Alteration::Marked);
+            }
         }
     }
 }

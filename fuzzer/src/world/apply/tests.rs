@@ -53,6 +53,9 @@ fn calls() -> Resolved {
         ("eventfd", fds("  - opens: {fd: ret, kind: eventfd, access: both, flags: 0, cloexec: \"false\"}\n  - queues: {fd: ret, by: n}\n")),
         ("foggy", fds("  - closes: {fd: fd}\n    when: seekable(fd)\n")),
         ("umask", fds("  - sets_umask: {to: n & 0o777}\n")),
+        ("setuid", fds("  - changes: credentials\n    when: \"fd != 0\"\n")),
+        ("setaffinity", fds("  - changes: scheduling\n")),
+        ("alarm", fds("  - changes: alarms\n")),
     ];
     let list: Vec<(&str, &str)> = list.iter().map(|(name, text)| (*name, text.as_str())).collect();
     resolve(&list)
@@ -196,4 +199,19 @@ fn a_copy_is_as_it_was() {
     assert_eq!((before.process.umask, run.world.process.umask), (Some(0o22), Some(0o777)));
     assert_eq!(before.descriptors.is_open(3), Some(false));
     assert!(find(&before.tree, b"/t/big").is_some() && before.tree.is_unchanged() && !run.world.tree.is_unchanged());
+}
+
+#[test]
+fn what_no_call_takes_back_marks_the_caller_and_another_user_is_a_stranger() {
+    let mut run = Run::new();
+    run.world.process_mut().policy = Some(0);
+    assert_eq!(run.world.process.alteration, Alteration::None);
+    run.fd("alarm", 0, 0, 0);
+    assert_eq!((run.world.process.alteration, run.world.process.policy), (Alteration::Marked, Some(0)));
+    run.fd("setuid", 0, 0, 0);
+    assert_eq!(run.world.process.alteration, Alteration::Marked, "the condition does not hold");
+    run.fd("setuid", 1, 0, 0);
+    assert_eq!(run.world.process.alteration, Alteration::Strange);
+    run.fd("setaffinity", 0, 0, 0);
+    assert_eq!((run.world.process.alteration, run.world.process.policy), (Alteration::Strange, None));
 }
