@@ -9,7 +9,10 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The project's own lists.
-const OWN: &[(&str, &str)] = &[("ci/known/man.yaml", include_str!("../ci/known/man.yaml"))];
+const OWN: &[(&str, &str)] = &[
+    ("ci/known/man.yaml", include_str!("../ci/known/man.yaml")),
+    ("ci/known/tree.yaml", include_str!("../ci/known/tree.yaml")),
+];
 
 /// Reads the lists in a folder, or the project's own.
 pub(crate) fn read(folder: Option<&Path>) -> Result<Known, Failure> {
