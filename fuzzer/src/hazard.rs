@@ -172,9 +172,9 @@ mod tests {
 
     fn resolved() -> Resolved {
         let file = |path: &str, text: &str| SourceFile { path: path.to_owned(), text: text.to_owned() };
-        let call = |name: &str, params: &str| {
+        let call = |nr: u32, name: &str, params: &str| {
             let text =
-                format!("syscall: {name}\nsummary: a test\nnr: {{x86_64: 1}}\nparams: [{params}]\nreturns: zero\n");
+                format!("syscall: {name}\nsummary: a test\nnr: {{x86_64: {nr}}}\nparams: [{params}]\nreturns: zero\n");
             file(&format!("syscalls/{name}.yaml"), &text)
         };
         let pid = "{name: pid, c: pid_t, type: pid}";

@@ -210,7 +210,7 @@ fn alters_the_caller(what: Changed) -> bool {
         | Changed::Handlers
         | Changed::Behaviour
         | Changed::Scheduling
-        | Changed::Attributes
+        | Changed::Caller
         | Changed::Alarms
         | Changed::Pending => true,
         Changed::Timer
@@ -224,6 +224,11 @@ fn alters_the_caller(what: Changed) -> bool {
         | Changed::Advice
         | Changed::Guards
         | Changed::Residence
+        | Changed::Attributes
+        | Changed::Watches
+        | Changed::Requests
+        | Changed::Mounts
+        | Changed::System
         | Changed::Signals => false,
     }
 }

@@ -59,7 +59,7 @@ impl Generator {
                 continue;
             }
             invocation.args[position] = other;
-            if hazard::find(invocation, spec).is_none() {
+            if hazard::find(&self.resolved, invocation, spec).is_none() {
                 return Some(Change { call, param, value });
             }
             invocation.args[position] = Argument::Number(old);
