@@ -50,6 +50,8 @@ const COMMON: &[Denied] = denied! {
         fspick = libc::SYS_fspick, mount_setattr = libc::SYS_mount_setattr;
     "changes what every path means":
         chroot = libc::SYS_chroot;
+    "its contexts outlive the program that makes them":
+        io_setup = libc::SYS_io_setup;
     "enters or makes namespaces":
         unshare = libc::SYS_unshare, setns = libc::SYS_setns;
     "reaches into other processes":
