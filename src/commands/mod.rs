@@ -15,6 +15,7 @@ mod mutate;
 mod replay;
 mod run;
 mod show;
+mod vm;
 
 use crate::context::Context;
 use crate::exit::Exit;
@@ -62,6 +63,8 @@ commands! {
     Replay replay,
     /// Change one clause at a time and see whether an engine notices
     Mutate mutate,
+    /// Do one of these in a virtual machine with another kernel
+    Vm vm,
     /// Measure speed
     Bench bench,
     /// Write the specification in another format

@@ -1,0 +1,185 @@
+//! `abispec vm`.
+
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::interrupt;
+use abispec_vm::console::Console;
+use abispec_vm::machine::{End, Machine, MachineError, Tree, config_beside};
+use abispec_vm::{DISPOSABLE, Needs, Received, Receiving, needs_of, own_needs};
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Options of `abispec vm`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Examples:
+  abispec vm --kernel vmlinuz-6.1 -- fuzz --time 10m     that kernel instead of the running one
+  abispec vm --kernel bzImage --config .config -- run    a kernel that was just built
+
+The guest is this program in an initramfs; it needs an emulator (Debian: qemu-system-x86) and no rights. What the command
+writes into its working directory comes out into --out as it is written.
+The exit code is the command's; 1 also where the kernel itself complains on its console, 2 where the guest breaks off.")]
+pub(crate) struct Args {
+    /// The kernel's image: vmlinuz, bzImage
+    #[arg(long, value_name = "FILE")]
+    kernel: PathBuf,
+    /// The kernel's configuration; by default `config-X` beside `vmlinuz-X`
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Kernel modules that the guest loads, in this order
+    #[arg(long, value_name = "FILES", value_delimiter = ',')]
+    module: Vec<PathBuf>,
+    /// Other programs that the guest has, such as mkfs.ext4
+    #[arg(long, value_name = "FILES", value_delimiter = ',')]
+    program: Vec<PathBuf>,
+    /// Memory of the guest, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(256..=65536))]
+    memory: u32,
+    /// More words for the kernel's command line
+    #[arg(long, value_name = "WORDS", default_value = "")]
+    append: String,
+    /// The emulator
+    #[arg(long, value_name = "PROGRAM", default_value = "qemu-system-x86_64")]
+    emulator: OsString,
+    /// How long the guest may be silent before it is ended
+    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = crate::args::duration)]
+    patience: Duration,
+    /// Where the files that the command wrote come to lie
+    #[arg(long, value_name = "DIR", default_value = "abispec-vm")]
+    out: PathBuf,
+    /// What abispec does in the guest
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+}
+
+/// Where a specification of the host's lies in the guest.
+const SPECIFICATION: &str = "abispec/spec";
+
+/// Runs the command.
+pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
+    let stop = interrupt::flag();
+    let program = own_needs().map_err(|error| Failure::new("this program cannot be packed").why(error.to_string()))?;
+    if !args.kernel.is_file() {
+        return Err(Failure::new("there is no kernel to boot")
+            .at(args.kernel.display().to_string())
+            .help("--kernel takes the image that a boot loader would load: vmlinuz or bzImage"));
+    }
+    let config = args.config.clone().or_else(|| config_beside(&args.kernel));
+    let config = config.as_deref().map(|path| read(path, "the configuration")).transpose()?;
+    let modules = args
+        .module
+        .iter()
+        .map(|path| Ok((name(path), read(path, "a module")?)))
+        .collect::<Result<Vec<_>, Failure>>()?;
+    let others = args.program.iter().map(|path| found(path)).collect::<Result<Vec<_>, _>>()?;
+    let mut command = args.command.clone();
+    let mut files = Vec::new();
+    if let Some(folder) = context.spec_dir() {
+        collect(folder, SPECIFICATION, &mut files).map_err(|error| {
+            Failure::new("the specification cannot be packed").at(folder.display().to_string()).why(error.to_string())
+        })?;
+        command.extend(["--spec".into(), format!("/{SPECIFICATION}").into()]);
+    }
+    let tree = Tree {
+        program: &program,
+        command: &command,
+        config: config.as_deref(),
+        modules: &modules,
+        others: &others,
+        files: &files,
+    };
+    let machine = Machine {
+        emulator: args.emulator.clone(),
+        kernel: args.kernel.clone(),
+        memory: args.memory,
+        append: format!("{DISPOSABLE} {}", args.append),
+        patience: (args.patience, args.patience),
+    };
+    let mut console = Console::default();
+    let mut err = io::stderr();
+    let mut to = Receiving { out, err: &mut err, folder: &args.out, received: Received::default() };
+    let end = machine.run(&tree.archive(), &mut console, &stop, &mut |frame| to.take(frame));
+    let received = to.received;
+    let end = end.map_err(|error| no_machine(&error))?;
+    conclude(&received, end, &console, args)
+}
+
+/// What a machine's end means.
+fn conclude(received: &Received, end: End, console: &Console, args: &Args) -> Result<Exit, Failure> {
+    let mut err = io::stderr();
+    for trouble in &received.troubles {
+        writeln!(err, "note: in the guest, {trouble}")?;
+    }
+    if received.files > 0 {
+        writeln!(err, "note: {} file(s) came out into {}", received.files, args.out.display())?;
+    }
+    for complaint in console.complaints() {
+        writeln!(err, "error: the guest's kernel says: {complaint}")?;
+    }
+    let last = || console.last().map(|line| format!("\n    {line}")).collect::<String>();
+    match (received.code, end) {
+        (_, End::Stopped) => Err(Failure::new("the machine was stopped")),
+        (Some(0), _) if console.complaints().is_empty() => Ok(Exit::Conforms),
+        (Some(0 | 1), _) => Ok(Exit::Divergences),
+        (Some(2), _) => Ok(Exit::CouldNotRun),
+        (Some(code), _) => Err(Failure::new(format!("the command in the guest ended with {code}"))),
+        (None, End::Silent(patience)) => {
+            let what = if received.release.is_some() { "the guest fell silent" } else { "the guest did not come up" };
+            Err(Failure::new(what)
+                .why(format!("nothing came for {} s; its console's last lines:{}", patience.as_secs(), last()))
+                .help("a slower machine needs more --patience"))
+        }
+        (None, End::Itself) => Err(Failure::new("the guest ended before its command did")
+            .why(format!("its console's last lines:{}", last()))
+            .help("what had been found until then lies in the folder of --out")),
+    }
+}
+
+fn no_machine(error: &MachineError) -> Failure {
+    match error {
+        MachineError::Start(..) | MachineError::Refused(_) => Failure::new("the machine could not be started")
+            .why(error.to_string())
+            .help("it needs an emulator (Debian: qemu-system-x86), or name one with --emulator"),
+        MachineError::Io(_) => Failure::new("the guest could not be listened to").why(error.to_string()),
+    }
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+fn read(path: &Path, what: &str) -> Result<Vec<u8>, Failure> {
+    fs::read(path).map_err(|error| {
+        Failure::new(format!("{what} could not be read")).at(path.display().to_string()).why(error.to_string())
+    })
+}
+
+/// A program by its path, or by its name where the system keeps programs.
+fn found(path: &Path) -> Result<(String, Needs), Failure> {
+    let places = ["", "/usr/bin", "/usr/sbin", "/bin", "/sbin"].map(|place| Path::new(place).join(path));
+    let place = places.iter().find(|place| place.is_file()).unwrap_or(&places[0]);
+    let needs = needs_of(place)
+        .map_err(|error| Failure::new(format!("`{}` could not be packed", path.display())).why(error.to_string()))?;
+    Ok((name(path), needs))
+}
+
+fn collect(from: &Path, to: &str, files: &mut Vec<(String, Vec<u8>)>) -> io::Result<()> {
+    let mut entries = fs::read_dir(from)?.collect::<io::Result<Vec<_>>>()?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let path = entry.path();
+        let inside = format!("{to}/{}", entry.file_name().to_string_lossy());
+        if path.is_dir() {
+            // What a specification's own crate holds beside it is none.
+            if !["src", "target", "tests"].contains(&&*entry.file_name().to_string_lossy()) {
+                collect(&path, &inside, files)?;
+            }
+        } else if path.extension().is_some_and(|extension| extension == "yaml") {
+            files.push((inside, fs::read(&path)?));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,109 @@
+//! Commands in a virtual machine: what goes wrong before it starts, and, where there is an emulator and a kernel, a whole run.
+
+#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+
+mod common;
+
+use common::{abispec, code, stderr, stdout};
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Where kernels to boot may lie; the variable names a folder of them.
+const KERNELS: &str = "ABISPEC_KERNELS";
+
+/// Images that can be booted, smallest name first.
+fn kernels() -> Vec<PathBuf> {
+    let folders = [env::var_os(KERNELS).map(PathBuf::from), Some(PathBuf::from("/boot"))];
+    let mut found: Vec<PathBuf> = folders
+        .into_iter()
+        .flatten()
+        .flat_map(|folder| fs::read_dir(folder).into_iter().flatten().flatten())
+        .map(|entry| entry.path())
+        .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("vmlinuz")))
+        .collect();
+    found.sort();
+    found
+}
+
+fn scratch(name: &str) -> PathBuf {
+    let folder = env::temp_dir().join(format!("abispec-vm-test-{}-{name}", std::process::id()));
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).expect("a temporary folder");
+    folder
+}
+
+#[test]
+fn what_cannot_be_booted_is_said_at_once() {
+    let folder = scratch("refused");
+    let image = folder.join("vmlinuz");
+    fs::write(&image, "no kernel").expect("writable");
+    let image = image.display().to_string();
+    let table: [(&[&str], &str); 5] = [
+        (&["--kernel", "/no/such/kernel", "--", "run"], "there is no kernel to boot"),
+        (&["--kernel", &image, "--config", "/no/such/config", "--", "run"], "the configuration could not be read"),
+        (&["--kernel", &image, "--emulator", "/no/such/emulator", "--", "run"], "the machine could not be started"),
+        (&["--kernel", &image, "--emulator", "false", "--", "run"], "the machine could not be started"),
+        (&["--kernel", &image, "--program", "no-such-program", "--", "run"], "`no-such-program` could not be packed"),
+    ];
+    for (args, expected) in table {
+        let ran = abispec(&[&["vm"], args].concat());
+        assert_eq!(code(&ran), 2, "{args:?}");
+        assert!(stderr(&ran).contains(expected), "{args:?}: {}", stderr(&ran));
+    }
+    for args in [&["--kernel", &image][..], &["--kernel", &image, "--memory", "1", "--", "run"]] {
+        assert_eq!(code(&abispec(&[&["vm"], args].concat())), 2, "{args:?}");
+    }
+    fs::remove_dir_all(folder).expect("there");
+}
+
+/// The command's output, its exit code and the files that it wrote come out of the guest.
+#[test]
+fn a_command_runs_under_another_kernel() {
+    let Some(kernel) = kernels().into_iter().next() else {
+        eprintln!("skipped: no vmlinuz in /boot nor in the folder that {KERNELS} names");
+        return;
+    };
+    if Command::new("qemu-system-x86_64").arg("--version").output().is_err() {
+        eprintln!("skipped: no qemu-system-x86_64 on this machine");
+        return;
+    }
+    let folder = scratch("guest");
+    let out = folder.join("out");
+    let (kernel, out_text) = (kernel.display().to_string(), out.display().to_string());
+    let machine = ["vm", "--kernel", &kernel, "--out", &out_text, "--"];
+    let fuzz = [
+        "fuzz",
+        "--calls",
+        "2000",
+        "--time",
+        "2m",
+        "--workers",
+        "1",
+        "--syscalls",
+        "dup,lseek",
+        "--coverage",
+        "c.json",
+    ];
+    let ran = abispec(&[&machine[..], &fuzz].concat());
+    assert_eq!(code(&ran), 0, "{}\n{}", stdout(&ran), stderr(&ran));
+    assert!(stdout(&ran).contains("of 2 system calls, 1 workers, kernel "), "{}", stdout(&ran));
+    assert!(
+        !stdout(&ran).contains("the kernel's configuration cannot be read") || !beside(&kernel),
+        "{}",
+        stdout(&ran)
+    );
+    let coverage = fs::read_to_string(out.join("c.json")).expect("it came out");
+    assert!(coverage.starts_with('{'), "{coverage}");
+
+    let refused = abispec(&[&machine[..], &["show", "no_such_call"]].concat());
+    assert_eq!(code(&refused), 2);
+    assert!(stderr(&refused).contains("no_such_call"), "{}", stderr(&refused));
+    fs::remove_dir_all(folder).expect("there");
+}
+
+/// Whether the kernel's configuration lies beside it.
+fn beside(kernel: &str) -> bool {
+    Path::new(&kernel.replacen("vmlinuz", "config", 1)).exists()
+}
