@@ -3,7 +3,7 @@
 //! A plant changes what the kernel is asked or what it is seen to answer; the oracle knows nothing of it.
 
 use crate::exec::layout::arena_offset;
-use crate::exec::{Arg, Guard, Op, OpIndex, PushError, Sandbox, Source};
+use crate::exec::{Arg, Entry, Guard, Op, OpIndex, PushError, Sandbox, Source};
 use abispec::target::Call;
 
 /// A deviation of one system call.
@@ -131,7 +131,13 @@ pub(crate) fn push(
             }
             Deviation::Instead(nr, ref parts) => {
                 let args = others(parts, &asked, &known, None);
-                op = Op { nr: u32::try_from(nr).unwrap_or(u32::MAX), guard: op.guard, args };
+                op = Op {
+                    nr: u32::try_from(nr).unwrap_or(u32::MAX),
+                    entry: Entry::Native,
+                    wide: 0,
+                    guard: op.guard,
+                    args,
+                };
             }
             _ => {}
         }
@@ -144,7 +150,7 @@ pub(crate) fn push(
             _ => continue,
         };
         let args = others(parts, &asked, &known, Some(index));
-        sandbox.push(Op { nr: u32::try_from(nr).unwrap_or(u32::MAX), guard, args })?;
+        sandbox.push(Op { nr: u32::try_from(nr).unwrap_or(u32::MAX), entry: Entry::Native, wide: 0, guard, args })?;
     }
     Ok(index)
 }

@@ -18,12 +18,12 @@ use nix::sys::stat::{Mode, umask};
 use nix::unistd::{ForkResult, Pid, chdir, fork, setsid};
 
 use super::error::{Part, Stage};
-use super::invoke::invoke;
+use super::invoke::{invoke, invoke_ia32};
 use super::layout::{
-    Control, INTERRUPT_SIGNAL, MAX_OPS, MAX_SHIM, NO_OP, Records, WORK_DIRECTORY, WireExtra, WireOp, bits,
+    Control, INTERRUPT_SIGNAL, MAX_IA32, MAX_OPS, MAX_SHIM, NO_OP, Records, WORK_DIRECTORY, WireExtra, WireOp, bits,
 };
 use super::shared::fixed_records;
-use super::{deny, op, sys};
+use super::{deny, op, shared, sys, vdso};
 
 /// The file that stands in for /dev/null where that cannot be had.
 pub const EMPTY_FILE: &str = "/empty";
@@ -85,6 +85,12 @@ fn set_up(control: &Control, host_proc: Option<&OwnedFd>) -> Result<(), (Stage, 
     umask(Mode::from_bits_truncate(0o022));
     chdir(WORK_DIRECTORY).map_err(|errno| (Stage::WorkDirectory, errno))?;
 
+    let ia32 = ia32(control);
+    if !ia32.is_empty() {
+        shared::map_low(inherited(1)).map_err(|errno| (Stage::Memory, errno))?;
+    }
+    vdso::publish(control);
+
     // Once is enough: every executor is a copy of the same commander.
     if control.mapping_count.load(Relaxed) == 0
         && let Err(errno) = report_mappings(control, host_proc)
@@ -100,7 +106,7 @@ fn set_up(control: &Control, host_proc: Option<&OwnedFd>) -> Result<(), (Stage, 
     }
     prctl::set_dumpable(true).map_err(process)?;
     prctl::set_no_new_privs().map_err(process)?;
-    if let Err(errno) = sys::seccomp(&deny::filter()) {
+    if let Err(errno) = sys::seccomp(&deny::filter(&ia32)) {
         skip(control, Part::DenyList, errno);
     }
     let shim = shim(control);
@@ -155,6 +161,12 @@ fn signals() -> Result<(), Errno> {
 fn shim(control: &Control) -> Vec<sock_filter> {
     let len = (control.shim_len.load(Relaxed) as usize).min(MAX_SHIM);
     control.shim[..len].iter().map(|packed| unpack_filter(packed.load(Relaxed))).collect()
+}
+
+/// The numbers of i386 that may be called.
+fn ia32(control: &Control) -> Vec<u32> {
+    let len = (control.ia32_len.load(Relaxed) as usize).min(MAX_IA32);
+    control.ia32[..len].iter().map(|nr| nr.load(Relaxed)).collect()
 }
 
 pub(super) fn pack_filter(filter: &sock_filter) -> u64 {
@@ -260,11 +272,28 @@ fn run(records: &'static Records) {
             done = look(records, index, args[0]);
             continue;
         }
-        // SAFETY: this is the call under test; this process is there to be hurt by it.
-        let value = unsafe { invoke(head & u64::from(u32::MAX), args) };
+        let value = if head & (bits::IA32 | bits::VDSO) != 0 {
+            elsewhere(control, head, args)
+        } else {
+            // SAFETY: this is the call under test; this process is there to be hurt by it.
+            unsafe { invoke(head & u64::from(u32::MAX), args) }
+        };
         answer(control, index, value, ret, state);
     }
     control.cursor.store(NO_OP, Relaxed);
+}
+
+/// Makes an operation through another entry than the port's own.
+#[inline(never)]
+fn elsewhere(control: &Control, head: u64, args: [u64; 6]) -> i64 {
+    let nr = head & u64::from(u32::MAX);
+    if head & bits::IA32 != 0 {
+        // SAFETY: this is the call under test; this process is there to be hurt by it.
+        return unsafe { invoke_ia32(nr, args) };
+    }
+    let address = control.vdso.get(nr as usize).map_or(0, |address| address.load(Relaxed));
+    // SAFETY: as above; the kernel mapped its function there, or the process dies in this operation.
+    unsafe { vdso::call(address, nr as usize, args) }
 }
 
 /// Asks everything about a descriptor; gives the number of operations that this spares.

@@ -92,10 +92,24 @@ const AUDIT_ARCH: u32 = 0xc000_003e;
 #[cfg(target_arch = "aarch64")]
 const AUDIT_ARCH: u32 = 0xc000_00b7;
 
-/// The deny-list as the kernel takes it. Calls of another ABI (32-bit, x32) are denied as a whole: their numbers
-/// mean other calls.
-pub(super) fn filter() -> Vec<sock_filter> {
-    let mut program = vec![bpf::load(bpf::ARCH), bpf::skip_if_equal(AUDIT_ARCH, 1), bpf::answer(DENIED_ERRNO as u32)];
+/// What the kernel calls the i386 entry.
+const AUDIT_ARCH_I386: u32 = 0x4000_0003;
+
+/// The deny-list as the kernel takes it. Calls of another ABI (32-bit, x32) are denied as a whole, since their numbers
+/// mean other calls, but for those of i386 in `ia32`.
+pub(super) fn filter(ia32: &[u32]) -> Vec<sock_filter> {
+    let mut program = vec![bpf::load(bpf::ARCH)];
+    if !ia32.is_empty() {
+        // Each number that is permitted takes two instructions.
+        program.push(bpf::skip_unless_same(AUDIT_ARCH_I386, 2));
+        program.extend([bpf::load(bpf::NR), bpf::jump(2)]);
+        program.extend([bpf::load(bpf::ARCH), bpf::jump(2 * ia32.len() as u32 + 1)]);
+        for nr in ia32 {
+            program.extend([bpf::skip_unless_same(*nr, 1), bpf::ALLOW]);
+        }
+        program.push(bpf::answer(DENIED_ERRNO as u32));
+    }
+    program.extend([bpf::skip_if_equal(AUDIT_ARCH, 1), bpf::answer(DENIED_ERRNO as u32)]);
     program.push(bpf::load(bpf::NR));
     if cfg!(target_arch = "x86_64") {
         program.extend([bpf::skip_unless_at_least(0x4000_0000, 1), bpf::answer(DENIED_ERRNO as u32)]);
@@ -111,7 +125,9 @@ pub(super) fn filter() -> Vec<sock_filter> {
 
 /// The few instructions of the classic packet filter language that seccomp needs.
 pub(super) mod bpf {
-    use libc::{BPF_ABS, BPF_ALU, BPF_AND, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W, sock_filter};
+    use libc::{
+        BPF_ABS, BPF_ALU, BPF_AND, BPF_JA, BPF_JEQ, BPF_JGE, BPF_JMP, BPF_K, BPF_LD, BPF_RET, BPF_W, sock_filter,
+    };
 
     /// Offsets in `struct seccomp_data`.
     pub(in crate::exec) const NR: u32 = 0;
@@ -146,6 +162,14 @@ pub(super) mod bpf {
 
     pub(in crate::exec) fn skip_if_equal(value: u32, over: u8) -> sock_filter {
         instruction(BPF_JMP | BPF_JEQ | BPF_K, over, 0, value)
+    }
+
+    pub(in crate::exec) fn skip_unless_same(value: u32, over: u8) -> sock_filter {
+        instruction(BPF_JMP | BPF_JEQ | BPF_K, 0, over, value)
+    }
+
+    pub(in crate::exec) fn jump(over: u32) -> sock_filter {
+        instruction(BPF_JMP | BPF_JA | BPF_K, 0, 0, over)
     }
 
     pub(in crate::exec) fn skip_unless_at_least(value: u32, over: u8) -> sock_filter {

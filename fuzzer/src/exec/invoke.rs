@@ -61,5 +61,51 @@ pub(super) unsafe fn invoke(nr: u64, args: [u64; 6]) -> i64 {
     ret
 }
 
+/// Makes system call `nr` of i386, whose arguments are the lower halves of six registers; gives 32 bits, a small negative number for an
+/// errno.
+///
+/// # Safety
+/// As for [`invoke`]; and where the kernel has no such entry, the instruction faults.
+#[cfg(target_arch = "x86_64")]
+#[inline(never)]
+pub(super) unsafe fn invoke_ia32(nr: u64, args: [u64; 6]) -> i64 {
+    let ret: u64;
+    // SAFETY: rbx and rbp, which the compiler keeps for itself, are put back; some kernels clear r8 to r11. What the call
+    // itself does is the caller's contract.
+    unsafe {
+        asm!(
+            "xchg r14, rbx",
+            "xchg r15, rbp",
+            "int 0x80",
+            "xchg r15, rbp",
+            "xchg r14, rbx",
+            inlateout("rax") nr => ret,
+            inlateout("r14") args[0] => _,
+            in("rcx") args[1],
+            in("rdx") args[2],
+            in("rsi") args[3],
+            in("rdi") args[4],
+            inlateout("r15") args[5] => _,
+            lateout("r8") _,
+            lateout("r9") _,
+            lateout("r10") _,
+            lateout("r11") _,
+            options(nostack),
+        );
+    }
+    // Of what is no errno, only the call's own type says whether it has a sign.
+    let ret = ret as u32;
+    if ret > -4096_i32 as u32 { i64::from(ret as i32) } else { i64::from(ret) }
+}
+
+/// Ports without an i386 entry answer as a kernel without the call does.
+///
+/// # Safety
+/// None is needed.
+#[cfg(not(target_arch = "x86_64"))]
+pub(super) unsafe fn invoke_ia32(_: u64, _: [u64; 6]) -> i64 {
+    -i64::from(libc::ENOSYS)
+}
+
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 compile_error!("the executor enters the kernel on x86_64 and aarch64 only");

@@ -16,6 +16,12 @@ pub const ARENA_BASE: u64 = 0x10_3000_0000;
 /// Address of the playground: pages that only operations map.
 pub const PLAYGROUND_BASE: u64 = 0x18_4000_0000;
 
+/// Where the arena lies too in sandboxes with the i386 entry, whose pointers have 32 bits: a register or a pointer that was
+/// made for the arena is cut down to it.
+pub const LOW_ARENA_BASE: u64 = ARENA_BASE & 0xffff_ffff;
+/// The same for the playground.
+pub const LOW_PLAYGROUND_BASE: u64 = PLAYGROUND_BASE & 0xffff_ffff;
+
 /// Pages of the playground.
 pub const PLAYGROUND_PAGES: u64 = 64;
 /// Pages on either side of the playground where nothing is ever mapped by the executor itself.
@@ -55,13 +61,19 @@ pub const fn cell(index: u64) -> u64 {
     ARENA_BASE + index * CELL_SIZE
 }
 
+/// Address of the first byte of cell `index` for pointers of 32 bits.
+pub const fn low_cell(index: u64) -> u64 {
+    LOW_ARENA_BASE + index * CELL_SIZE
+}
+
 /// Offset in the arena of `len` bytes at `addr`, if they all lie in the writable pages or all in the read-only page
-/// of one cell.
+/// of one cell, at either of the arena's addresses.
 pub const fn arena_offset(addr: u64, len: u64) -> Option<u64> {
-    if addr < ARENA_BASE || addr >= ARENA_BASE + ARENA_SIZE || len > CELL_RW_SIZE {
+    let base = if addr >> 32 == 0 { LOW_ARENA_BASE } else { ARENA_BASE };
+    if addr < base || addr >= base + ARENA_SIZE || len > CELL_RW_SIZE {
         return None;
     }
-    let offset = addr - ARENA_BASE;
+    let offset = addr - base;
     let first = offset % CELL_SIZE;
     let end = first + len;
     let writable = first >= CELL_RW && end <= CELL_RW + CELL_RW_SIZE;
@@ -75,6 +87,10 @@ pub(super) const NO_OP: u32 = u32::MAX;
 pub(super) const MAX_SHIM: usize = 1024;
 /// Mappings of the executor that are reported.
 pub(super) const MAX_MAPPINGS: usize = 128;
+/// Calls that the i386 entry may have.
+pub(super) const MAX_IA32: usize = 512;
+/// Functions of the vDSO that are called.
+pub(super) const MAX_VDSO: usize = 8;
 /// Slots for parts of the sandbox that could not be set up.
 pub(super) const MAX_PARTS: usize = 32;
 /// First word of the control record; the other side must have been built with the same layout.
@@ -126,6 +142,11 @@ pub(super) struct Control {
     pub(super) work_bytes: AtomicU64,
     pub(super) work_inodes: AtomicU64,
     pub(super) shim_len: AtomicU32,
+    /// Numbers that the i386 entry permits; where there are none, it is closed.
+    pub(super) ia32_len: AtomicU32,
+    pub(super) ia32: [AtomicU32; MAX_IA32],
+    /// Addresses of the vDSO's functions in the executor; 0 for those that it lacks.
+    pub(super) vdso: [AtomicU64; MAX_VDSO],
     pub(super) mapping_count: AtomicU32,
     /// One filter instruction each: code, jt, jf and k, packed.
     pub(super) shim: [AtomicU64; MAX_SHIM],
@@ -135,7 +156,8 @@ pub(super) struct Control {
 /// One operation: one cache line, enough for a call whose arguments are plain numbers.
 #[repr(C, align(64))]
 pub(super) struct WireOp {
-    /// Call number in the lower half; then the guard's kind (8 bits), the mask of dynamic arguments (8 bits) and [`bits::LOOK`].
+    /// Call number in the lower half; then the guard's kind (8 bits), the mask of dynamic arguments (8 bits), [`bits::LOOK`]
+    /// and the entry.
     pub(super) head: AtomicU64,
     pub(super) guard_op: AtomicU64,
     pub(super) args: [AtomicU64; 6],
@@ -178,6 +200,10 @@ pub(super) mod bits {
     pub(in crate::exec) const DYNAMIC_SHIFT: u32 = 40;
     /// The operation and the two behind it are one look at a descriptor.
     pub(in crate::exec) const LOOK: u64 = 1 << 48;
+    /// The operation goes through the i386 entry.
+    pub(in crate::exec) const IA32: u64 = 1 << 49;
+    /// The operation calls a function of the vDSO; the number is its index.
+    pub(in crate::exec) const VDSO: u64 = 1 << 50;
     pub(in crate::exec) const FROM_RESULT: u8 = 1;
     pub(in crate::exec) const FROM_MEM32: u8 = 2;
     pub(in crate::exec) const FROM_MEM64: u8 = 3;
@@ -203,6 +229,8 @@ mod tests {
         assert_eq!(arena_offset(base + CELL_RO, CELL_RO_SIZE), Some(3 * CELL_SIZE + CELL_RO));
         assert_eq!(arena_offset(base + CELL_RO, CELL_RO_SIZE + 1), None);
         assert_eq!(arena_offset(ARENA_BASE + ARENA_SIZE, 0), None);
+        assert_eq!(arena_offset(low_cell(3) + CELL_RW, 8), arena_offset(base + CELL_RW, 8));
+        assert_eq!(arena_offset(LOW_ARENA_BASE + ARENA_SIZE, 0), None);
         assert_eq!(arena_offset(u64::MAX, 8), None);
         assert_eq!(arena_offset(0, 8), None);
     }

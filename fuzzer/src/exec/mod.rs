@@ -17,6 +17,7 @@
 mod child;
 mod commander;
 pub mod deny;
+mod entry;
 mod error;
 mod invoke;
 pub mod layout;
@@ -25,14 +26,18 @@ mod sandbox;
 mod shared;
 mod shim;
 mod sys;
+mod vdso;
+mod vdso_image;
 mod watchdog;
 
 pub use child::{EMPTY_FILE, HEEDED};
+pub use entry::Entry;
 pub use error::{Part, SandboxError, SandboxReport, Skipped, Stage};
 pub use layout::INTERRUPT_SIGNAL;
 pub use op::{Arg, Guard, Op, OpIndex, OpResult, OpState, PushError, Source};
 pub use sandbox::{Arena, BatchEnd, Ending, Lost, Sandbox, SandboxConfig};
 pub use shim::{ArgCondition, ShimFilter, ShimOutcome};
+pub use vdso::CALLS as VDSO_CALLS;
 
 /// The private argument that makes a program become a sandbox's commander.
 const SANDBOX_ARGUMENT: &str = "__sandbox";

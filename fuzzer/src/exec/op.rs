@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::deny::DENIED_ERRNO;
+use super::entry::Entry;
 
 /// The place of an operation in its batch.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -104,6 +105,10 @@ pub enum Guard {
 pub struct Op {
     /// The number of the call, passed as it is.
     pub nr: u32,
+    /// Which way it goes.
+    pub entry: Entry,
+    /// Arguments, a bit for each, that take two registers of 32 bits; only the i386 entry has such.
+    pub wide: u8,
     /// When it is made.
     pub guard: Guard,
     /// Its six registers.
@@ -119,7 +124,33 @@ impl Op {
     pub fn new(nr: i64, args: &[Arg]) -> Op {
         let mut all = [Arg::imm(0); 6];
         all[..args.len()].copy_from_slice(args);
-        Op { nr: nr as u32, guard: Guard::Always, args: all }
+        Op { nr: nr as u32, entry: Entry::Native, wide: 0, guard: Guard::Always, args: all }
+    }
+
+    /// The six registers of the entry.
+    #[inline]
+    pub(super) fn registers(&self) -> [Arg; 6] {
+        if self.entry == Entry::Ia32 && self.wide != 0 { self.pairs() } else { self.args }
+    }
+
+    /// Every wide argument as two registers, the lower half first.
+    fn pairs(&self) -> [Arg; 6] {
+        let mut registers = [Arg::imm(0); 6];
+        let mut free = registers.iter_mut();
+        for (place, arg) in self.args.iter().enumerate() {
+            let halves = match (self.wide & 1 << place, arg.source) {
+                (0, _) => [Some(*arg), None],
+                (_, Source::Imm(value)) => {
+                    let value = value.wrapping_add_signed(arg.add);
+                    [Some(Arg::imm(value)), Some(Arg::imm(arg.high.map_or(value >> 32, u64::from)))]
+                }
+                _ => [Some(*arg), Some(Arg::imm(arg.high.unwrap_or(0).into()))],
+            };
+            for (half, register) in halves.into_iter().flatten().zip(free.by_ref()) {
+                *register = half;
+            }
+        }
+        registers
     }
 
     /// The same call under a guard.

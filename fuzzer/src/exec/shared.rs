@@ -12,8 +12,8 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, mprotect, munmap};
 
 use super::layout::{
-    ARENA_BASE, ARENA_SIZE, CELL_RO, CELL_RO_SIZE, CELL_RW, CELL_RW_SIZE, CELLS, CONTROL_BASE, RECORDS_SIZE, Records,
-    TOTAL_SIZE, cell,
+    ARENA_SIZE, CELL_RO, CELL_RO_SIZE, CELL_RW, CELL_RW_SIZE, CELLS, CONTROL_BASE, RECORDS_SIZE, Records, TOTAL_SIZE,
+    cell, low_cell,
 };
 
 /// The supervisor's view: all of the memfd, at any address.
@@ -84,7 +84,18 @@ fn map_at(fd: impl AsFd, address: u64, len: u64, protection: ProtFlags, offset: 
 pub(super) fn map_fixed(fd: impl AsFd) -> Result<&'static Records, Errno> {
     let writable = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
     map_at(&fd, CONTROL_BASE, RECORDS_SIZE, writable, 0)?;
-    map_at(&fd, ARENA_BASE, ARENA_SIZE, ProtFlags::PROT_NONE, RECORDS_SIZE)?;
+    map_arena(&fd, cell)?;
+    Ok(fixed_records())
+}
+
+/// Maps the arena a second time, where pointers of 32 bits reach it.
+pub(super) fn map_low(fd: impl AsFd) -> Result<(), Errno> {
+    map_arena(&fd, low_cell)
+}
+
+fn map_arena(fd: impl AsFd, cell: fn(u64) -> u64) -> Result<(), Errno> {
+    map_at(&fd, cell(0), ARENA_SIZE, ProtFlags::PROT_NONE, RECORDS_SIZE)?;
+    let writable = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
     for index in 0..CELLS {
         for (offset, len, protection) in
             [(CELL_RW, CELL_RW_SIZE, writable), (CELL_RO, CELL_RO_SIZE, ProtFlags::PROT_READ)]
@@ -94,7 +105,7 @@ pub(super) fn map_fixed(fd: impl AsFd) -> Result<&'static Records, Errno> {
             unsafe { mprotect(start, len as usize, protection) }?;
         }
     }
-    Ok(fixed_records())
+    Ok(())
 }
 
 /// The records at their fixed address. Only for the processes in which [`map_fixed`] succeeded.

@@ -7,7 +7,7 @@ pub use memory::Image;
 
 use crate::ask::{Asking, Question, Subject};
 use crate::exec::layout::cell;
-use crate::exec::{Arg, Guard, Op, OpIndex, PushError, Sandbox};
+use crate::exec::{Arg, Entry, Guard, Op, OpIndex, PushError, Sandbox};
 use crate::hazard::{self, Hazard};
 use crate::plan::{Plans, Reach};
 use crate::plant::Plant;
@@ -205,7 +205,7 @@ impl Lowering<'_> {
                     }
                 };
             }
-            let op = Op { nr: spec.nr, guard: Guard::Always, args };
+            let op = Op { nr: spec.nr, entry: Entry::Native, wide: 0, guard: Guard::Always, args };
             low.op = crate::plant::push(self.plants, spec, position, op, sandbox)?;
             // A selector that only the program knows may select anything.
             let unknown = spec.select.is_some() && selector(spec.select, call).is_none();

@@ -7,6 +7,7 @@ use nix::errno::Errno;
 
 use super::{PATIENCE, Sandbox};
 use crate::exec::commander::command;
+use crate::exec::entry::Entry;
 use crate::exec::layout::{INTERRUPT_SIGNAL, MAX_OPS, NO_OP, arena_offset, bits};
 use crate::exec::op::{Arg, Guard, Op, OpIndex, OpResult, OpState, PushError, Source};
 use crate::exec::sys;
@@ -87,7 +88,7 @@ impl Sandbox {
             Guard::IfErr(op) => (bits::GUARD_IF_ERR, earlier(op)?),
         };
         let (mut dynamic, mut kinds) = (0u64, 0u64);
-        for (place, arg) in op.args.iter().enumerate() {
+        for (place, arg) in op.registers().iter().enumerate() {
             let Arg { source, add, high } = *arg;
             let (kind, value) = match source {
                 Source::Imm(value) => {
@@ -110,7 +111,12 @@ impl Sandbox {
             extra.kinds.store(kinds, Relaxed);
         }
         wire.guard_op.store(guard_op, Relaxed);
-        let head = u64::from(op.nr) | u64::from(guard) << bits::GUARD_SHIFT | dynamic << bits::DYNAMIC_SHIFT;
+        let entry = match op.entry {
+            Entry::Native => 0,
+            Entry::Ia32 => bits::IA32,
+            Entry::Vdso => bits::VDSO,
+        };
+        let head = entry | u64::from(op.nr) | u64::from(guard) << bits::GUARD_SHIFT | dynamic << bits::DYNAMIC_SHIFT;
         wire.head.store(head, Relaxed);
         records.states[index as usize].store(bits::NOT_RUN, Relaxed);
         self.len += 1;

@@ -8,7 +8,7 @@ use libc::sock_filter;
 
 use crate::exec::child::pack_filter;
 use crate::exec::error::{SandboxError, Stage};
-use crate::exec::layout::{Control, MAX_SHIM};
+use crate::exec::layout::{Control, MAX_IA32, MAX_SHIM};
 
 /// What executors are like. Except for `block_timeout`, a change takes effect with the next [`Sandbox::respawn`].
 #[derive(Debug, Clone)]
@@ -33,6 +33,8 @@ pub struct SandboxConfig {
     pub drop_capabilities: bool,
     /// A user-mode emulator that runs the sandbox, whose system calls are then the ones under test.
     pub emulator: Option<PathBuf>,
+    /// Numbers of i386 that its entry permits; where there are none, that entry is closed.
+    pub ia32: Vec<u32>,
     /// An extra filter, installed last: a planted kernel violation ([`ShimFilter`](super::ShimFilter)).
     pub shim: Option<Vec<sock_filter>>,
 }
@@ -50,6 +52,7 @@ impl Default for SandboxConfig {
             work_inodes: 2048,
             drop_capabilities: false,
             emulator: None,
+            ia32: Vec::new(),
             shim: None,
         }
     }
@@ -65,6 +68,14 @@ pub(super) fn write_config(control: &Control, config: &SandboxConfig) -> Result<
         slot.store(pack_filter(instruction), Relaxed);
     }
     control.shim_len.store(shim.len() as u32, Relaxed);
+    if config.ia32.len() > MAX_IA32 {
+        let detail = format!("the i386 entry is to have {} calls, at most {MAX_IA32} fit", config.ia32.len());
+        return Err(SandboxError::with_detail(Stage::Process, None, detail));
+    }
+    for (slot, nr) in control.ia32.iter().zip(&config.ia32) {
+        slot.store(*nr, Relaxed);
+    }
+    control.ia32_len.store(config.ia32.len() as u32, Relaxed);
     control.drop_capabilities.store(config.drop_capabilities.into(), Relaxed);
     control.nofile_soft.store(config.nofile_soft, Relaxed);
     control.nofile_hard.store(config.nofile_hard, Relaxed);

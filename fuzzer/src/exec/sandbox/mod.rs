@@ -200,6 +200,12 @@ impl Sandbox {
         &self.mappings
     }
 
+    /// The functions of [`VDSO_CALLS`](super::VDSO_CALLS) that the executor's vDSO has, by index.
+    pub fn vdso(&self) -> Vec<u32> {
+        let present = |(_, address): &(u32, &std::sync::atomic::AtomicU64)| address.load(Relaxed) != 0;
+        (0..).zip(&self.arena.control().vdso).filter(present).map(|(index, _)| index).collect()
+    }
+
     /// The pid of the sandbox process, which is the parent of all others in it.
     pub fn pid(&self) -> u32 {
         self.child.id()
