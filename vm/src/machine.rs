@@ -231,7 +231,7 @@ impl Machine {
 fn frames(line: impl Read, news: &Sender<News>) {
     let mut receiver = Receiver::new(io::BufReader::new(line));
     loop {
-        match receiver.next() {
+        match receiver.receive() {
             Ok(Some(frame)) => {
                 // Nobody listens any more: the machine is being killed.
                 if news.send(News::Frame(frame)).is_err() {

@@ -116,7 +116,7 @@ impl<R: Read> Receiver<R> {
     ///
     /// # Errors
     /// When the line breaks within a frame, or carries something that is none.
-    pub fn next(&mut self) -> io::Result<Option<Frame>> {
+    pub fn receive(&mut self) -> io::Result<Option<Frame>> {
         if !self.begun && !self.synchronise()? {
             return Ok(None);
         }
@@ -179,18 +179,18 @@ mod tests {
         }
         let mut receiver = Receiver::new(line.as_slice());
         for frame in frames() {
-            assert_eq!(receiver.next().expect("right"), Some(frame));
+            assert_eq!(receiver.receive().expect("right"), Some(frame));
         }
-        assert_eq!(receiver.next().expect("the end"), None);
+        assert_eq!(receiver.receive().expect("the end"), None);
     }
 
     #[test]
     fn broken_lines_are_errors_and_silent_ones_an_end() {
-        assert_eq!(Receiver::new(&b"noise only"[..]).next().expect("no frame"), None);
+        assert_eq!(Receiver::new(&b"noise only"[..]).receive().expect("no frame"), None);
         let rest: [&[u8]; 4] = [b"o\x05\0\0\0abc", b"?\0\0\0\0", b"o\xff\xff\xff\xff", b"x\x01\0\0\0a"];
         for rest in rest {
             let line = [BEGIN, rest].concat();
-            assert!(Receiver::new(line.as_slice()).next().is_err(), "{rest:?}");
+            assert!(Receiver::new(line.as_slice()).receive().is_err(), "{rest:?}");
         }
     }
 }
