@@ -121,12 +121,15 @@ struct Look {
 fn look(probe: &Probe, sandbox: &Sandbox) -> Option<Look> {
     let asked = |op: Option<OpIndex>| returned(op?, sandbox);
     let answers = [probe.cloexec, probe.status, probe.offset].map(asked);
-    let first = answers.into_iter().flatten().next()?;
+    answers.iter().flatten().next()?;
     let fine = |answer: Option<i64>| answer.filter(|ret| !(-4095..0).contains(ret));
     let [cloexec, status, offset] = answers.map(fine);
-    // That a pipe has no position says nothing else of it.
-    let open =
-        if fine(Some(first)).is_some() { Some(true) } else { (first == -i64::from(libc::EBADF)).then_some(false) };
+    // What is open as a path only, or has no position, refuses lseek: that says nothing else of it.
+    let open = match (answers, cloexec.or(status).or(offset)) {
+        (_, Some(_)) => Some(true),
+        ([None, None, _], None) => None,
+        _ => Some(false),
+    };
     Some(Look { open, cloexec: cloexec.map(|flags| flags & 1), status, offset })
 }
 

@@ -228,7 +228,6 @@ impl<'v, 'a, 'w> Applying<'v, 'a, 'w> {
             Changed::Timer
             | Changed::Epoll
             | Changed::Times
-            | Changed::Priority
             | Changed::Locks
             | Changed::Leases
             | Changed::Signals
@@ -240,6 +239,7 @@ impl<'v, 'a, 'w> Applying<'v, 'a, 'w> {
             Changed::Residence => self.world.mappings_mut().forget_locks(),
             Changed::Credentials | Changed::Handlers | Changed::Behaviour => self.alters(Alteration::Strange),
             Changed::Caller | Changed::Alarms | Changed::Pending => self.alters(Alteration::Marked),
+            Changed::Priority => self.world.process_mut().nice = None,
             Changed::Scheduling => {
                 self.world.process_mut().policy = None;
                 self.alters(Alteration::Marked);
