@@ -123,7 +123,7 @@ impl Resolved {
 pub struct ResolvedSet {
     /// Names and values, in the order of the file; masks and aliases are marked.
     pub members: Vec<ResolvedMember>,
-    /// OR of all values, masks included.
+    /// OR of all values, those of masks included that are no OR of members themselves.
     pub known: i128,
     /// Whether exactly one member is meant.
     pub exclusive: bool,

@@ -11,7 +11,7 @@ use abispec::{embedded, resolve};
 
 fn spec(call: &str) -> Spec {
     let file = |path: &str, text: &str| SourceFile { path: path.to_owned(), text: text.to_owned() };
-    let flags = "f:\n  kind: flags\n  members: {OLD: 1, NEW: {value: 2, since: \"6.0\", arch: {mips: 8}}, GONE: {value: 4, until: \"5.15\"}}\n";
+    let flags = "f:\n  kind: flags\n  members: {OLD: 1, NEW: {value: 2, since: \"6.0\", arch: {mips: 8}}, GONE: {value: 4, until: \"5.15\"}, ALL: {value: OLD | NEW | GONE, mask: true}}\n";
     let (spec, findings) = load(vec![file("flags/f.yaml", flags), file("syscalls/x.yaml", call)]);
     assert!(findings.is_empty(), "{findings:#?}");
     spec

@@ -92,7 +92,11 @@ fn sets(spec: &Spec, target: &Target, constants: &BTreeMap<String, i128>) -> BTr
                 continue;
             }
             if let Some(value) = constants.get(&member.name.value) {
-                resolved.known |= value;
+                // What a mask says by names, its members say themselves, each for its own releases.
+                let in_words = member.mask && constant(&member.value.value, &BTreeMap::new()).is_none();
+                if !in_words {
+                    resolved.known |= value;
+                }
                 let name = member.name.value.clone();
                 resolved.members.push(ResolvedMember { name, value: *value, mask: member.mask });
             }
