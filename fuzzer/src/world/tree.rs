@@ -213,11 +213,15 @@ impl Tree {
         let directory = inode.is_directory();
         let free =
             self.get(parent).filter(|parent| parent.is_directory() && !parent.removed && parent.entry(name).is_none());
-        let Some(mount) = free.map(|parent| parent.mount) else {
+        let Some((mount, above)) = free.map(|parent| (parent.mount, parent.permissions)) else {
             self.lose();
             return None;
         };
         inode.mount = mount;
+        if directory {
+            // Directories inherit the set-group-ID bit.
+            inode.permissions = inode.permissions.zip(above).map(|(own, above)| own | above & 0o2000);
+        }
         inode.links = Some(if directory { 2 } else { 1 });
         inode.parent = directory.then_some(parent);
         let id = self.add(inode);
@@ -381,6 +385,22 @@ mod tests {
         assert_eq!(tree.lies_in(d, WORK), Some(true));
         assert_eq!(tree.lies_in(WORK, d), Some(false));
         assert!(tree.is_known());
+    }
+
+    #[test]
+    fn directories_inherit_the_set_group_id_bit() {
+        let mut tree = tree();
+        let new = |kind| Inode { permissions: Some(0o700), ..Inode::of(Some(kind)) };
+        let made = |tree: &mut Tree, name: &[u8], kind| {
+            let id = tree.create(WORK, name, new(kind)).unwrap();
+            tree.get(id).unwrap().permissions
+        };
+        assert_eq!(made(&mut tree, b"before", Word::Directory), Some(0o700));
+        tree.get_mut(WORK).unwrap().permissions = Some(0o2755);
+        assert_eq!(made(&mut tree, b"d", Word::Directory), Some(0o2700));
+        assert_eq!(made(&mut tree, b"f", Word::Regular), Some(0o700));
+        tree.get_mut(WORK).unwrap().permissions = None;
+        assert_eq!(made(&mut tree, b"e", Word::Directory), None);
     }
 
     #[test]
