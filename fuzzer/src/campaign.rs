@@ -1,9 +1,14 @@
 //! A whole run: workers, what they share, and what comes out of it.
 
+mod side;
+
+pub use side::{Absent, Entries, SideOutcome, missing_ia32};
+
 use crate::confirm::{Confirmed, Key, Trial, confirm};
-use crate::coverage::{Coverage, Executable, executable};
+use crate::coverage::{Coverage, Executable};
 use crate::examine::Suspicion;
-use crate::generate::{Aim, Generator, Wishes};
+use crate::exec::Entry;
+use crate::generate::{Aim, Wishes};
 use crate::laws;
 use crate::lower::Mode;
 use crate::oracle::Verdict;
@@ -15,7 +20,8 @@ use crate::setup::footprint_of;
 use crate::worker::{BATCH, Ran, Room, Setting, VARIATIONS, WorkerError};
 use abispec::target::{Call, ClauseId, Resolved};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use std::collections::btree_map::Entry;
+use side::Side;
+use std::collections::btree_map;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -54,6 +60,8 @@ pub struct Options {
     pub pending: Option<Arc<Pending>>,
     /// A user-mode emulator that runs the sandboxes.
     pub emulator: Option<PathBuf>,
+    /// The ways into the kernel that programs take.
+    pub entries: Entries,
     /// This run is one of several that share a seed; each makes other programs.
     pub shard: Shard,
     /// Set from outside to end the run.
@@ -69,6 +77,8 @@ pub struct First {
     pub law: Option<laws::Case>,
     /// Whether its executor keeps the capabilities of its user namespace.
     pub capabilities: bool,
+    /// The way into the kernel that it takes.
+    pub entry: Entry,
     /// The file of a suspicion that an earlier run did not settle.
     pub left: Option<PathBuf>,
 }
@@ -106,6 +116,7 @@ impl Default for Options {
             first: Vec::new(),
             pending: None,
             emulator: None,
+            entries: Entries::default(),
             shard: Shard::default(),
             stop,
         }
@@ -141,6 +152,8 @@ pub struct Outcome {
     pub confirmed: Vec<Confirmed>,
     /// Suspicions that did not show themselves again in a fresh sandbox, with one program each.
     pub dismissed: BTreeMap<Key, Dismissed>,
+    /// The specification for the first entry.
+    pub resolved: Arc<Resolved>,
     /// Which clauses were seen.
     pub coverage: Coverage,
     /// Which clauses can be seen at all.
@@ -153,6 +166,10 @@ pub struct Outcome {
     pub elapsed: Duration,
     /// Why workers ended early.
     pub errors: Vec<String>,
+    /// What each entry but the first came to; the numbers above are of all of them, coverage is that of the first.
+    pub others: Vec<SideOutcome>,
+    /// Entries that were wanted and are not there.
+    pub absent: Vec<Absent>,
 }
 
 /// What workers share.
@@ -160,8 +177,6 @@ struct Shared {
     confirmed: Mutex<BTreeMap<Key, Option<Confirmed>>>,
     dismissed: Mutex<BTreeMap<Key, Dismissed>>,
     progress: Arc<Progress>,
-    executable: Vec<Executable>,
-    makers: laws::Makers,
     deadline: Option<Instant>,
     /// How many of the programs that come first have been taken.
     first: AtomicUsize,
@@ -188,35 +203,28 @@ pub fn run(
     progress: &Arc<Progress>,
 ) -> Result<Outcome, WorkerError> {
     let begin = Instant::now();
-    let mut setting = Setting::for_some(resolved.clone(), wanted);
-    setting.plants = Arc::new(options.plants.clone());
-    setting.emulator.clone_from(&options.emulator);
-    // The first sandbox says whether there can be any; its room is thrown away.
-    drop(Room::open(setting.clone())?);
+    let (sides, absent) = side::open(resolved, wanted, &options)?;
     let shared = Shared {
         confirmed: Mutex::new(BTreeMap::new()),
         dismissed: Mutex::new(BTreeMap::new()),
         progress: progress.clone(),
-        executable: executable(resolved),
-        makers: laws::Makers::new(resolved, &|call| options.laws && wanted(call)),
         deadline: options.time.map(|time| begin + time),
         first: AtomicUsize::new(0),
         options,
     };
-    let generator = Generator::new(resolved.clone(), wanted);
-    let mut coverage = Coverage::new(resolved);
+    let mut coverage: Vec<Coverage> = sides.iter().map(Side::coverage).collect();
     let mut errors = Vec::new();
     std::thread::scope(|scope| {
         let handles: Vec<_> = (0..shared.options.workers.max(1))
             .map(|number| {
-                let (shared, generator, setting) = (&shared, &generator, setting.clone());
-                scope.spawn(move || work(number, setting, generator, shared))
+                let (shared, sides) = (&shared, &sides);
+                scope.spawn(move || work(number, sides, shared))
             })
             .collect();
         for handle in handles {
             match handle.join() {
                 Ok((own, error)) => {
-                    coverage.add(&own);
+                    coverage.iter_mut().zip(&own).for_each(|(sum, own)| sum.add(own));
                     errors.extend(error.map(|error| error.to_string()));
                 }
                 Err(_) => errors.push("a worker ended unexpectedly".to_owned()),
@@ -224,15 +232,19 @@ pub fn run(
         }
     });
     let confirmed = shared.confirmed.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let (first, others) = side::outcomes(sides, coverage);
     Ok(Outcome {
         confirmed: confirmed.into_values().flatten().collect(),
         dismissed: shared.dismissed.into_inner().unwrap_or_else(PoisonError::into_inner),
-        coverage,
-        executable: shared.executable,
+        resolved: first.resolved,
+        coverage: first.coverage,
+        executable: first.executable,
         calls: progress.calls.load(Ordering::Relaxed),
         programs: progress.programs.load(Ordering::Relaxed),
         elapsed: begin.elapsed(),
         errors,
+        others,
+        absent,
     })
 }
 
@@ -246,15 +258,21 @@ pub fn random(seed: u64, worker: usize) -> TestRng {
     TestRng::from_seed(RngAlgorithm::XorShift, &bytes)
 }
 
-fn work(number: usize, setting: Setting, generator: &Generator, shared: &Shared) -> (Coverage, Option<WorkerError>) {
-    let mut coverage = Coverage::new(&setting.resolved);
+fn work(number: usize, sides: &[Side], shared: &Shared) -> (Vec<Coverage>, Option<WorkerError>) {
+    let mut coverage: Vec<Coverage> = sides.iter().map(Side::coverage).collect();
     let shard = shared.options.shard;
-    let rng = random(shared.options.seed, number * usize::from(shard.of) + usize::from(shard.number - 1));
-    let config = Config { failure_persistence: None, ..Config::default() };
-    let mut runner = TestRunner::new_with_rng(config, rng);
+    let number = number * usize::from(shard.of) + usize::from(shard.number - 1);
+    // An entry's programs are the same whichever others there are.
+    let source = |side: &Side| {
+        let rng = random(shared.options.seed ^ (side.setting.entry as u64) << 56, number);
+        let config = Config { failure_persistence: None, ..Config::default() };
+        TestRunner::new_with_rng(config, rng)
+    };
+    let mut runners: Vec<TestRunner> = sides.iter().map(source).collect();
     for _ in 0..LOSSES {
-        let working = Working::start(setting.clone(), generator, shared, &mut runner);
-        match working.and_then(|mut working| working.go(&mut coverage)) {
+        let started = sides.iter().zip(&mut runners).map(|(side, runner)| Working::start(side, shared, runner));
+        let started: Result<Vec<Working<'_>>, WorkerError> = started.collect();
+        match started.and_then(|mut working| go(&mut working, shared, &mut coverage)) {
             Ok(()) => return (coverage, None),
             // Somebody killed the sandbox, memory pressure for example: a new one goes on.
             Err(WorkerError::Lost) => {}
@@ -262,6 +280,47 @@ fn work(number: usize, setting: Setting, generator: &Generator, shared: &Shared)
         }
     }
     (coverage, Some(WorkerError::Lost))
+}
+
+/// Programs that come before any is generated, which workers take in turn; then batches, of the entries by their shares.
+fn go(working: &mut [Working<'_>], shared: &Shared, coverage: &mut [Coverage]) -> Result<(), WorkerError> {
+    while !shared.over() {
+        let next = shared.first.fetch_add(1, Ordering::Relaxed);
+        let Some(first) = shared.options.first.get(next) else { break };
+        let able =
+            working.iter_mut().zip(&mut *coverage).find(|(working, _)| working.side.setting.entry == first.entry);
+        if let Some((working, coverage)) = able {
+            working.first(first, coverage)?;
+        }
+    }
+    let mut turn = 0;
+    while !shared.over() {
+        let entries = working.iter().map(|working| working.side.setting.entry);
+        let chosen = side::turn(turn, entries);
+        turn += 1;
+        if let (Some(working), Some(coverage)) = (working.get_mut(chosen), coverage.get_mut(chosen)) {
+            working.step(coverage)?;
+        }
+    }
+    Ok(())
+}
+
+impl Shared {
+    fn over(&self) -> bool {
+        let options = &self.options;
+        options.stop.load(Ordering::Relaxed)
+            || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+            || options.calls.is_some_and(|most| self.progress.calls.load(Ordering::Relaxed) >= most)
+            || options.stop_at_first && self.progress.findings.load(Ordering::Relaxed) > 0
+    }
+
+    /// Counts what was judged.
+    fn count(&self, side: &Side, calls: u64, programs: u64) {
+        for progress in [&*self.progress, &side.progress] {
+            progress.calls.fetch_add(calls, Ordering::Relaxed);
+            progress.programs.fetch_add(programs, Ordering::Relaxed);
+        }
+    }
 }
 
 /// What is suspected.
@@ -288,8 +347,9 @@ impl Suspected<'_> {
     }
 }
 
+/// What a worker has of one entry.
 struct Working<'a> {
-    generator: &'a Generator,
+    side: &'a Side,
     shared: &'a Shared,
     runner: &'a mut TestRunner,
     /// One room where executors have capabilities, one where they have none.
@@ -300,95 +360,79 @@ struct Working<'a> {
     /// The law that comes next.
     law: usize,
     planned: usize,
+    /// Batches so far.
+    turn: usize,
     solitary: Vec<Program>,
 }
 
 impl<'a> Working<'a> {
-    fn start(
-        setting: Setting,
-        generator: &'a Generator,
-        shared: &'a Shared,
-        runner: &'a mut TestRunner,
-    ) -> Result<Self, WorkerError> {
+    fn start(side: &'a Side, shared: &'a Shared, runner: &'a mut TestRunner) -> Result<Self, WorkerError> {
+        let setting = side.setting.clone();
         let without = Setting { capabilities: false, ..setting.clone() };
         Ok(Self {
-            generator,
+            side,
             shared,
             runner,
             rooms: [Room::open_hasty(setting)?, Room::open_hasty(without)?],
             trials: [None, None],
-            wishes: generator.even(),
+            wishes: side.generator.even(),
             law: 0,
             planned: REPLAN,
+            turn: 0,
             solitary: Vec::new(),
         })
     }
 
     fn over(&self) -> bool {
-        let options = &self.shared.options;
-        options.stop.load(Ordering::Relaxed)
-            || self.shared.deadline.is_some_and(|deadline| Instant::now() >= deadline)
-            || options.calls.is_some_and(|most| self.shared.progress.calls.load(Ordering::Relaxed) >= most)
-            || options.stop_at_first && self.shared.progress.findings.load(Ordering::Relaxed) > 0
+        self.shared.over()
     }
 
-    fn go(&mut self, coverage: &mut Coverage) -> Result<(), WorkerError> {
-        self.first(coverage)?;
-        let mut turn = 0;
-        while !self.over() {
-            if self.planned >= REPLAN {
-                self.planned = 0;
-                self.wishes = self.plan(coverage);
+    /// Makes and runs one batch, and the programs that had to stay out of it.
+    fn step(&mut self, coverage: &mut Coverage) -> Result<(), WorkerError> {
+        if self.planned >= REPLAN {
+            self.planned = 0;
+            self.wishes = self.plan(coverage);
+        }
+        let persona = self.turn % 2;
+        self.turn += 1;
+        if self.turn.is_multiple_of(LAWS_TURN) {
+            return self.laws(persona, coverage);
+        }
+        let mut batch = self.gather();
+        self.batch(persona, &batch, coverage)?;
+        self.variations(persona, &mut batch, coverage)?;
+        for program in std::mem::take(&mut self.solitary) {
+            if self.over() {
+                break;
             }
-            let persona = turn % 2;
-            turn += 1;
-            if turn % LAWS_TURN == 0 {
-                self.laws(persona, coverage)?;
-                continue;
-            }
-            let mut batch = self.gather();
-            self.batch(persona, &batch, coverage)?;
-            self.variations(persona, &mut batch, coverage)?;
-            for program in std::mem::take(&mut self.solitary) {
-                if self.over() {
-                    break;
-                }
-                self.batch(persona, std::slice::from_ref(&program), coverage)?;
-            }
+            self.batch(persona, std::slice::from_ref(&program), coverage)?;
         }
         Ok(())
     }
 
-    /// Programs that come before any is generated; workers take them in turn.
-    fn first(&mut self, coverage: &mut Coverage) -> Result<(), WorkerError> {
-        let shared = self.shared;
-        while !self.over() {
-            let next = shared.first.fetch_add(1, Ordering::Relaxed);
-            let Some(first) = shared.options.first.get(next) else { break };
-            let persona = usize::from(!first.capabilities);
-            if first.left.is_none() && first.law.is_none() {
-                self.batch(persona, std::slice::from_ref(&first.program), coverage)?;
-                continue;
-            }
-            if let Trial::Confirmed(found) = self.again(persona, &first.program, first.law.as_ref())? {
-                self.confirmed(*found, None);
-            }
-            if let (Some(pending), Some(path)) = (&shared.options.pending, &first.left) {
-                pending.settle(path);
-            }
+    /// A program that comes before any is generated.
+    fn first(&mut self, first: &First, coverage: &mut Coverage) -> Result<(), WorkerError> {
+        let persona = usize::from(!first.capabilities);
+        if first.left.is_none() && first.law.is_none() {
+            return self.batch(persona, std::slice::from_ref(&first.program), coverage);
+        }
+        if let Trial::Confirmed(found) = self.again(persona, &first.program, first.law.as_ref())? {
+            self.confirmed(*found, None);
+        }
+        if let (Some(pending), Some(path)) = (&self.shared.options.pending, &first.left) {
+            pending.settle(path);
         }
         Ok(())
     }
 
     /// Tries some laws.
     fn laws(&mut self, persona: usize, coverage: &mut Coverage) -> Result<(), WorkerError> {
-        let makers = &self.shared.makers;
+        let Side { makers, generator, .. } = self.side;
         let rng = self.runner.rng();
-        let done = laws::turn(makers, self.generator, rng, &mut self.rooms[persona], coverage, &mut self.law)?;
-        self.shared.progress.calls.fetch_add(done.calls, Ordering::Relaxed);
-        self.shared.progress.programs.fetch_add(done.programs, Ordering::Relaxed);
+        let done = laws::turn(makers, generator, rng, &mut self.rooms[persona], coverage, &mut self.law)?;
+        self.shared.count(self.side, done.calls, done.programs);
         for (program, suspicion) in done.suspicions {
-            let key = Key::of(&self.rooms[persona].setting().resolved, &program, &suspicion);
+            let key = Key::of(self.rooms[persona].setting(), &program, &suspicion);
             self.suspect(persona, Suspected::Call(&program, suspicion), &key)?;
         }
         for suspect in done.broken {
@@ -407,7 +451,7 @@ impl<'a> Working<'a> {
             if batch.len() == BATCH || self.solitary.len() >= 12 {
                 break;
             }
-            let program = self.generator.program(self.runner.rng(), &self.wishes);
+            let program = self.side.generator.program(self.runner.rng(), &self.wishes);
             self.planned += 1;
             let footprint = footprint_of(&program, &plans);
             if footprint.solitary() { self.solitary.push(program) } else { batch.push(program) }
@@ -435,7 +479,7 @@ impl<'a> Working<'a> {
                 break;
             }
             let (room, rng) = (&mut self.rooms[persona], self.runner.rng());
-            let Some(ran) = room.run_varied(self.generator, rng, programs, coverage)? else { break };
+            let Some(ran) = room.run_varied(&self.side.generator, rng, programs, coverage)? else { break };
             self.weigh(persona, programs, ran)?;
         }
         Ok(())
@@ -443,18 +487,16 @@ impl<'a> Working<'a> {
 
     /// Counts what ran, and tries again what looked wrong.
     fn weigh(&mut self, persona: usize, programs: &[Program], ran: Vec<Ran>) -> Result<(), WorkerError> {
-        let progress = &self.shared.progress;
         let mut suspicious = Vec::new();
         for (program, ran) in programs.iter().zip(ran) {
             let Some(examined) = ran.examined else { continue };
-            progress.calls.fetch_add(examined.judged as u64, Ordering::Relaxed);
-            progress.programs.fetch_add(1, Ordering::Relaxed);
+            self.shared.count(self.side, examined.judged as u64, 1);
             if let Some(suspicion) = examined.suspicion {
                 suspicious.push((program, suspicion));
             }
         }
         for (program, suspicion) in suspicious {
-            let key = Key::of(&self.rooms[persona].setting().resolved, program, &suspicion);
+            let key = Key::of(self.rooms[persona].setting(), program, &suspicion);
             self.suspect(persona, Suspected::Call(program, suspicion), &key)?;
         }
         Ok(())
@@ -477,8 +519,10 @@ impl<'a> Working<'a> {
         let kept = self.shared.options.pending.as_ref().and_then(|pending| {
             let resolved = &self.rooms[persona].setting().resolved;
             let text = match &suspected {
-                Suspected::Call(program, _) => reproduce::write_suspicion(program, resolved, persona == 0, key.id),
-                Suspected::Law(suspect) => reproduce::write_case(&suspect.case, resolved, persona == 0),
+                Suspected::Call(program, _) => {
+                    reproduce::write_suspicion(program, resolved, key.entry, persona == 0, key.id)
+                }
+                Suspected::Law(suspect) => reproduce::write_case(&suspect.case, resolved, key.entry, persona == 0),
             };
             // Where nothing can be written, the run goes on without this safety.
             pending.keep(&format!("{}-{}", key.syscall, key.id), &text).ok().map(|path| (pending, path))
@@ -526,7 +570,7 @@ impl<'a> Working<'a> {
         if let Some(key) = suspected.filter(|key| **key != found.key) {
             confirmed.entry(key.clone()).or_insert(None);
         }
-        if let Entry::Vacant(free) = confirmed.entry(found.key.clone()) {
+        if let btree_map::Entry::Vacant(free) = confirmed.entry(found.key.clone()) {
             if let Some(report) = &self.shared.options.report {
                 report(&found);
             }
@@ -537,11 +581,12 @@ impl<'a> Working<'a> {
 
     /// More wishes for calls with clauses that have not been seen.
     fn plan(&self, coverage: &Coverage) -> Wishes {
-        let resolved = self.generator.resolved();
-        let focus: BTreeSet<usize> = self.generator.focus().iter().copied().collect();
+        let Side { generator, executable, .. } = self.side;
+        let resolved = generator.resolved();
+        let focus: BTreeSet<usize> = generator.focus().iter().copied().collect();
         let unseen = |clause: abispec::target::ClauseId| {
             let index = clause.0 as usize;
-            u32::from(self.shared.executable[index] == Executable::Yes && coverage.count(clause) == 0)
+            u32::from(executable[index] == Executable::Yes && coverage.count(clause) == 0)
         };
         let wish = |variant: &abispec::target::Variant| {
             let rules = variant.rules.iter().map(|rule| unseen(rule.clause)).sum::<u32>();
@@ -559,9 +604,8 @@ impl<'a> Working<'a> {
             call.variants.iter().map(|variant| scale(wish(variant))).collect()
         };
         let calls = resolved.calls.iter().enumerate().map(of_call).collect();
-        let wanted = |index: &usize| {
-            self.shared.executable[*index] == Executable::Yes && coverage.count(ClauseId(*index as u32)) == 0
-        };
+        let wanted =
+            |index: &usize| executable[*index] == Executable::Yes && coverage.count(ClauseId(*index as u32)) == 0;
         let clauses = (0..resolved.clauses.len()).filter(wanted).map(|index| ClauseId(index as u32)).collect();
         Wishes { calls, clauses, aims: self.shared.options.aims.clone() }
     }

@@ -1,6 +1,8 @@
 //! The memory of one program: what may be read and written where.
 
-use crate::exec::layout::{CELL_GUARD, CELL_RO, CELL_RW, CELL_RW_SIZE, CELL_SIZE};
+use crate::exec::layout::{
+    ARENA_BASE, ARENA_SIZE, CELL_GUARD, CELL_RO, CELL_RW, CELL_RW_SIZE, CELL_SIZE, LOW_ARENA_BASE,
+};
 use crate::world::memory::Memory;
 
 /// The memory of one cell.
@@ -47,13 +49,13 @@ impl Memory for CellMemory<'_> {
         if within(CELL_RO, CELL_RO + crate::exec::layout::CELL_RO_SIZE) {
             return (Some(true), Some(false));
         }
-        arena_access(address, end)
+        let arena = if self.base >> 32 == 0 { LOW_ARENA_BASE } else { ARENA_BASE };
+        arena_access(address, end, arena)
     }
 }
 
 /// Addresses outside the cell: what is surely not mapped, and what is surely nothing of the program's.
-fn arena_access(address: u64, end: u64) -> (Option<bool>, Option<bool>) {
-    use crate::exec::layout::{ARENA_BASE, ARENA_SIZE, CELL_GUARD};
+fn arena_access(address: u64, end: u64, arena: u64) -> (Option<bool>, Option<bool>) {
     let no = (Some(false), Some(false));
     if address == end {
         return (Some(true), Some(true));
@@ -62,11 +64,11 @@ fn arena_access(address: u64, end: u64) -> (Option<bool>, Option<bool>) {
     if address < 0x1_0000 || end > (1 << 47) - 4096 {
         return no;
     }
-    if !(ARENA_BASE..ARENA_BASE + ARENA_SIZE).contains(&address) {
+    if !(arena..arena + ARENA_SIZE).contains(&address) {
         return (None, None);
     }
-    let offset = (address - ARENA_BASE) % CELL_SIZE;
-    let last = (end - 1 - ARENA_BASE) % CELL_SIZE;
+    let offset = (address - arena) % CELL_SIZE;
+    let last = (end - 1 - arena) % CELL_SIZE;
     let guard = |offset: u64| !(CELL_RW..CELL_GUARD).contains(&offset) && !(CELL_RO..CELL_RO + 4096).contains(&offset);
     let length = end - address;
     // A range that begins or ends in a guard page, or is longer than what lies between two of them, meets one.

@@ -2,13 +2,14 @@
 
 use crate::coverage::Coverage;
 use crate::examine::Suspicion;
+use crate::exec::Entry;
 use crate::generate::ProgramTree;
 use crate::laws::Evidence;
 use crate::lower::Mode;
 use crate::oracle::{Answer, Verdict};
 use crate::program::Program;
-use crate::worker::{Room, WorkerError};
-use abispec::target::{ClauseId, Resolved};
+use crate::worker::{Room, Setting, WorkerError};
+use abispec::target::ClauseId;
 use proptest::strategy::ValueTree;
 use std::time::{Duration, Instant};
 
@@ -23,13 +24,15 @@ pub struct Key {
     pub clause: Option<ClauseId>,
     /// For errnos, which one; empty otherwise.
     pub answer: String,
+    /// The way into the kernel that programs took.
+    pub entry: Entry,
 }
 
 impl Key {
     /// The key of a suspicion against a program.
-    pub fn of(resolved: &Resolved, program: &Program, suspicion: &Suspicion) -> Self {
+    pub fn of(setting: &Setting, program: &Program, suspicion: &Suspicion) -> Self {
         let verdict = &suspicion.verdict;
-        let call = program.calls.get(suspicion.call).and_then(|call| resolved.calls.get(call.call));
+        let call = program.calls.get(suspicion.call).and_then(|call| setting.resolved.calls.get(call.call));
         // The errno is part of what went wrong; returned values and positions differ with every program.
         let answer = if verdict.id.ends_with("-errno") { verdict.actual.clone() } else { String::new() };
         Self {
@@ -37,6 +40,7 @@ impl Key {
             syscall: call.map_or_else(String::new, |call| call.name.clone()),
             clause: verdict.clause,
             answer,
+            entry: setting.entry,
         }
     }
 }
@@ -107,15 +111,15 @@ pub fn confirm(
     shrink: bool,
     known: &dyn Fn(&Key) -> bool,
 ) -> Result<Trial, WorkerError> {
-    let resolved = room.setting().resolved.clone();
+    let setting = room.setting().clone();
     let Some((first, mut answers)) = once(room, program)? else { return Ok(Trial::Unstable) };
-    let key = Key::of(&resolved, program, &first);
+    let key = Key::of(&setting, program, &first);
     if known(&key) {
         return Ok(Trial::Known);
     }
     for _ in 1..TIMES {
         match once(room, program)? {
-            Some((again, _)) if Key::of(&resolved, program, &again) == key => {}
+            Some((again, _)) if Key::of(&setting, program, &again) == key => {}
             _ => return Ok(Trial::Unstable),
         }
     }
@@ -128,7 +132,7 @@ pub fn confirm(
     let mut current = tree.current();
     loop {
         let kept = match once(room, &current)? {
-            Some((suspicion, seen)) if Key::of(&resolved, &current, &suspicion) == key => {
+            Some((suspicion, seen)) if Key::of(&setting, &current, &suspicion) == key => {
                 best = (current.clone(), suspicion);
                 answers = seen;
                 true

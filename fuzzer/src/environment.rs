@@ -1,5 +1,6 @@
 //! What this machine is, as far as it decides what a call may answer: release, configuration, and what stands between.
 
+use crate::exec::Entry;
 use abispec::arch::Arch;
 use abispec::target::Target;
 use abispec::version::Release;
@@ -50,7 +51,16 @@ impl Environment {
 
     /// What the specification is resolved for.
     pub fn target(&self) -> Target {
-        Target { config: self.config.clone(), ..Target::new(Arch::NATIVE, self.release) }
+        self.target_through(Entry::Native)
+    }
+
+    /// What the specification is resolved for where programs take this entry.
+    pub fn target_through(&self, entry: Entry) -> Target {
+        let arch = match entry {
+            Entry::Native | Entry::Vdso => Arch::NATIVE,
+            Entry::Ia32 => Arch::I386,
+        };
+        Target { config: self.config.clone(), caller: Arch::NATIVE, ..Target::new(arch, self.release) }
     }
 }
 

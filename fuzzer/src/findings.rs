@@ -1,6 +1,7 @@
 //! Confirmed divergences as findings, with their reproducers.
 
 use crate::confirm::Confirmed;
+use crate::exec::Entry;
 use crate::pending::write_whole;
 use crate::reproduce;
 use abispec::finding::{Finding, SourcePlace};
@@ -58,6 +59,11 @@ fn trace(resolved: &Resolved, found: &Confirmed) -> Vec<String> {
     if !found.capabilities {
         trace.push("(all capabilities dropped)".to_owned());
     }
+    match found.key.entry {
+        Entry::Native => {}
+        Entry::Ia32 => trace.push("(through the i386 entry, int 0x80)".to_owned()),
+        Entry::Vdso => trace.push("(through the vDSO, every second call)".to_owned()),
+    }
     trace
 }
 
@@ -71,7 +77,11 @@ pub fn save(dir: &Path, resolved: &Resolved, found: &Confirmed, kernel: &str, fi
     let clause = found.key.clause.map_or_else(String::new, |clause| format!("-{}", clause.0));
     let answer: String = found.key.answer.chars().filter(char::is_ascii_alphanumeric).collect();
     let dash = if answer.is_empty() { "" } else { "-" };
-    let stem = format!("{}-{}{clause}{dash}{answer}", found.key.syscall, found.key.id);
+    let entry = match found.key.entry {
+        Entry::Native => String::new(),
+        Entry::Ia32 | Entry::Vdso => format!("-{}", found.key.entry.name()),
+    };
+    let stem = format!("{}-{}{clause}{dash}{answer}{entry}", found.key.syscall, found.key.id);
     let files = [
         (format!("{stem}.yaml"), reproduce::write_yaml(found, resolved, &place, kernel)),
         (format!("{stem}.c"), reproduce::write_c(found, resolved, &place, kernel)),

@@ -2,8 +2,8 @@
 //!
 //! The specification states what is true and generators try everything; this file alone says what is not tried.
 
-use crate::exec::layout::{PLAYGROUND_BASE, PLAYGROUND_MARGIN_PAGES, PLAYGROUND_PAGES};
-use crate::exec::{HEEDED, INTERRUPT_SIGNAL};
+use crate::exec::layout::{PLAYGROUND_MARGIN_PAGES, PLAYGROUND_PAGES};
+use crate::exec::{Entry, HEEDED, INTERRUPT_SIGNAL};
 use crate::program::{Argument, Block, Invocation, Placement, Program};
 use abispec::expr::{Function, Moment, Observer, OperandValue, evaluate};
 use abispec::target::{Resolved, ResolvedParam, Variant};
@@ -22,9 +22,10 @@ pub enum Hazard {
     Edges,
 }
 
-/// What is dangerous about a call.
-pub fn find(resolved: &Resolved, call: &Invocation, variant: &Variant) -> Option<Hazard> {
-    mappings(call, variant).or_else(|| signal(resolved, call, variant)).or_else(|| overrun(call, variant))
+/// What is dangerous about a call that takes this entry.
+pub fn find(resolved: &Resolved, call: &Invocation, variant: &Variant, entry: Entry) -> Option<Hazard> {
+    let signal = || signal(resolved, call, variant);
+    mappings(call, variant, entry).or_else(signal).or_else(|| overrun(call, variant, entry))
 }
 
 /// Whether a program's memory can be laid out: at most one block ends at the inaccessible page.
@@ -39,16 +40,16 @@ pub fn fits(program: &Program) -> bool {
 }
 
 /// Ranges of pages lie in the playground and its margins, or where no process has pages.
-fn mappings(call: &Invocation, variant: &Variant) -> Option<Hazard> {
+fn mappings(call: &Invocation, variant: &Variant, entry: Entry) -> Option<Hazard> {
     let number = |index: usize| match call.args.get(index) {
-        Some(Argument::Number(value)) => Some(*value),
+        Some(Argument::Number(value)) => Some(entry.register(*value)),
         _ => None,
     };
     let measures = |param: &ResolvedParam| {
         matches!(param.ty, Type::Size | Type::Len(_) | Type::Bytesize(_) | Type::Int { int: IntType::Long { .. }, .. })
     };
     let margin = PLAYGROUND_MARGIN_PAGES * 4096;
-    let (begin, end) = (PLAYGROUND_BASE - margin, PLAYGROUND_BASE + PLAYGROUND_PAGES * 4096 + margin);
+    let (begin, end) = (entry.playground() - margin, entry.playground() + PLAYGROUND_PAGES * 4096 + margin);
     for (index, param) in variant.params.iter().enumerate() {
         if !matches!(param.ty, Type::Vma) {
             continue;
@@ -106,12 +107,13 @@ fn deadly(signal: i32) -> bool {
 struct Numbers<'a> {
     call: &'a Invocation,
     variant: &'a Variant,
+    entry: Entry,
 }
 
 impl Observer for Numbers<'_> {
     fn argument(&self, index: u8) -> Option<i128> {
         let Argument::Number(value) = self.call.args.get(usize::from(index))? else { return None };
-        let narrow = self.variant.params.get(usize::from(index))?.int.bytes(8) <= 4;
+        let narrow = self.variant.params.get(usize::from(index))?.int.bytes(self.entry.word()) <= 4;
         Some(i128::from(if narrow { *value & 0xffff_ffff } else { *value }))
     }
 
@@ -128,7 +130,7 @@ impl Observer for Numbers<'_> {
     }
 }
 
-fn overrun(call: &Invocation, variant: &Variant) -> Option<Hazard> {
+fn overrun(call: &Invocation, variant: &Variant, entry: Entry) -> Option<Hazard> {
     for (param, arg) in variant.params.iter().zip(&call.args) {
         let (Some(memory), Argument::Block(block)) = (&param.memory, arg) else { continue };
         if matches!(block.placement, Placement::Edge(_)) {
@@ -141,11 +143,11 @@ fn overrun(call: &Invocation, variant: &Variant) -> Option<Hazard> {
             }
             continue;
         };
-        let claimed = evaluate(bytes, &Numbers { call, variant }, Moment::Before);
+        let claimed = evaluate(bytes, &Numbers { call, variant, entry }, Moment::Before);
         if claimed.is_none_or(|claimed| claimed > block.present() as i128) {
             return Some(Hazard::Overrun);
         }
-        if links_overrun(block) {
+        if links_overrun(block, entry.word() as usize) {
             return Some(Hazard::Overrun);
         }
     }
@@ -153,11 +155,14 @@ fn overrun(call: &Invocation, variant: &Variant) -> Option<Hazard> {
 }
 
 /// Segments state their length in the word behind the pointer.
-fn links_overrun(block: &Block) -> bool {
+fn links_overrun(block: &Block, word: usize) -> bool {
     block.links.iter().any(|(at, inner)| {
-        let at = *at as usize + 8;
-        let length =
-            block.bytes.get(at..at + 8).and_then(|bytes| <[u8; 8]>::try_from(bytes).ok()).map(u64::from_le_bytes);
+        let at = *at as usize + word;
+        let length = block.bytes.get(at..at + word).map(|bytes| {
+            let mut whole = [0; 8];
+            whole[..word].copy_from_slice(bytes);
+            u64::from_le_bytes(whole)
+        });
         length.is_none_or(|length| length > inner.present() as u64)
     })
 }
@@ -195,7 +200,7 @@ mod tests {
         let hazard = |name: &str, args: &[u64]| {
             let call = resolved.calls.iter().position(|call| call.name == name).unwrap_or_default();
             let args = args.iter().map(|value| Argument::Number(*value)).collect();
-            find(&resolved, &Invocation { call, args }, &resolved.calls[call].variants[0])
+            find(&resolved, &Invocation { call, args }, &resolved.calls[call].variants[0], Entry::Native)
         };
         for signal in [9, 19, 64, 1 << 40 | 9] {
             assert_eq!(hazard("kill", &[0, signal]), Some(Hazard::Signal), "{signal}");

@@ -10,6 +10,7 @@ pub mod environment;
 pub mod examine;
 pub mod exec;
 pub mod findings;
+pub mod foreign;
 pub mod generate;
 pub mod hazard;
 pub mod laws;

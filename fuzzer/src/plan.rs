@@ -41,6 +41,8 @@ pub struct VariantPlan {
     pub may_half_happen: bool,
     /// Parameters whose numbers decide nothing about how the call is lowered: with others, only the registers differ.
     pub free: Vec<u8>,
+    /// Parameters, a bit for each, that take two registers.
+    pub wide: u8,
 }
 
 /// A pointer parameter that memory is written through.
@@ -131,6 +133,7 @@ fn of_variant(resolved: &Resolved, select: Option<u8>, variant: &Variant) -> Var
         written: written(resolved, variant),
         ignored: ignored(resolved, variant),
         may_half_happen: may_half_happen(variant),
+        wide: wide(resolved, variant),
     }
 }
 
@@ -221,6 +224,12 @@ fn ignored(resolved: &Resolved, variant: &Variant) -> Vec<IgnoredBits> {
         Some(IgnoredBits { param: position, known, clause })
     };
     (0..).zip(&variant.params).filter_map(ignored).collect()
+}
+
+fn wide(resolved: &Resolved, variant: &Variant) -> u8 {
+    let word = resolved.target.arch.data_model().word();
+    let wide = |(position, param): (usize, &ResolvedParam)| u8::from(param.int.bytes(word) > word) << position;
+    variant.params.iter().enumerate().map(wide).fold(0, |sum, bit| sum | bit)
 }
 
 fn may_half_happen(variant: &Variant) -> bool {

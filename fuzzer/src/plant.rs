@@ -13,6 +13,8 @@ pub struct Plant {
     pub syscall: String,
     /// Only where all of these hold for the arguments.
     pub when: Vec<When>,
+    /// Only through this way into the kernel.
+    pub entry: Option<Entry>,
     /// What happens instead.
     pub deviation: Deviation,
 }
@@ -81,18 +83,19 @@ pub enum Part {
 }
 
 impl Plant {
-    fn applies(&self, call: &Call, args: &[Option<u64>; 6]) -> bool {
+    fn applies(&self, entry: Entry, call: &Call, args: &[Option<u64>; 6]) -> bool {
         self.syscall == call.name
+            && self.entry.is_none_or(|only| only == entry)
             && self.when.iter().all(|when| {
                 args.get(usize::from(when.param)).copied().flatten().is_some_and(|arg| arg & when.mask == when.value)
             })
     }
 
     /// What is seen instead of `ret`.
-    pub fn seen(plants: &[Self], call: &Call, args: &[u64; 6], ret: i64) -> i64 {
+    pub fn seen(plants: &[Self], entry: Entry, call: &Call, args: &[u64; 6], ret: i64) -> i64 {
         let known = args.map(Some);
         let success = !(-4095..0).contains(&ret);
-        plants.iter().filter(|plant| plant.applies(call, &known)).fold(ret, |ret, plant| match plant.deviation {
+        plants.iter().filter(|plant| plant.applies(entry, call, &known)).fold(ret, |ret, plant| match plant.deviation {
             Deviation::Answer(other) => other,
             Deviation::AnswerAfterSuccess(other) if success => other,
             Deviation::AnswerAfterFailure(other) if !success => other,
@@ -106,6 +109,7 @@ impl Plant {
 /// Pushes the operation of a call, deviating as planted.
 pub(crate) fn push(
     plants: &[Plant],
+    entry: Entry,
     call: &Call,
     _position: usize,
     mut op: Op,
@@ -119,10 +123,10 @@ pub(crate) fn push(
         _ => None,
     });
     let asked = op.args;
-    let active: Vec<&Plant> = plants.iter().filter(|plant| plant.applies(call, &known)).collect();
+    let active: Vec<&Plant> = plants.iter().filter(|plant| plant.applies(entry, call, &known)).collect();
     for plant in &active {
         match plant.deviation {
-            Deviation::Answer(_) => op.nr = u32::try_from(libc::SYS_getpid).unwrap_or(op.nr),
+            Deviation::Answer(_) => op = Op { args: op.args, guard: op.guard, ..Op::new(libc::SYS_getpid, &[]) },
             Deviation::Argument { param, keep, set } => {
                 let slot = &mut op.args[usize::from(param)];
                 if let Source::Imm(value) = slot.source {

@@ -1,9 +1,9 @@
 //! The calls around programs: the files they find, and what brings an executor back to its first state.
 
 use crate::exec::layout::{
-    CELL_RW, CELL_RW_SIZE, CELLS, PLAYGROUND_BASE, PLAYGROUND_MARGIN_PAGES, PLAYGROUND_PAGES, WORK_DIRECTORY, cell,
+    CELL_RW, CELL_RW_SIZE, CELLS, PLAYGROUND_MARGIN_PAGES, PLAYGROUND_PAGES, WORK_DIRECTORY, cell,
 };
-use crate::exec::{Arg, BatchEnd, Guard, Op, OpIndex, PushError, Sandbox};
+use crate::exec::{Arg, BatchEnd, Entry, Guard, Op, OpIndex, PushError, Sandbox};
 use crate::plan::{Plans, Reach};
 use crate::program::Program;
 use crate::world::fixture::{Build, content};
@@ -274,7 +274,7 @@ pub fn unmap(made: OpIndex, length: u64, sandbox: &mut Sandbox) -> Result<(), Pu
 ///
 /// # Errors
 /// When the batch is full.
-pub fn after(footprint: Footprint, reach: Reach, sandbox: &mut Sandbox) -> Result<(), PushError> {
+pub fn after(footprint: Footprint, reach: Reach, entry: Entry, sandbox: &mut Sandbox) -> Result<(), PushError> {
     // The kernel looks at each number of the range. New descriptors take the lowest free one: what lies above those that the
     // program may have opened is closed, and a leak shows in the table at its end.
     let last = if reach.chooses { u64::from(u32::MAX) } else { (3 + reach.opens).cast_unsigned().into() };
@@ -303,7 +303,7 @@ pub fn after(footprint: Footprint, reach: Reach, sandbox: &mut Sandbox) -> Resul
     }
     if footprint.mappings {
         let margin = PLAYGROUND_MARGIN_PAGES * 4096;
-        let begin = PLAYGROUND_BASE - margin;
+        let begin = entry.playground() - margin;
         let length = PLAYGROUND_PAGES * 4096 + 2 * margin;
         sandbox.push(Op::new(libc::SYS_munmap, &[Arg::imm(begin), Arg::imm(length)]))?;
     }

@@ -3,8 +3,8 @@
 use crate::coverage::Coverage;
 use crate::examine::{Context, Examined, Notes, Suspicion, examine};
 use crate::exec::layout::CELLS;
-use crate::exec::layout::{PLAYGROUND_BASE, PLAYGROUND_MARGIN_PAGES, PLAYGROUND_PAGES};
-use crate::exec::{BatchEnd, EMPTY_FILE, Ending, Part, Sandbox, SandboxConfig, SandboxError};
+use crate::exec::layout::{PLAYGROUND_MARGIN_PAGES, PLAYGROUND_PAGES};
+use crate::exec::{BatchEnd, EMPTY_FILE, Ending, Entry, Part, Sandbox, SandboxConfig, SandboxError, VDSO_CALLS, deny};
 use crate::generate::Generator;
 use crate::lower::{Lowered, Lowering, Mode, lower};
 use crate::oracle::Verdict;
@@ -36,6 +36,8 @@ pub struct Setting {
     pub plants: Arc<Vec<Plant>>,
     /// A user-mode emulator that runs the sandbox: what is tested then is the emulator.
     pub emulator: Option<PathBuf>,
+    /// The way into the kernel that programs take; the specification is resolved for its port.
+    pub entry: Entry,
 }
 
 impl Setting {
@@ -48,7 +50,24 @@ impl Setting {
     pub fn for_some(resolved: Arc<Resolved>, wanted: &dyn Fn(&Call) -> bool) -> Self {
         let numbers = Arc::new(Numbers::of(&resolved));
         let plans = Arc::new(Plans::for_some(&resolved, wanted));
-        Self { resolved, numbers, plans, capabilities: true, plants: Arc::new(Vec::new()), emulator: None }
+        let plants = Arc::new(Vec::new());
+        Self { resolved, numbers, plans, capabilities: true, plants, emulator: None, entry: Entry::Native }
+    }
+
+    /// A setting for programs that take another way into the kernel than the port's own.
+    pub fn through(entry: Entry, resolved: Arc<Resolved>, wanted: &dyn Fn(&Call) -> bool) -> Self {
+        Self { entry, ..Self::for_some(resolved, wanted) }
+    }
+
+    /// The numbers of i386 that executors may call.
+    fn ia32(&self) -> Vec<u32> {
+        match self.entry {
+            Entry::Ia32 => {
+                let permitted = self.resolved.calls.iter().filter(|call| !deny::is_denied(&call.name));
+                permitted.map(|call| call.nr).collect()
+            }
+            Entry::Native | Entry::Vdso => Vec::new(),
+        }
     }
 }
 
@@ -61,6 +80,8 @@ pub enum WorkerError {
     Build(BuildError),
     /// The sandbox process itself is gone.
     Lost,
+    /// The kernel has none of the entries that programs were to take.
+    NoEntry,
 }
 
 impl fmt::Display for WorkerError {
@@ -69,6 +90,7 @@ impl fmt::Display for WorkerError {
             Self::Sandbox(error) => write!(f, "{error}"),
             Self::Build(error) => write!(f, "{error}"),
             Self::Lost => f.write_str("the sandbox process is gone"),
+            Self::NoEntry => f.write_str("this kernel has none of the chosen entries for the chosen calls"),
         }
     }
 }
@@ -111,6 +133,8 @@ pub struct Room {
     /// The batch is still in the sandbox, and its programs would find the state that they found.
     stands: bool,
     notes: Notes,
+    /// Which function of the vDSO each call is, where programs are to take it.
+    vdso: Vec<Option<u32>>,
 }
 
 /// A program that ran.
@@ -140,11 +164,14 @@ impl Room {
         let block_timeout = if hasty { HASTE } else { SandboxConfig::default().block_timeout };
         let emulator = setting.emulator.clone();
         let drop_capabilities = !setting.capabilities;
-        let config = SandboxConfig { drop_capabilities, block_timeout, emulator, ..SandboxConfig::default() };
+        let ia32 = setting.ia32();
+        let config = SandboxConfig { drop_capabilities, block_timeout, emulator, ia32, ..SandboxConfig::default() };
         let mut sandbox = Sandbox::start(&config)?;
         setup::build(&mut sandbox, &fixture::setup_calls())?;
-        let fresh = World::fixture(&identity(&setting, &config, &mut sandbox), &setting.numbers, &[playground()]);
+        let fresh =
+            World::fixture(&identity(&setting, &config, &mut sandbox), &setting.numbers, &[playground(setting.entry)]);
         let current = fresh.clone();
+        let vdso = functions(&setting, &sandbox);
         Ok(Self {
             sandbox,
             setting,
@@ -154,7 +181,13 @@ impl Room {
             ready: Vec::new(),
             stands: false,
             notes: Notes::default(),
+            vdso,
         })
+    }
+
+    /// Whether programs of this room make a call through a function of the vDSO.
+    pub fn has_function(&self, call: usize) -> bool {
+        self.vdso.get(call).is_some_and(Option::is_some)
     }
 
     /// The setting.
@@ -221,7 +254,8 @@ impl Room {
     /// Changes a number in programs of the batch, which is still the sandbox's; says which of them have another one now.
     fn vary(&mut self, generator: &Generator, rng: &mut TestRng, programs: &mut [Program]) -> Option<Vec<bool>> {
         // What is planted is worked into the operations.
-        if !self.stands || !self.setting.plants.is_empty() {
+        // Registers of another entry are no copies of the arguments.
+        if !self.stands || !self.setting.plants.is_empty() || self.setting.entry != Entry::Native {
             return None;
         }
         let plans = &self.setting.plans;
@@ -309,7 +343,8 @@ impl Room {
         if self.lowered.len() < programs.len() {
             self.lowered.resize_with(programs.len(), Lowered::default);
         }
-        let lowering = Lowering { resolved: &self.setting.resolved, plans: &self.setting.plans, plants, mode };
+        let Setting { resolved, plans, entry, .. } = &self.setting;
+        let lowering = Lowering { resolved, plans, plants, mode, entry: *entry, vdso: &self.vdso };
         self.ready.clear();
         for (index, (program, lowered)) in (0..).zip(programs.iter().zip(&mut self.lowered)) {
             self.ready.push(lower(lowering, program, index, &mut self.sandbox, lowered).is_ok());
@@ -348,9 +383,19 @@ impl Room {
 }
 
 /// Addresses where nothing is mapped when a program begins.
-fn playground() -> (u64, u64) {
+fn playground(entry: Entry) -> (u64, u64) {
     let margin = PLAYGROUND_MARGIN_PAGES * 4096;
-    (PLAYGROUND_BASE - margin, PLAYGROUND_BASE + PLAYGROUND_PAGES * 4096 + margin)
+    (entry.playground() - margin, entry.playground() + PLAYGROUND_PAGES * 4096 + margin)
+}
+
+/// The function of the sandbox's vDSO for each call that has one, by the index of the call; nothing for other entries.
+fn functions(setting: &Setting, sandbox: &Sandbox) -> Vec<Option<u32>> {
+    if setting.entry != Entry::Vdso {
+        return Vec::new();
+    }
+    let present = sandbox.vdso();
+    let of = |name: &str| present.iter().copied().find(|index| VDSO_CALLS.get(*index as usize) == Some(&name));
+    setting.resolved.calls.iter().map(|call| of(&call.name)).collect()
 }
 
 /// Whether what the calls after a program cannot put back is as it was: the first descriptors, limits, priority and attributes.

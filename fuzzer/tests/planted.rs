@@ -186,7 +186,7 @@ fn the_order_of_errors_is_held() {
     let planted = Planted {
         name: "the descriptor is looked at first",
         calls: &["ftruncate"],
-        plants: vec![Plant { syscall: "ftruncate".to_owned(), when: vec![negative], deviation }],
+        plants: vec![Plant { syscall: "ftruncate".to_owned(), when: vec![negative], entry: None, deviation }],
         finds: vec![Found("wrong-order", "ftruncate", Some("length < 0"))],
     };
     // Where the descriptor is open, EBADF is no matter of order; that is found as well.

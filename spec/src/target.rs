@@ -22,21 +22,23 @@ pub struct Target {
     pub config: Option<BTreeSet<String>>,
     /// Bytes of a page.
     pub page_size: u32,
+    /// The port of the process that calls, which may enter the kernel as another: its address space counts.
+    pub caller: Arch,
 }
 
 impl Target {
     /// A port and a release, 4 KiB pages, no configuration.
     pub fn new(arch: Arch, release: Release) -> Self {
-        Self { arch, release, config: None, page_size: 4096 }
+        Self { arch, release, config: None, page_size: 4096, caller: arch }
     }
 
     /// The first address that user space cannot have.
     pub fn task_size(&self) -> u64 {
-        match self.arch {
+        match self.caller {
             Arch::X86_64 => (1 << 47) - u64::from(self.page_size),
             Arch::Arm64 => 1 << 48,
             Arch::Riscv64 => 1 << 38,
-            _ => match self.arch.data_model() {
+            _ => match self.caller.data_model() {
                 DataModel::Lp64 => 1 << 47,
                 DataModel::Ilp32 => 0xc000_0000,
             },
@@ -153,6 +155,8 @@ pub struct ResolvedStruct {
     pub versions: Vec<u32>,
     /// Fields that the target has.
     pub fields: Vec<ResolvedField>,
+    /// The port lays the struct out in another way.
+    pub foreign: bool,
 }
 
 /// A field for one data model.

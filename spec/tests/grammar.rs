@@ -31,6 +31,7 @@ fn shape(expr: &Expr) -> Node {
         Expr::Old(a) => Node::Call("old".to_owned(), vec![bare(a)]),
         Expr::Target(question) => {
             let (function, argument) = match question {
+                TargetQuestion::Compat => return Node::Call("compat".to_owned(), Vec::new()),
                 TargetQuestion::Known(set) => ("known", name(set)),
                 TargetQuestion::Config(option) => ("config", name(option)),
                 TargetQuestion::Kernel(release) => ("kernel", Node::Text(release.to_string())),

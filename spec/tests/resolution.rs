@@ -116,3 +116,24 @@ fn beside_a_kind_a_name_is_a_kind_whatever_the_parameters_are_called() {
     let (_, findings) = load(vec![file("resources/r.yaml", "fd: {base: int32}\n"), file("syscalls/x.yaml", call)]);
     assert!(findings.is_empty(), "{findings:#?}");
 }
+
+#[test]
+fn a_64_bit_caller_of_i386_has_its_own_limits() {
+    let native = Target::new(Arch::I386, Release::new(6, 12));
+    let foreign = Target { caller: Arch::X86_64, ..native.clone() };
+    let constants = |target: &Target| {
+        let resolved = abispec::resolve(abispec::embedded(), target);
+        ["LONG_MAX", "ULONG_MAX", "SSIZE_MAX", "SIZE_MAX", "TASK_SIZE"].map(|name| resolved.constants[name])
+    };
+    let (int, long) = (i128::from(i32::MAX), i128::from(i64::MAX));
+    assert_eq!(constants(&native), [int, 2 * int + 1, int, 2 * int + 1, 0xc000_0000]);
+    assert_eq!(constants(&foreign), [int, 2 * int + 1, long, 2 * long + 1, (1 << 47) - 4096]);
+    // A position in two words is one number, of which a port of 64 bits takes the first only.
+    let shifts = |target: &Target| {
+        let resolved = abispec::resolve(abispec::embedded(), target);
+        let rules = &resolved.call("preadv2").unwrap().variants[0].rules;
+        rules.iter().filter(|rule| format!("{:?}", rule.condition).contains("Shl")).count()
+    };
+    assert!(shifts(&native) > 3 && shifts(&foreign) == shifts(&native));
+    assert_eq!(shifts(&Target::new(Arch::X86_64, Release::new(6, 12))), 0);
+}

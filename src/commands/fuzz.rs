@@ -11,9 +11,10 @@ use abispec::finding::Finding;
 use abispec::model::Spec;
 use abispec::suggest::nearest;
 use abispec::target::{Call, Clause, ClauseKind, Resolved};
-use abispec_fuzzer::campaign::{self, First, Options, Outcome, Progress, Reporter, Shard};
+use abispec_fuzzer::campaign::{self, Entries, First, Options, Outcome, Progress, Reporter, Shard, SideOutcome};
 use abispec_fuzzer::coverage::{self, Executable};
 use abispec_fuzzer::environment::Environment;
+use abispec_fuzzer::exec::Entry;
 use abispec_fuzzer::findings;
 use abispec_fuzzer::pending::{Pending, replay_files};
 use abispec_fuzzer::reproduce;
@@ -37,6 +38,10 @@ use std::time::{Duration, Instant};
   abispec fuzz --seed 7 --shard 2/3          the second of three machines
   abispec fuzz --emulator /usr/bin/qemu-x86_64  hold a user-mode emulator against the specification
   abispec fuzz --corpus abispec-findings     what was found before comes first
+  abispec fuzz --entry i386                  calls of i386 only, by int 0x80
+
+By default programs take every way into the kernel that it has: the port's own, for one batch in eight the i386
+entry, which is held against the specification of i386, and for some the functions of the vDSO.
 
 A divergence is run again in a fresh sandbox, made as simple as it can be, and saved at once below --out
 as a replay file and a C program. What a run that was killed had not settled waits in --out and comes first.
@@ -63,6 +68,9 @@ pub(crate) struct Args {
     /// Test a user-mode emulator instead of the kernel: it runs the sandboxes
     #[arg(long, value_name = "PROGRAM")]
     emulator: Option<PathBuf>,
+    /// Ways into the kernel, separated by commas
+    #[arg(long, value_name = "ENTRY", value_delimiter = ',', default_value = "all", value_parser = ["64", "i386", "vdso", "all"])]
+    entry: Vec<String>,
     /// Replay files that are run first
     #[arg(long, value_name = "DIR")]
     corpus: Option<PathBuf>,
@@ -86,6 +94,7 @@ struct Job<'a> {
     workers: usize,
     shard: Shard,
     emulator: Option<&'a Path>,
+    entries: &'a [Entry],
     corpus: Option<&'a Path>,
     out: &'a Path,
 }
@@ -101,6 +110,7 @@ pub(super) fn engine(spec: &Spec, time: Duration, stop: Arc<AtomicBool>) -> Resu
         workers: processors(),
         shard: Shard::default(),
         emulator: None,
+        entries: &Entry::ALL,
         corpus: None,
         out: &out,
     };
@@ -111,6 +121,7 @@ pub(super) fn engine(spec: &Spec, time: Duration, stop: Arc<AtomicBool>) -> Resu
 pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
     let stop = interrupt::flag();
     let spec = context.spec()?;
+    let entries = entries(&args.entry);
     let job = Job {
         time: args.time,
         calls: args.calls,
@@ -119,6 +130,7 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
         workers: args.workers.map_or_else(processors, usize::from),
         shard: args.shard.unwrap_or_default(),
         emulator: args.emulator.as_deref(),
+        entries: &entries,
         corpus: args.corpus.as_deref(),
         out: &args.out,
     };
@@ -146,18 +158,45 @@ fn fresh_seed() -> u64 {
     now.as_nanos() as u64 & 0xffff_ffff
 }
 
+/// The entries that words name.
+fn entries(words: &[String]) -> Vec<Entry> {
+    let all = words.iter().any(|word| word == "all");
+    Entry::ALL.into_iter().filter(|entry| all || words.iter().any(|word| word == entry.name())).collect()
+}
+
 type Ran = (Arc<Resolved>, Outcome);
+
+/// The specification by the entry that programs take.
+struct Ports {
+    native: Arc<Resolved>,
+    ia32: Option<Arc<Resolved>>,
+}
+
+impl Ports {
+    fn new(spec: &Spec, environment: &Environment, entries: &[Entry]) -> Self {
+        let resolve = |entry| Arc::new(abispec::resolve(spec, &environment.target_through(entry)));
+        let wanted = entries.contains(&Entry::Ia32);
+        Self { native: resolve(Entry::Native), ia32: wanted.then(|| resolve(Entry::Ia32)) }
+    }
+
+    fn of(&self, entry: Entry) -> Option<&Arc<Resolved>> {
+        match entry {
+            Entry::Native | Entry::Vdso => Some(&self.native),
+            Entry::Ia32 => self.ia32.as_ref(),
+        }
+    }
+}
 
 fn hold(spec: &Spec, job: &Job<'_>, stop: Arc<AtomicBool>) -> Result<(EngineResult, Option<Ran>), Failure> {
     let start = Instant::now();
     let environment = Environment::of_this_machine()
         .map_err(|why| Failure::new("the running kernel is not known").why(why).help("is /proc mounted?"))?;
-    let resolved = Arc::new(abispec::resolve(spec, &environment.target()));
-    let chosen = choose(&resolved, job.syscalls)?;
+    let ports = Arc::new(Ports::new(spec, &environment, job.entries));
+    let chosen = choose(&ports.native, job.syscalls)?;
     let progress = Arc::new(Progress::default());
     let saved: Arc<Mutex<Vec<Finding>>> = Arc::default();
     let pending = Arc::new(Pending::below(job.out));
-    let first = programs_to_run_first(&resolved, job.corpus, &pending)?;
+    let first = programs_to_run_first(&ports, job.corpus, &pending)?;
     let earlier = first.len();
     let options = Options {
         time: Some(job.time),
@@ -166,17 +205,22 @@ fn hold(spec: &Spec, job: &Job<'_>, stop: Arc<AtomicBool>) -> Result<(EngineResu
         workers: job.workers,
         shard: job.shard,
         emulator: job.emulator.map(Path::to_owned),
+        entries: Entries {
+            native: job.entries.contains(&Entry::Native),
+            ia32: ports.ia32.clone(),
+            vdso: job.entries.contains(&Entry::Vdso),
+        },
         first,
         pending: Some(pending),
         stop,
-        report: Some(saver(spec, &resolved, job.out, &environment.release_text, &saved)),
+        report: Some(saver(spec, &ports, job.out, &environment.release_text, &saved)),
         ..Options::default()
     };
     let wanted = |call: &Call| chosen.contains(&call.name);
     let done = AtomicBool::new(false);
     let outcome = thread::scope(|scope| {
         scope.spawn(|| show_progress(&progress, job.time, &done));
-        let outcome = campaign::run(&resolved, &wanted, options, &progress);
+        let outcome = campaign::run(&ports.native, &wanted, options, &progress);
         done.store(true, Ordering::Relaxed);
         outcome
     });
@@ -191,6 +235,7 @@ fn hold(spec: &Spec, job: &Job<'_>, stop: Arc<AtomicBool>) -> Result<(EngineResu
     let mut result = EngineResult { name: "fuzz", compared: outcome.calls, ..EngineResult::default() };
     result.findings = std::mem::take(&mut *saved.lock().unwrap_or_else(PoisonError::into_inner));
     result.findings.sort_by(|a, b| (&a.subject, &a.id, &a.spec).cmp(&(&b.subject, &b.id, &b.spec)));
+    let resolved = outcome.resolved.clone();
     result.summary = summary(&resolved, &outcome, &environment, job, chosen.len());
     if earlier > 0 {
         result.summary.push(format!("{earlier} program(s) of earlier runs came first"));
@@ -201,15 +246,21 @@ fn hold(spec: &Spec, job: &Job<'_>, stop: Arc<AtomicBool>) -> Result<(EngineResu
 }
 
 fn earlier(replay: reproduce::Replay, left: Option<PathBuf>) -> First {
-    First { program: replay.program, law: replay.law, capabilities: replay.capabilities, left }
+    let reproduce::Replay { program, law, capabilities, entry, .. } = replay;
+    First { program, law, capabilities, entry, left }
 }
 
 /// The programs of a corpus, and what earlier runs suspected and did not settle.
-fn programs_to_run_first(resolved: &Resolved, corpus: Option<&Path>, pending: &Pending) -> Result<Vec<First>, Failure> {
+fn programs_to_run_first(ports: &Ports, corpus: Option<&Path>, pending: &Pending) -> Result<Vec<First>, Failure> {
+    let read = |text: &str| match ports.of(reproduce::entry(text)?) {
+        Some(resolved) => reproduce::read(text, resolved).map(Some),
+        // An entry that this run does not take.
+        None => Ok(None),
+    };
     let mut first = Vec::new();
     for (path, text) in pending.left() {
         // What this specification no longer names has nothing to be held against.
-        if let Ok(replay) = reproduce::read(&text, resolved) {
+        if let Ok(Some(replay)) = read(&text) {
             first.push(earlier(replay, Some(path)));
         }
     }
@@ -220,8 +271,8 @@ fn programs_to_run_first(resolved: &Resolved, corpus: Option<&Path>, pending: &P
             .help("--corpus takes a folder of replay files"));
     }
     for (path, text) in replay_files(corpus) {
-        let replay = reproduce::read(&text, resolved).map_err(|error| super::replay::mistake(&path, &text, &error))?;
-        first.push(earlier(replay, None));
+        let replay = read(&text).map_err(|error| super::replay::mistake(&path, &text, &error))?;
+        first.extend(replay.map(|replay| earlier(replay, None)));
     }
     Ok(first)
 }
@@ -258,18 +309,13 @@ pub(super) fn choose(resolved: &Resolved, selection: &[String]) -> Result<Vec<St
 }
 
 /// Turns each divergence into a finding as soon as it is confirmed, and saves it.
-fn saver(
-    spec: &Spec,
-    resolved: &Arc<Resolved>,
-    out: &Path,
-    kernel: &str,
-    saved: &Arc<Mutex<Vec<Finding>>>,
-) -> Reporter {
-    let (spec, resolved, out) = (spec.clone(), resolved.clone(), out.to_owned());
+fn saver(spec: &Spec, ports: &Arc<Ports>, out: &Path, kernel: &str, saved: &Arc<Mutex<Vec<Finding>>>) -> Reporter {
+    let (spec, ports, out) = (spec.clone(), ports.clone(), out.to_owned());
     let (kernel, saved) = (kernel.to_owned(), saved.clone());
     Arc::new(move |found| {
-        let mut finding = findings::finding(&spec, &resolved, found);
-        if let Err(error) = findings::save(&out, &resolved, found, &kernel, &mut finding) {
+        let resolved = ports.of(found.key.entry).unwrap_or(&ports.native);
+        let mut finding = findings::finding(&spec, resolved, found);
+        if let Err(error) = findings::save(&out, resolved, found, &kernel, &mut finding) {
             // The finding itself is reported all the same, with its program.
             finding.trace.push(format!("(not saved below {}: {error})", out.display()));
         }
@@ -314,7 +360,7 @@ fn summary(
             if totals.executable == 0 { 100.0 } else { 100.0 * totals.seen as f64 / totals.executable as f64 };
         format!("{} of {} executable ({percent:.1} %), of {} in all", totals.seen, totals.executable, totals.clauses)
     };
-    vec![
+    let mut lines = vec![
         format!(
             "{} calls ({:.0} calls/s) in {} programs of {calls} system calls, {} workers, kernel {}",
             grouped(outcome.calls),
@@ -326,8 +372,26 @@ fn summary(
         format!("error rules seen: {}", totals(&|clause| coverage::is_rule(clause.kind))),
         format!("all clauses seen: {}", totals(&|_| true)),
         format!("laws seen: {}", totals(&|clause| clause.kind == ClauseKind::Law)),
-        format!("seed {}; `--seed {}` makes the same programs", job.seed, job.seed),
-    ]
+    ];
+    lines.extend(outcome.others.iter().map(entry_line));
+    lines.push(format!("seed {}; `--seed {}` makes the same programs", job.seed, job.seed));
+    lines
+}
+
+/// What came of an entry beside the first.
+fn entry_line(side: &SideOutcome) -> String {
+    let tried: Vec<String> = side.system_calls.iter().cloned().collect();
+    let totals = coverage::totals(&side.resolved, &side.executable, &side.coverage, |clause| {
+        tried.contains(&clause.syscall) && coverage::is_rule(clause.kind)
+    });
+    format!(
+        "of these through the {} entry: {} calls of {} system calls, error rules seen {} of {} executable",
+        side.entry.name(),
+        grouped(side.calls),
+        tried.len(),
+        totals.seen,
+        totals.executable,
+    )
 }
 
 /// Whether a clause is one of the chosen calls, or a law that makes one of them.
@@ -363,6 +427,9 @@ fn skipped(outcome: &Outcome, environment: &Environment) -> Vec<Skipped> {
             key.id, like.times, like.suspicion.verdict.expected, like.suspicion.verdict.actual
         );
         skipped.push(Skipped { what: key.syscall.clone(), why });
+    }
+    for absent in &outcome.absent {
+        skipped.push(Skipped { what: absent.what.clone(), why: absent.why.clone() });
     }
     for error in &outcome.errors {
         skipped.push(Skipped { what: "a worker's time".to_owned(), why: error.clone() });

@@ -7,8 +7,10 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use abispec::arch::Arch;
+use abispec_fuzzer::campaign;
 use abispec_fuzzer::confirm;
 use abispec_fuzzer::environment::Environment;
+use abispec_fuzzer::exec::Entry;
 use abispec_fuzzer::reproduce::{self, ReplayError};
 use abispec_fuzzer::worker::{Room, Setting};
 use serde_json::json;
@@ -44,9 +46,13 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     let spec = context.spec()?;
     let environment =
         Environment::of_this_machine().map_err(|why| Failure::new("the running kernel is not known").why(why))?;
-    let resolved = Arc::new(abispec::resolve(&spec, &environment.target()));
+    let entry = reproduce::entry(&text).map_err(|error| mistake(&args.file, &text, &error))?;
+    if let Some(why) = (entry == Entry::Ia32).then(campaign::missing_ia32).flatten() {
+        return Err(Failure::new("the program could not be run: there is no i386 entry").at(shown).why(why));
+    }
+    let resolved = Arc::new(abispec::resolve(&spec, &environment.target_through(entry)));
     let replay = reproduce::read(&text, &resolved).map_err(|error| mistake(&args.file, &text, &error))?;
-    let setting = Setting { capabilities: replay.capabilities, ..Setting::new(resolved.clone()) };
+    let setting = Setting { capabilities: replay.capabilities, ..Setting::through(entry, resolved.clone(), &|_| true) };
     let failed = |error: abispec_fuzzer::worker::WorkerError| {
         Failure::new("the program could not be run").at(shown.clone()).why(error.to_string())
     };

@@ -7,7 +7,7 @@ mod memory;
 use crate::cell::CellMemory;
 use crate::coverage::Coverage;
 use crate::exec::layout::{CELL_RO, CELL_RW, CELL_RW_SIZE};
-use crate::exec::{OpState, Sandbox};
+use crate::exec::{Entry, OpState, Sandbox};
 use crate::lower::{Lowered, LoweredCall};
 use crate::oracle::{Answer, Verdict, judge_ensures, judge_error, judge_success, may_be_value};
 use crate::plan::{IgnoredBits, Plans, VariantPlan};
@@ -17,6 +17,7 @@ use crate::world::process::Alteration;
 use crate::world::{Numbers, Scene, View, World, apply, apply_failure, apply_partly};
 use abispec::errno::Errno;
 use abispec::target::{ClauseId, Resolved, Variant};
+use abispec::types::Type;
 use effects::{Looked, effects};
 use looks::{Answers, table};
 use memory::{own, stray_write};
@@ -108,13 +109,14 @@ pub fn examine(
         }
         let spec = &context.resolved.calls[call.call];
         let variant = &spec.variants[low.variant];
-        let registers = registers(call, low, returns, lowered, sandbox);
-        let ret = Plant::seen(context.plants, spec, &registers, result.ret);
+        let plan = &context.plans.call(call.call).variants[low.variant];
+        let registers = registers(call, low, plan, returns, lowered, sandbox);
+        let ret = Plant::seen(context.plants, low.entry, spec, &registers, result.ret);
+        let ret = answered(low.entry, variant, ret);
         returns.push(result.ret);
         let answer = Answer::of(ret);
         examined.answers.push(Some(answer));
         examined.judged += 1;
-        let plan = &context.plans.call(call.call).variants[low.variant];
         // The model after the call, where the call may have changed it.
         let mut next = changes(context, plan, variant, answer).then(|| examined.world.clone());
         let before = Scene { world: &examined.world, memory: &before_memory };
@@ -206,12 +208,13 @@ pub fn examine(
 pub(crate) fn registers(
     call: &Invocation,
     low: &LoweredCall,
+    plan: &VariantPlan,
     returns: &[i64],
     lowered: &Lowered,
     sandbox: &Sandbox,
 ) -> [u64; 6] {
     let mut registers = low.addresses;
-    for (slot, arg) in registers.iter_mut().zip(&call.args) {
+    for (place, (slot, arg)) in registers.iter_mut().zip(&call.args).enumerate() {
         match arg {
             Argument::Number(value) => *slot = *value,
             Argument::Block(_) => {}
@@ -228,11 +231,21 @@ pub(crate) fn registers(
                     }
                 };
                 let value = value.cast_unsigned();
+                // A second register holds nothing but what is put into it.
+                let high = if plan.wide & 1 << place != 0 { Some(high.unwrap_or(0)) } else { *high };
                 *slot = high.map_or(value, |high| value & 0xffff_ffff | u64::from(high) << 32);
             }
         }
     }
     registers
+}
+
+/// What a call returned, by the type that it returns: the i386 entry gives 32 bits without a sign.
+pub(crate) fn answered(entry: Entry, variant: &Variant, ret: i64) -> i64 {
+    match (entry, &variant.returns) {
+        (Entry::Ia32, Type::Int { int, .. }) if int.signed() => i64::from(ret as i32),
+        _ => ret,
+    }
 }
 
 /// Whether a call that gave this answer can have changed what the model follows.

@@ -87,6 +87,11 @@ pub fn denied(nr: u32) -> Option<&'static Denied> {
     DENIED.into_iter().flatten().find(|denied| denied.nr == nr)
 }
 
+/// Whether the call of this name is denied, by whatever number.
+pub fn is_denied(name: &str) -> bool {
+    DENIED.into_iter().flatten().any(|denied| denied.name == name)
+}
+
 #[cfg(target_arch = "x86_64")]
 const AUDIT_ARCH: u32 = 0xc000_003e;
 #[cfg(target_arch = "aarch64")]
@@ -214,5 +219,6 @@ mod tests {
     fn calls_are_found_by_number() {
         assert_eq!(denied(libc::SYS_reboot as u32).map(|denied| denied.name), Some("reboot"));
         assert_eq!(denied(libc::SYS_read as u32), None);
+        assert!(is_denied("reboot") && !is_denied("read"));
     }
 }

@@ -71,6 +71,13 @@ impl Arg {
         Arg { add, ..self }
     }
 
+    /// Becomes what the kernel sees of it through `entry`, where it is a number.
+    pub fn cut(&mut self, entry: Entry) {
+        if let Source::Imm(value) = self.source {
+            *self = Arg::imm(entry.register(value.wrapping_add_signed(self.add)));
+        }
+    }
+
     /// The same with the upper half of the register replaced.
     pub const fn with_high(self, high: u32) -> Arg {
         Arg { high: Some(high), ..self }

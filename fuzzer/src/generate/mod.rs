@@ -487,11 +487,12 @@ impl Making<'_> {
     }
 
     fn element(&self, of: &Type) -> u64 {
+        let word = self.generator.resolved.target.arch.data_model().word();
         match of {
             Type::Struct(name) | Type::Union(name) => {
                 self.generator.resolved.structs.get(name).map_or(1, |found| u64::from(found.size))
             }
-            Type::Int { int, .. } => u64::from(int.bytes(8)),
+            Type::Int { int, .. } => u64::from(int.bytes(word)),
             Type::Resource(_) => 4,
             _ => 8,
         }

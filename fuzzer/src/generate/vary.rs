@@ -7,6 +7,7 @@ use super::dice::Dice;
 use super::mine::Spot;
 use super::values::{Intent, number};
 use super::{Generator, upper_half};
+use crate::exec::Entry;
 use crate::hazard;
 use crate::plan::Plans;
 use crate::program::{Argument, Program};
@@ -59,7 +60,7 @@ impl Generator {
                 continue;
             }
             invocation.args[position] = other;
-            if hazard::find(&self.resolved, invocation, spec).is_none() {
+            if hazard::find(&self.resolved, invocation, spec, Entry::Native).is_none() {
                 return Some(Change { call, param, value });
             }
             invocation.args[position] = Argument::Number(old);

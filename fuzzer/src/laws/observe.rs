@@ -3,7 +3,7 @@
 use crate::ask::Subject;
 use crate::cell::CellMemory;
 use crate::coverage::Coverage;
-use crate::examine::{Examined, registers};
+use crate::examine::{Examined, answered, registers};
 use crate::exec::layout::{CELL_RO, CELL_RW, CELL_RW_SIZE};
 use crate::exec::{OpIndex, OpState, Sandbox};
 use crate::lower::{Image, Lowered, Mode};
@@ -51,7 +51,7 @@ impl Seen {
 
     /// Memory when the program began.
     pub(super) fn before(&self) -> CellMemory<'_> {
-        let Image { low, high, read_only } = &self.before;
+        let Image { low, high, read_only, .. } = &self.before;
         CellMemory { base: self.cell, low, high, read_only }
     }
 
@@ -107,10 +107,12 @@ fn look(setting: &Setting, program: &Program, lowered: &Lowered, sandbox: &Sandb
         if result.state != OpState::Done || result.denied() {
             return None;
         }
-        let registers = registers(call, low, &raw, lowered, sandbox);
+        let plan = &setting.plans.call(call.call).variants[low.variant];
+        let registers = registers(call, low, plan, &raw, lowered, sandbox);
         raw.push(result.ret);
         let spec = &setting.resolved.calls[call.call];
-        seen.returns.push(Plant::seen(&setting.plants, spec, &registers, result.ret));
+        let ret = Plant::seen(&setting.plants, low.entry, spec, &registers, result.ret);
+        seen.returns.push(answered(low.entry, &spec.variants[low.variant], ret));
         seen.registers.push(registers);
         let mut order = Vec::new();
         call.args.iter().for_each(|arg| {

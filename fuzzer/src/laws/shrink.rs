@@ -74,8 +74,10 @@ fn broken(room: &mut Room, case: &Case) -> Result<Option<(Watched, Broken)>, Wor
 
 /// The key of a broken law.
 pub(crate) fn key(room: &Room, case: &Case) -> Key {
-    let law = case.law(&room.setting().resolved);
-    Key { id: super::EXPLANATION.0, syscall: law.name.clone(), clause: Some(law.clause), answer: String::new() }
+    let setting = room.setting();
+    let law = case.law(&setting.resolved);
+    let (syscall, clause) = (law.name.clone(), Some(law.clause));
+    Key { id: super::EXPLANATION.0, syscall, clause, answer: String::new(), entry: setting.entry }
 }
 
 /// Whether a simpler case gives a relation what it names: the calls that make it may go, but not become others, since

@@ -18,10 +18,14 @@ pub struct Image {
     pub high: Vec<u8>,
     /// The read-only page.
     pub read_only: Vec<u8>,
+    /// Bytes of a pointer.
+    word: usize,
 }
 
 impl Image {
-    pub(super) fn clear(&mut self) {
+    /// Becomes empty, for programs whose pointers have so many bytes.
+    pub(super) fn restart(&mut self, word: usize) {
+        self.word = word;
         self.low.clear();
         self.high.clear();
         self.read_only.clear();
@@ -57,8 +61,8 @@ impl Image {
             for (offset, inner) in &block.links {
                 let address = self.put(base, inner, param, true, placed)?;
                 let at = *offset as usize;
-                if let Some(slot) = bytes.get_mut(at..at + 8) {
-                    slot.copy_from_slice(&address.to_le_bytes());
+                if let Some(slot) = bytes.get_mut(at..at + self.word) {
+                    slot.copy_from_slice(&address.to_le_bytes()[..self.word]);
                 }
             }
             Cow::Owned(bytes)

@@ -6,14 +6,15 @@ mod probes;
 pub use memory::Image;
 
 use crate::ask::{Asking, Question, Subject};
-use crate::exec::layout::cell;
 use crate::exec::{Arg, Entry, Guard, Op, OpIndex, PushError, Sandbox};
+use crate::foreign;
 use crate::hazard::{self, Hazard};
 use crate::plan::{Plans, Reach};
 use crate::plant::Plant;
-use crate::program::{Argument, Output, Program};
+use crate::program::{Argument, Block, Invocation, Output, Placement, Program};
 use crate::setup;
-use abispec::target::{Call, Resolved};
+use abispec::target::{Call, Resolved, ResolvedParam};
+use abispec::types::Type;
 
 /// Fills memory that nobody has written; neither zero nor a plausible descriptor or length.
 pub const POISON: u8 = 0xa5;
@@ -49,6 +50,8 @@ pub struct Lowered {
 pub struct LoweredCall {
     /// The operation.
     pub op: OpIndex,
+    /// The way that it goes: not every call of a program for the vDSO is made by it.
+    pub entry: Entry,
     /// Index of the variant that describes it.
     pub variant: usize,
     /// Blocks of its arguments: parameter, address, bytes present, and whether it hangs below another block.
@@ -100,6 +103,8 @@ pub enum LowerError {
     BatchFull,
     /// It is not run for the harm it would do.
     Hazard(Hazard),
+    /// The specification does not state a call of it for the port of the entry.
+    Foreign,
 }
 
 impl From<PushError> for LowerError {
@@ -119,6 +124,10 @@ pub struct Lowering<'a> {
     pub plants: &'a [Plant],
     /// How much is asked.
     pub mode: Mode,
+    /// The way into the kernel.
+    pub entry: Entry,
+    /// Of the calls that the vDSO has, which function it is; by the index of the call, and empty for other entries.
+    pub vdso: &'a [Option<u32>],
 }
 
 /// Appends a program to the sandbox's batch, its memory in the cell `index`, and notes in `lowered` where everything is.
@@ -132,7 +141,7 @@ pub fn lower(
     sandbox: &mut Sandbox,
     lowered: &mut Lowered,
 ) -> Result<(), LowerError> {
-    lowered.restart(index);
+    lowered.restart(index, lowering.entry);
     if !hazard::fits(program) {
         return Err(LowerError::Hazard(Hazard::Edges));
     }
@@ -145,11 +154,11 @@ pub fn lower(
 
 impl Lowered {
     /// Becomes an empty program.
-    fn restart(&mut self, index: u64) {
-        self.cell = cell(index);
+    fn restart(&mut self, index: u64, entry: Entry) {
+        self.cell = entry.cell(index);
         self.spare.append(&mut self.calls);
         self.end.clear();
-        self.image.clear();
+        self.image.restart(entry.word() as usize);
     }
 
     /// A call without anything in it.
@@ -170,7 +179,10 @@ impl Lowering<'_> {
             let spec = &self.resolved.calls[call.call];
             let mut low = lowered.blank();
             low.variant = variant_index(spec, call);
-            if let Some(hazard) = hazard::find(self.resolved, call, &spec.variants[low.variant]) {
+            if self.entry == Entry::Ia32 && foreign::find(call, spec, self.resolved) {
+                return Err(LowerError::Foreign);
+            }
+            if let Some(hazard) = hazard::find(self.resolved, call, &spec.variants[low.variant], self.entry) {
                 return Err(LowerError::Hazard(hazard));
             }
             for (param, (arg, address)) in (0..).zip(call.args.iter().zip(&mut low.addresses)) {
@@ -205,8 +217,14 @@ impl Lowering<'_> {
                     }
                 };
             }
-            let op = Op { nr: spec.nr, entry: Entry::Native, wide: 0, guard: Guard::Always, args };
-            low.op = crate::plant::push(self.plants, spec, position, op, sandbox)?;
+            let (nr, entry) = match self.function(position, call) {
+                Some(function) => (function, Entry::Vdso),
+                None if self.entry == Entry::Ia32 => (spec.nr, Entry::Ia32),
+                None => (spec.nr, Entry::Native),
+            };
+            let op = Op { nr, entry, wide: plan.wide, guard: Guard::Always, args };
+            low.entry = entry;
+            low.op = crate::plant::push(self.plants, entry, spec, position, op, sandbox)?;
             // A selector that only the program knows may select anything.
             let unknown = spec.select.is_some() && selector(spec.select, call).is_none();
             reach = reach.and(plan.reach).and(Reach { chooses: unknown, ..Reach::default() });
@@ -217,6 +235,10 @@ impl Lowering<'_> {
             };
             if !low.asked {
                 continue;
+            }
+            if self.entry == Entry::Ia32 {
+                // Who asks goes the port's own way, and there all of a register counts.
+                args.iter_mut().for_each(|arg| arg.cut(Entry::Ia32));
             }
             let empty = setup::empty_text();
             let mut asking =
@@ -241,21 +263,46 @@ impl Lowering<'_> {
             for (call, low) in program.calls.iter().zip(&lowered.calls) {
                 for length in &self.plans.call(call.call).variants[low.variant].maps {
                     if let Some(Argument::Number(length)) = call.args.get(usize::from(*length)) {
-                        setup::unmap(low.op, *length, sandbox)?;
+                        setup::unmap(low.op, self.entry.register(*length), sandbox)?;
                     }
                 }
             }
         }
-        setup::after(footprint, reach, sandbox)?;
+        setup::after(footprint, reach, self.entry, sandbox)?;
         Ok(())
     }
+}
+
+impl Lowering<'_> {
+    /// The function of the vDSO that makes a call, for every second call of a program that it has: what the two ways answer
+    /// can be compared. Where a pointer leads nowhere, the function would fault.
+    fn function(self, position: usize, call: &Invocation) -> Option<u32> {
+        let function = self.vdso.get(call.call).copied().flatten()?;
+        by_function(self.resolved, position, call).then_some(function)
+    }
+}
+
+/// Whether the vDSO's function makes a call at this position of its program, where there is one.
+pub(crate) fn by_function(resolved: &Resolved, position: usize, call: &Invocation) -> bool {
+    let led = |block: &Block| match block.placement {
+        Placement::Middle => true,
+        Placement::Edge(mapped) => mapped as usize >= block.bytes.len(),
+        Placement::ReadOnly => false,
+    };
+    let pointer = |param: &ResolvedParam| matches!(param.ty, Type::Ptr { .. });
+    let mut args = resolved.calls[call.call].variants[0].params.iter().zip(&call.args);
+    let safe = args.all(|(param, arg)| match arg {
+        Argument::Block(block) => led(block),
+        Argument::Number(_) | Argument::Result { .. } => !pointer(param),
+    });
+    position.is_multiple_of(2) && safe
 }
 
 /// How many descriptor numbers a careful look covers.
 const CAREFUL_NUMBERS: i32 = 64;
 
 /// The selecting argument of a call, where it is a plain number.
-pub fn selector(select: Option<u8>, call: &crate::program::Invocation) -> Option<i128> {
+pub fn selector(select: Option<u8>, call: &Invocation) -> Option<i128> {
     match call.args.get(usize::from(select?))? {
         Argument::Number(value) => Some(i128::from(*value & 0xffff_ffff)),
         Argument::Result { .. } | Argument::Block(_) => None,
@@ -263,7 +310,7 @@ pub fn selector(select: Option<u8>, call: &crate::program::Invocation) -> Option
 }
 
 /// The variant that describes a call, by its selecting argument.
-pub fn variant_index(spec: &Call, call: &crate::program::Invocation) -> usize {
+pub fn variant_index(spec: &Call, call: &Invocation) -> usize {
     let last = spec.variants.len() - 1;
     if last == 0 {
         return 0;

@@ -1,7 +1,8 @@
 //! C programs that make the calls of a divergence, for kernels and people without abispec.
 
-use super::law_c;
+use super::{c_entry, law_c};
 use crate::confirm::Confirmed;
+use crate::exec::Entry;
 use crate::oracle::Answer;
 use crate::program::{Argument, Block, Output, Placement, Program};
 use crate::world::fixture::{self, Build};
@@ -118,8 +119,10 @@ pub fn write(found: &Confirmed, resolved: &Resolved, place: &str, kernel: &str) 
         let calls = found.program.calls.iter().chain(other.iter().flat_map(|program| &program.calls));
         calls.flat_map(|call| &call.args)
     };
+    let entry = found.key.entry;
+    out.push_str(c_entry::head(entry));
     if args().any(|arg| matches!(arg, Argument::Block(_))) {
-        out.push_str(MEMORY);
+        out.push_str(&c_entry::memory(entry, MEMORY));
     }
     if args().any(|arg| matches!(arg, Argument::Result { output: Output::Written { .. }, .. })) {
         out.push_str(WORD);
@@ -150,7 +153,7 @@ pub fn write(found: &Confirmed, resolved: &Resolved, place: &str, kernel: &str) 
     if let (Some(other), true) = (other, law.is_some()) {
         for (name, program) in [("left", &found.program), ("right", other)] {
             let _ = writeln!(out, "\nstatic void {name}(long *r)\n{{");
-            write_calls(program, resolved, true, &mut out);
+            write_calls(program, resolved, entry, true, &mut out);
             out.push_str("}\n");
         }
         law_c::equivalence(found.program.calls.len(), &mut out);
@@ -158,7 +161,7 @@ pub fn write(found: &Confirmed, resolved: &Resolved, place: &str, kernel: &str) 
     }
     let _ = writeln!(out, "\nint main(void)\n{{");
     let _ = writeln!(out, "\tlong r[{}];\n\n\tprepare();", found.program.calls.len());
-    write_calls(&found.program, resolved, law.is_some(), &mut out);
+    write_calls(&found.program, resolved, entry, law.is_some(), &mut out);
     match (law, &found.law) {
         (Some(law), Some(evidence)) => {
             let _ = writeln!(out, "\tprintf(\"expected: %s\\n\", \"{}\");", escaped(&found.verdict.expected));
@@ -173,23 +176,19 @@ pub fn write(found: &Confirmed, resolved: &Resolved, place: &str, kernel: &str) 
 }
 
 /// Writes the calls of a program; with `raw`, errors are kept as negative numbers.
-fn write_calls(program: &Program, resolved: &Resolved, raw: bool, out: &mut String) {
+fn write_calls(program: &Program, resolved: &Resolved, entry: Entry, raw: bool, out: &mut String) {
     for (index, call) in program.calls.iter().enumerate() {
         let spec = &resolved.calls[call.call];
         for (param, arg) in call.args.iter().enumerate() {
             if let Argument::Block(block) = arg {
-                write_block(&format!("b{index}_{param}"), block, out);
+                write_block(&format!("b{index}_{param}"), block, entry, out);
             }
         }
         let args: Vec<String> = call.args.iter().enumerate().map(|(param, arg)| value(index, param, arg)).collect();
-        let comma = if args.is_empty() { "" } else { ", " };
-        let list = args.join(", ");
+        let made = c_entry::call(entry, resolved, index, call, &args);
         let (before, after) = if raw { ("raw(", ")") } else { ("", "") };
-        let _ = writeln!(
-            out,
-            "\terrno = 0;\n\tr[{index}] = {before}report({index}, \"{}\", syscall({}{comma}{list})){after};",
-            spec.name, spec.nr
-        );
+        let _ =
+            writeln!(out, "\terrno = 0;\n\tr[{index}] = {before}report({index}, \"{}\", {made}){after};", spec.name);
     }
 }
 
@@ -207,8 +206,11 @@ fn write_verdict(found: &Confirmed, resolved: &Resolved, out: &mut String) {
             let _ = writeln!(out, "\treturn r[{call}] == {value}L;");
         }
         _ => {
-            let _ =
-                writeln!(out, "\tprintf(\"seen:     %s\\n\", \"{}\");\n\treturn 0;", escaped(&found.verdict.actual));
+            let _ = writeln!(
+                out,
+                "\tprintf(\"seen:     %s\\n\", \"{}\");\n\t(void)r;\n\treturn 0;",
+                escaped(&found.verdict.actual)
+            );
         }
     }
     debug_assert!(call < found.program.calls.len() && !resolved.calls.is_empty(), "the call belongs to the program");
@@ -238,9 +240,9 @@ fn value(index: usize, param: usize, arg: &Argument) -> String {
     }
 }
 
-fn write_block(name: &str, block: &Block, out: &mut String) {
+fn write_block(name: &str, block: &Block, entry: Entry, out: &mut String) {
     for (number, (_, inner)) in block.links.iter().enumerate() {
-        write_block(&format!("{name}_{number}"), inner, out);
+        write_block(&format!("{name}_{number}"), inner, entry, out);
     }
     let present = block.present();
     let bytes: Vec<String> = block.bytes[..present].iter().map(u8::to_string).collect();
@@ -253,7 +255,7 @@ fn write_block(name: &str, block: &Block, out: &mut String) {
     let _ = writeln!(out, "\tstatic const unsigned char {name}_bytes[] = {{{content}}};");
     let _ = writeln!(out, "\tunsigned char *{name} = memory({name}_bytes, {present}, {protection});");
     for (number, (at, _)) in block.links.iter().enumerate() {
-        let _ = writeln!(out, "\tmemcpy({name} + {at}, &{name}_{number}, sizeof({name}_{number}));");
+        let _ = writeln!(out, "\tmemcpy({name} + {at}, &{name}_{number}, {});", entry.word());
     }
 }
 

@@ -1,6 +1,7 @@
 //! The part of a replay file that names a law: which, and what it was given.
 
-use super::yaml::{FORMAT, RawArg, ReplayError, arg_text, argument, at, write_calls};
+use super::yaml::{FORMAT, RawArg, ReplayError, arg_text, argument, at, entry_line, write_calls};
+use crate::exec::Entry;
 use crate::generate::GIVEN;
 use crate::laws::{Case, EXPLANATION, stranger};
 use crate::program::{Argument, Invocation, Program};
@@ -15,6 +16,8 @@ use std::fmt::Write;
 pub(super) struct Raw<'a> {
     pub(super) law: &'a Spanned<String>,
     pub(super) given: &'a BTreeMap<String, Spanned<RawArg>>,
+    /// Bytes of a pointer.
+    pub(super) word: usize,
 }
 
 /// Finds out which case of which law a program is.
@@ -45,7 +48,7 @@ pub(super) fn case(raw: &Raw<'_>, program: &Program, resolved: &Resolved) -> Res
         let Some(value) = raw.given.get(wanted) else {
             return Err(at(raw.law, format!("`given` lacks `{wanted}` of the law `{name}`")));
         };
-        args.push(argument(value, before)?);
+        args.push(argument(value, before, raw.word)?);
     }
     if let Some(param) = stranger(resolved, &law.variables[..count], &args) {
         let value = raw.given.get(&param.name);
@@ -77,10 +80,11 @@ pub(super) fn write(law: &str, given: &[(String, Argument)], out: &mut String) {
 }
 
 /// Writes a case that only raised a suspicion so far.
-pub fn write_case(case: &Case, resolved: &Resolved, capabilities: bool) -> String {
+pub fn write_case(case: &Case, resolved: &Resolved, entry: Entry, capabilities: bool) -> String {
     let law = case.law(resolved);
     let given: Vec<(String, Argument)> = law.names.iter().cloned().zip(case.given(law).iter().cloned()).collect();
-    let mut out = format!("format: {FORMAT}\nfinding: {}\ncapabilities: {capabilities}\n", EXPLANATION.0);
+    let entry = entry_line(entry);
+    let mut out = format!("format: {FORMAT}\nfinding: {}\ncapabilities: {capabilities}\n{entry}", EXPLANATION.0);
     write(&law.name, &given, &mut out);
     out.push_str("calls:\n");
     write_calls(&case.program(resolved).unwrap_or_default(), resolved, &mut out);
@@ -91,6 +95,7 @@ pub fn write_case(case: &Case, resolved: &Resolved, capabilities: bool) -> Strin
 mod tests {
     use super::super::read;
     use super::write_case;
+    use crate::exec::Entry;
     use crate::laws::Case;
     use abispec::arch::Arch;
     use abispec::target::{Resolved, Target};
@@ -115,7 +120,7 @@ calls:
         let resolved = resolved();
         let case: Case = read(FILE, &resolved).unwrap().law.unwrap();
         assert_eq!(case.law(&resolved).name, "dup_shares_the_position");
-        let again = read(&write_case(&case, &resolved, true), &resolved).unwrap();
+        let again = read(&write_case(&case, &resolved, Entry::Native, true), &resolved).unwrap();
         assert_eq!(again.law, Some(case));
     }
 

@@ -1,10 +1,11 @@
 //! A divergence as files: YAML that is replayed, and a C program that needs nothing but a libc.
 
 mod c;
+mod c_entry;
 mod law;
 mod law_c;
 mod yaml;
 
 pub use c::write as write_c;
 pub use law::write_case;
-pub use yaml::{Replay, ReplayError, read, write as write_yaml, write_suspicion};
+pub use yaml::{Replay, ReplayError, entry, read, write as write_yaml, write_suspicion};

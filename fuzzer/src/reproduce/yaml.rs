@@ -13,6 +13,7 @@
 //! ```
 
 use crate::confirm::Confirmed;
+use crate::exec::Entry;
 use crate::laws::Case;
 use crate::program::{Argument, Block, Invocation, Output, Placement, Program};
 use abispec::suggest::nearest;
@@ -29,6 +30,8 @@ pub struct Replay {
     pub program: Program,
     /// Whether executors have the capabilities of their user namespace.
     pub capabilities: bool,
+    /// The way into the kernel that it takes.
+    pub entry: Entry,
     /// Id of the finding that it showed.
     pub finding: Option<String>,
     /// The case of a law that it is.
@@ -64,6 +67,8 @@ struct RawFile {
     _kernel: Option<String>,
     #[serde(default = "yes")]
     capabilities: bool,
+    #[serde(default)]
+    entry: Option<Spanned<String>>,
     #[serde(default)]
     law: Option<Spanned<String>>,
     #[serde(default)]
@@ -129,17 +134,39 @@ pub(super) const FORMAT: u32 = 1;
 /// Memory of one argument, beyond which a file cannot be meant.
 const MOST_BYTES: usize = 12 << 10;
 
-/// Reads a replay file.
-///
-/// # Errors
-/// The first mistake, with its place.
-pub fn read(text: &str, resolved: &Resolved) -> Result<Replay, ReplayError> {
-    let raw: RawFile = serde_yaml::from_str(text).map_err(|error| {
+fn parse(text: &str) -> Result<RawFile, ReplayError> {
+    serde_yaml::from_str(text).map_err(|error| {
         let (line, column) = error.location().map_or((1, 1), |at| (narrow(at.line()), narrow(at.column())));
         let message = error.to_string();
         let message = message.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
         ReplayError { line, column, message }
-    })?;
+    })
+}
+
+/// The way into the kernel that a replay file takes, which says for what port the specification is to be resolved.
+///
+/// # Errors
+/// The first mistake that has nothing to do with the specification, with its place.
+pub fn entry(text: &str) -> Result<Entry, ReplayError> {
+    entry_of(&parse(text)?)
+}
+
+fn entry_of(raw: &RawFile) -> Result<Entry, ReplayError> {
+    let Some(name) = &raw.entry else { return Ok(Entry::Native) };
+    Entry::from_name(&name.value).ok_or_else(|| {
+        let names = Entry::ALL.map(|entry| format!("`{}`", entry.name())).join(", ");
+        at(name, format!("there is no entry `{}`; there are {names}", name.value))
+    })
+}
+
+/// Reads a replay file. The specification is resolved for its [`entry`].
+///
+/// # Errors
+/// The first mistake, with its place.
+pub fn read(text: &str, resolved: &Resolved) -> Result<Replay, ReplayError> {
+    let raw = parse(text)?;
+    let entry = entry_of(&raw)?;
+    let word = entry.word() as usize;
     if raw.format.value != FORMAT {
         return Err(at(&raw.format, format!("this program reads format {FORMAT}, the file has {}", raw.format.value)));
     }
@@ -159,20 +186,20 @@ pub fn read(text: &str, resolved: &Resolved) -> Result<Replay, ReplayError> {
             let message = format!("{name} takes {wanted} argument(s), here are {}", call.args.value.len());
             return Err(at(&call.args, message));
         }
-        let args = call.args.value.iter().map(|arg| argument(arg, index)).collect::<Result<_, _>>()?;
+        let args = call.args.value.iter().map(|arg| argument(arg, index, word)).collect::<Result<_, _>>()?;
         program.calls.push(Invocation { call: position, args });
     }
     if !crate::hazard::fits(&program) {
         return Err(at(&raw.calls, "only one block of a program can end at the inaccessible page (`edge`)"));
     }
     let law = match &raw.law {
-        Some(law) => Some(super::law::case(&super::law::Raw { law, given: &raw.given }, &program, resolved)?),
+        Some(law) => Some(super::law::case(&super::law::Raw { law, given: &raw.given, word }, &program, resolved)?),
         None => match raw.given.values().next() {
             Some(value) => return Err(at(value, "`given` has a meaning beside `law` only")),
             None => None,
         },
     };
-    Ok(Replay { program, capabilities: raw.capabilities, finding: raw.finding, law })
+    Ok(Replay { program, capabilities: raw.capabilities, entry, finding: raw.finding, law })
 }
 
 fn narrow(number: u64) -> u32 {
@@ -184,7 +211,8 @@ pub(super) fn at<T>(spanned: &Spanned<T>, message: impl Into<String>) -> ReplayE
     ReplayError { line: narrow(place.line()), column: narrow(place.column()), message: message.into() }
 }
 
-pub(super) fn argument(raw: &Spanned<RawArg>, index: usize) -> Result<Argument, ReplayError> {
+/// An argument of call `index`; pointers in memory have `word` bytes.
+pub(super) fn argument(raw: &Spanned<RawArg>, index: usize, word: usize) -> Result<Argument, ReplayError> {
     match &raw.value {
         RawArg::Number(value) => match (u64::try_from(*value), i64::try_from(*value)) {
             (Ok(value), _) => Ok(Argument::Number(value)),
@@ -203,11 +231,11 @@ pub(super) fn argument(raw: &Spanned<RawArg>, index: usize) -> Result<Argument, 
             };
             Ok(Argument::Result { of: result.of, output, high: result.high })
         }
-        RawArg::Memory(memory) => block(memory).map(Argument::Block).map_err(|message| at(raw, message)),
+        RawArg::Memory(memory) => block(memory, word).map(Argument::Block).map_err(|message| at(raw, message)),
     }
 }
 
-fn block(raw: &RawMemory) -> Result<Block, String> {
+fn block(raw: &RawMemory, word: usize) -> Result<Block, String> {
     let bytes = match (&raw.text, &raw.hex) {
         (Some(text), None) => {
             let mut bytes = text.clone().into_bytes();
@@ -228,10 +256,10 @@ fn block(raw: &RawMemory) -> Result<Block, String> {
     };
     let mut links = Vec::new();
     for link in &raw.links {
-        if link.at as usize + 8 > bytes.len() {
+        if link.at as usize + word > bytes.len() {
             return Err(format!("there is no room for a pointer at {}", link.at));
         }
-        links.push((link.at, block(&link.to)?));
+        links.push((link.at, block(&link.to, word)?));
     }
     Ok(Block { bytes, placement, links })
 }
@@ -259,6 +287,7 @@ pub fn write(found: &Confirmed, resolved: &Resolved, place: &str, kernel: &str) 
     let _ = writeln!(out, "place: {}\nkernel: {}", quoted(place), quoted(kernel));
     let _ = writeln!(out, "expected: {}\nactual: {}", quoted(&verdict.expected), quoted(&verdict.actual));
     let _ = writeln!(out, "capabilities: {}", found.capabilities);
+    out.push_str(&entry_line(found.key.entry));
     if let Some(law) = &found.law {
         super::law::write(&law.law, &law.given, &mut out);
     }
@@ -268,10 +297,25 @@ pub fn write(found: &Confirmed, resolved: &Resolved, place: &str, kernel: &str) 
 }
 
 /// Writes a program that only raised a suspicion so far.
-pub fn write_suspicion(program: &Program, resolved: &Resolved, capabilities: bool, finding: &str) -> String {
-    let mut out = format!("format: {FORMAT}\nfinding: {finding}\ncapabilities: {capabilities}\ncalls:\n");
+pub fn write_suspicion(
+    program: &Program,
+    resolved: &Resolved,
+    entry: Entry,
+    capabilities: bool,
+    finding: &str,
+) -> String {
+    let entry = entry_line(entry);
+    let mut out = format!("format: {FORMAT}\nfinding: {finding}\ncapabilities: {capabilities}\n{entry}calls:\n");
     write_calls(program, resolved, &mut out);
     out
+}
+
+/// The line that names an entry; the port's own needs none.
+pub(super) fn entry_line(entry: Entry) -> String {
+    match entry {
+        Entry::Native => String::new(),
+        Entry::Ia32 | Entry::Vdso => format!("entry: {}\n", entry.name()),
+    }
 }
 
 /// Writes the calls of a program.

@@ -89,7 +89,9 @@ pub const fn supported(function: Function) -> Result<(), &'static str> {
         | Function::CwdDeleted
         | Function::Sigmask
         | Function::Cpus => Ok(()),
-        Function::Min | Function::Max | Function::AlignUp | Function::Aligned | Function::Bits => Ok(()),
+        Function::Min | Function::Max | Function::AlignUp | Function::Aligned | Function::Bits | Function::Joined => {
+            Ok(())
+        }
     }
 }
 

@@ -18,7 +18,7 @@ pub(crate) struct Breaking {
 }
 
 fn plant(syscall: &str, deviation: Deviation) -> Plant {
-    Plant { syscall: syscall.to_owned(), when: Vec::new(), deviation }
+    Plant { syscall: syscall.to_owned(), when: Vec::new(), entry: None, deviation }
 }
 
 /// Only where a parameter is this number of 32 bits.

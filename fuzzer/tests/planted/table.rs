@@ -32,7 +32,7 @@ const fn call(id: &'static str, call: &'static str) -> Found {
 }
 
 fn plant(syscall: &str, deviation: Deviation) -> Plant {
-    Plant { syscall: syscall.to_owned(), when: Vec::new(), deviation }
+    Plant { syscall: syscall.to_owned(), when: Vec::new(), entry: None, deviation }
 }
 
 fn only(syscall: &str, param: u8, mask: u64, value: u64, deviation: Deviation) -> Plant {

@@ -54,6 +54,8 @@ pub enum Expr {
 /// A question about the target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TargetQuestion {
+    /// Whether the calling process is of another port than the call.
+    Compat,
     /// OR of the members of a set that the target has.
     Known(String),
     /// Whether a kernel option is set.

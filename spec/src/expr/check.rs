@@ -299,7 +299,7 @@ fn call(name: &str, list: &[Syntax], at: usize, scope: Scope<'_>) -> Result<(Exp
     }
     let Some(function) = Function::from_name(name) else {
         let names = Function::ALL.iter().map(|function| function.name());
-        let help = did_you_mean(name, names.chain(["old", "known", "config", "kernel", "arch"]));
+        let help = did_you_mean(name, names.chain(["old", "known", "config", "kernel", "arch", "compat"]));
         return problem(at, format!("unknown function `{name}`"), help);
     };
     let operands = function.operands();
@@ -377,6 +377,8 @@ fn target_question(name: &str, list: &[Syntax], at: usize, scope: Scope<'_>) -> 
                 return Some(problem(*offset, format!("unknown port `{port}`"), help));
             }
         },
+        ("compat", []) => (TargetQuestion::Compat, Ty::Bool),
+        ("compat", _) => return Some(problem(at, "compat() takes nothing", None)),
         ("known", _) => return Some(problem(at, "known() takes the name of one set", None)),
         ("config", _) => return Some(problem(at, "config() takes the name of one kernel option", None)),
         ("kernel", _) => return Some(problem(at, "kernel() takes a release in quotes: kernel(\"5.8\")", None)),

@@ -27,8 +27,15 @@ pub const LANGUAGE_CONSTANTS: &[&str] = &[
     "MAXSYMLINKS",
 ];
 
-/// The value of a language constant; `task_size` is the first address that user space cannot have.
-pub fn language_constant(name: &str, model: DataModel, page_size: u32, task_size: u64) -> Option<i128> {
+/// The value of a language constant; `task_size` is the first address that user space cannot have, `caller` the data model of
+/// the calling process's port, which is the kernel's own.
+pub fn language_constant(
+    name: &str,
+    model: DataModel,
+    caller: DataModel,
+    page_size: u32,
+    task_size: u64,
+) -> Option<i128> {
     let page = i128::from(page_size);
     let (long_max, ulong_max) = match model {
         DataModel::Lp64 => (i128::from(i64::MAX), i128::from(u64::MAX)),
@@ -43,9 +50,17 @@ pub fn language_constant(name: &str, model: DataModel, page_size: u32, task_size
         "INT_MAX" => i128::from(i32::MAX),
         "INT_MIN" => i128::from(i32::MIN),
         "UINT_MAX" => i128::from(u32::MAX),
-        "LONG_MAX" | "SSIZE_MAX" => long_max,
+        "LONG_MAX" => long_max,
+        "SSIZE_MAX" => match caller {
+            DataModel::Lp64 => i128::from(i64::MAX),
+            DataModel::Ilp32 => i128::from(i32::MAX),
+        },
         "LONG_MIN" => -long_max - 1,
-        "ULONG_MAX" | "SIZE_MAX" => ulong_max,
+        "ULONG_MAX" => ulong_max,
+        "SIZE_MAX" => match caller {
+            DataModel::Lp64 => i128::from(u64::MAX),
+            DataModel::Ilp32 => i128::from(u32::MAX),
+        },
         "LLONG_MAX" => i128::from(i64::MAX),
         "LLONG_MIN" => i128::from(i64::MIN),
         "ULLONG_MAX" => i128::from(u64::MAX),

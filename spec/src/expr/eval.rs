@@ -193,6 +193,8 @@ fn call<O: Observer + ?Sized>(function: Function, list: &[Expr], observer: &O, m
             let rest = value.checked_rem_euclid(step)?;
             if rest == 0 { Some(value) } else { value.checked_add(step.checked_sub(rest)?) }
         }
+        // Only a target knows how long a word is.
+        Function::Joined => None,
         Function::Bits => Some(i128::from(number(0)?.count_ones())),
         _ => observer.call(function, used, moment),
     }

@@ -180,6 +180,7 @@ functions! {
     AlignUp "align_up" Numbers (N, N) Int, "the next multiple";
     Aligned "aligned" Numbers (Pointer, N) Bool, "is a multiple";
     Bits "bits" Numbers (N) Int, "number of set bits";
+    Joined "joined" Numbers (N, N) Int, "64 bits out of two words; a word of 64 bits has them all";
 }
 
 impl Function {

@@ -99,6 +99,7 @@ fn write_bare(expr: &Expr, params: &[&str], out: &mut String) {
             out.push(')');
         }
         Expr::Target(question) => match question {
+            TargetQuestion::Compat => out.push_str("compat()"),
             TargetQuestion::Known(set) => {
                 let _ = write!(out, "known({set})");
             }

@@ -1,6 +1,7 @@
 //! Expressions for a target: constants become numbers, fields become loads.
 
 use super::{shape, size_of};
+use crate::arch::DataModel;
 use crate::expr::{BinaryOp, Expr, Function, TargetQuestion, UnaryOp};
 use crate::model::Spec;
 use crate::target::Resolved;
@@ -33,6 +34,7 @@ impl Context<'_> {
             Expr::Binary(op, a, b) => Expr::Binary(*op, inner(a), inner(b)),
             Expr::In(a, list) => Expr::In(inner(a), list.iter().map(|item| self.rewrite(item)).collect()),
             Expr::InSet(a, set) => self.membership(self.rewrite(a), set),
+            Expr::Call(Function::Joined, list) => self.joined(list),
             Expr::Call(function, list) => Expr::Call(*function, list.iter().map(|item| self.rewrite(item)).collect()),
             Expr::Target(question) => self.answer(question),
             Expr::Old(a) => Expr::Old(inner(a)),
@@ -41,6 +43,19 @@ impl Context<'_> {
             }
             Expr::Int(_) | Expr::Bool(_) | Expr::Word(_) | Expr::Param(_) | Expr::Ret | Expr::Unknown(_) => {
                 expr.clone()
+            }
+        }
+    }
+
+    /// A number of 64 bits whose lower half alone has room in a word of 64 bits.
+    fn joined(&self, halves: &[Expr]) -> Expr {
+        let [low, high] = halves else { return Expr::Unknown("two halves are joined".to_owned()) };
+        let (low, high) = (self.rewrite(low), Box::new(self.rewrite(high)));
+        match self.resolved.target.arch.data_model() {
+            DataModel::Lp64 => low,
+            DataModel::Ilp32 => {
+                let high = Expr::Binary(BinaryOp::Shl, high, Box::new(Expr::Int(32)));
+                Expr::Binary(BinaryOp::BitOr, Box::new(high), Box::new(low))
             }
         }
     }
@@ -64,6 +79,7 @@ impl Context<'_> {
                 None => Expr::Unknown("no kernel configuration at hand".to_owned()),
             },
             TargetQuestion::Kernel(release) => Expr::Bool(target.release.base() >= release.base()),
+            TargetQuestion::Compat => Expr::Bool(target.caller != target.arch),
             TargetQuestion::Arch(arch) => Expr::Bool(target.arch == *arch),
         }
     }

@@ -44,11 +44,11 @@ pub fn resolve(spec: &Spec, target: &Target) -> Resolved {
 
 /// Values of all constants on a target, whatever its release: a constant keeps its value when a kernel lacks it.
 pub(crate) fn constant_values(spec: &Spec, target: &Target) -> BTreeMap<String, i128> {
-    let model = target.arch.data_model();
+    let (model, caller) = (target.arch.data_model(), target.caller.data_model());
     let mut values: BTreeMap<String, i128> = crate::expr::LANGUAGE_CONSTANTS
         .iter()
         .filter_map(|name| {
-            let value = language_constant(name, model, target.page_size, target.task_size())?;
+            let value = language_constant(name, model, caller, target.page_size, target.task_size())?;
             Some(((*name).to_owned(), value))
         })
         .collect();
@@ -129,6 +129,7 @@ fn structs(spec: &Spec, target: &Target) -> BTreeMap<String, ResolvedStruct> {
                 unknown: field.unknown.as_ref().map(|unknown| unknown.value),
             })
             .collect(),
+        foreign: !found.ports.is_empty() && !found.ports.contains(&target.arch),
     };
     spec.structs.iter().map(|(name, found)| (name.clone(), shape(found))).collect()
 }
