@@ -258,12 +258,14 @@ fn promised<O: Observer>(condition: &Expr, observer: &O) -> (Truth, bool) {
     }
 }
 
-/// Whether the call's results may be negative, so that a value cannot be told from an errno.
-pub fn may_be_value(variant: &Variant, ret: i64) -> bool {
+/// Whether the call's results may be what errnos look like, so that a value cannot be told from one: numbers below 0, and where
+/// a word has four bytes the largest without a sign.
+pub fn may_be_value(variant: &Variant, ret: i64, word: u32) -> bool {
     match &variant.returns {
         Type::Int { range: Some(range), .. } => {
             matches!(range.0, Expr::Int(low) if low < 0 && low <= i128::from(ret))
         }
+        Type::Int { int, range: None } => word == 4 && int.bytes(word) == 4 && !int.signed(),
         _ => false,
     }
 }

@@ -142,7 +142,7 @@ pub fn examine(
                     }
                 }
                 own(&view, plan, low, Some(number), context, owned);
-                verdict.filter(|_| !may_be_value(variant, ret))
+                verdict.filter(|_| !may_be_value(variant, ret, context.numbers.word))
             }
             Answer::Value(value) => {
                 let first = judge_success(variant, &view, value, seen);
