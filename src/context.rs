@@ -26,6 +26,12 @@ impl Context {
         Self { spec: global.spec.clone(), format: global.format, colour, colour_errors }
     }
 
+    /// The same for a report that goes to standard error, or to a file without colour.
+    pub(crate) fn for_report(&self, to_a_file: bool) -> Self {
+        let colour = self.colour_errors && !to_a_file;
+        Self { spec: self.spec.clone(), format: self.format, colour, colour_errors: self.colour_errors }
+    }
+
     /// The folder that `--spec` names.
     pub(crate) fn spec_dir(&self) -> Option<&std::path::Path> {
         self.spec.as_deref()

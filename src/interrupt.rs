@@ -9,10 +9,24 @@ use std::thread;
 ///
 /// To be called before any other thread is started: they inherit the blocked signals.
 pub(crate) fn flag() -> Arc<AtomicBool> {
+    flag_for([Signal::SIGINT, Signal::SIGTERM])
+}
+
+/// The flag for a command that runs another program: what comes from the terminal is for that program, which gets it too.
+/// Beside it the signals that were blocked before.
+pub(crate) fn for_another_program() -> (Arc<AtomicBool>, SigSet) {
+    let before = SigSet::thread_get_mask().unwrap_or_else(|_| SigSet::empty());
+    let mut terminal = SigSet::empty();
+    terminal.add(Signal::SIGINT);
+    terminal.add(Signal::SIGQUIT);
+    // Without the block the first of them ends this process, and the program with it.
+    let _ = terminal.thread_block();
+    (flag_for([Signal::SIGHUP, Signal::SIGTERM]), before)
+}
+
+fn flag_for(which: [Signal; 2]) -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
-    let mut signals = SigSet::empty();
-    signals.add(Signal::SIGINT);
-    signals.add(Signal::SIGTERM);
+    let signals: SigSet = which.into_iter().collect();
     // Without the block the signals keep their usual effect, which ends the process: worse, but not wrong.
     if signals.thread_block().is_err() {
         return stop;

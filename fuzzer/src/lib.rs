@@ -23,5 +23,6 @@ pub mod program;
 pub mod reproduce;
 pub mod setup;
 pub mod shrink;
+pub mod trace;
 pub mod worker;
 pub mod world;

@@ -1,6 +1,7 @@
 //! `abispec bench`.
 
 mod check;
+mod trace;
 
 use crate::args::Format;
 use crate::context::Context;
@@ -19,7 +20,8 @@ use std::time::Duration;
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
   abispec bench fuzz    oracle-checked calls per second, the same calls bare, the ratio, memory, a fresh sandbox
-  abispec bench check   how long reading a kernel's headers takes, for one port and for all")]
+  abispec bench check   how long reading a kernel's headers takes, for one port and for all
+  abispec bench trace -- git status   a program under the tracer, beside strace")]
 pub(crate) struct Args {
     #[command(subcommand)]
     what: What,
@@ -49,6 +51,8 @@ alone and are left out. Memory is the sum of the peaks of this process and of al
     },
     /// How long reading headers takes, for one port and for all
     Check(check::Args),
+    /// A program under the tracer, beside strace
+    Trace(trace::Args),
 }
 
 /// Calls that are measured together.
@@ -64,6 +68,7 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     let (time, syscalls, workers) = match &args.what {
         What::Fuzz { time, syscalls, workers } => (time, syscalls, workers),
         What::Check(args) => return check::run(args, context, out),
+        What::Trace(args) => return trace::run(args, context, out),
     };
     let spec = context.spec()?;
     let environment =

@@ -44,6 +44,7 @@ fn registry() -> Vec<Engine> {
             name: "fuzz",
             entries: [abispec_fuzzer::oracle::EXPLANATIONS, &[abispec_fuzzer::laws::EXPLANATION]].concat(),
         },
+        Engine { name: "trace", entries: abispec_fuzzer::trace::lint::EXPLANATIONS.to_vec() },
     ]
 }
 

@@ -472,7 +472,7 @@ fn coverage_json(resolved: &Resolved, outcome: &Outcome) -> Result<String, Failu
 }
 
 /// A number with separators, as people read it.
-fn grouped(number: u64) -> String {
+pub(in crate::commands) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {

@@ -16,6 +16,7 @@ mod replay;
 mod run;
 mod show;
 mod vm;
+mod trace;
 
 use crate::context::Context;
 use crate::exit::Exit;
@@ -59,6 +60,8 @@ commands! {
     Extract extract,
     /// Hold the specification against what real system calls answer
     Fuzz fuzz,
+    /// Run a program and hold its system calls against the specification
+    Trace trace,
     /// Run a saved divergence again
     Replay replay,
     /// Change one clause at a time and see whether an engine notices

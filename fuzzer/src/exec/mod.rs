@@ -26,6 +26,7 @@ mod sandbox;
 mod shared;
 mod shim;
 mod sys;
+pub mod tracer;
 mod vdso;
 mod vdso_image;
 mod watchdog;

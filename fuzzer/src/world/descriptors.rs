@@ -1,5 +1,7 @@
 //! The descriptor table: small, flat and cheap to copy.
 
+mod foreign;
+
 use super::channel::Pages;
 use super::description::{Access, Channel, Description, DescriptionId, Peer, Pipe, PipeId};
 use super::tree::InodeId;

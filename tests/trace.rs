@@ -1,0 +1,207 @@
+//! `abispec trace`: programs behave as they do without it, and what is planted is found.
+
+mod common;
+
+use common::{abispec, code, scratch, stderr, stdout};
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Builds a program of the fixtures; nothing where there is no compiler.
+fn built(name: &str) -> Option<PathBuf> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/trace").join(format!("{name}.c"));
+    let program = scratch(&format!("trace-{name}")).join(name);
+    let cc = Command::new("cc").args(["-O1", "-pthread", "-o"]).arg(&program).arg(&source).status();
+    match cc {
+        Ok(status) if status.success() => Some(program),
+        _ => {
+            eprintln!("skipped: no C compiler builds {}", source.display());
+            None
+        }
+    }
+}
+
+/// Whether this place lets programs be traced at all.
+fn traceable() -> bool {
+    let output = abispec(&["trace", "--", "/bin/true"]);
+    let fine = code(&output) == 0;
+    if !fine {
+        eprintln!("skipped: nothing can be traced here: {}", stderr(&output));
+    }
+    fine
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
+
+/// Runs a command without and with the tracer: what it wrote and how it ended must be the same. Gives the report.
+fn same(command: &[&str], end: &str) -> String {
+    let bare = Command::new(command[0]).args(&command[1..]).output().expect("the program starts");
+    let mut args = vec!["trace", "--"];
+    args.extend(command);
+    let traced = abispec(&args);
+    assert_eq!(stdout(&traced), String::from_utf8_lossy(&bare.stdout), "{command:?}");
+    let report = stderr(&traced);
+    assert!(report.contains(end), "{command:?}: {report}");
+    assert_eq!(code(&traced), 0, "{report}");
+    report
+}
+
+#[test]
+fn programs_end_as_they_would() {
+    if !traceable() {
+        return;
+    }
+    same(&["/bin/sh", "-c", "echo out; exit 7"], "exit code 7");
+    same(&["/bin/sh", "-c", "kill -USR1 $$"], "signal 10");
+    same(&["/bin/sh", "-c", "printf abc | cat | tr a-z A-Z; false"], "exit code 1");
+    if let Some(program) = built("control") {
+        let report = same(&[text(&program)], "signal 15");
+        assert!(report.contains("in 4 process(es)"), "{report}");
+    }
+}
+
+#[test]
+fn a_hundred_threads_and_one_that_executes() {
+    let (true, Some(program)) = (traceable(), built("threads")) else { return };
+    let report = same(&[text(&program)], "exit code 5");
+    assert!(report.contains("101 more thread(s)"), "{report}");
+    let calls: u64 = report
+        .lines()
+        .find_map(|line| line.trim().split_once(" calls checked"))
+        .map(|(count, _)| count.replace(',', "").parse().expect("a number"))
+        .expect("a count");
+    assert!(calls > 100 * 30 * 8, "{report}");
+}
+
+#[test]
+fn a_thousand_processes() {
+    if !traceable() {
+        return;
+    }
+    let report =
+        same(&["/bin/sh", "-c", "i=0; while [ $i -lt 1000 ]; do (exit 3); i=$((i+1)); done; echo $?"], "exit code 0");
+    assert!(report.contains("in 1001 process(es)"), "{report}");
+}
+
+#[test]
+fn what_cannot_be_traced_is_said() {
+    let output = abispec(&["trace", "--", "/no/such/program"]);
+    assert_eq!(code(&output), 2);
+    assert!(stderr(&output).contains("no program called `/no/such/program`"), "{}", stderr(&output));
+    let output = abispec(&["trace", "--attach", "4194304"]);
+    assert_eq!(code(&output), 2);
+    assert!(stderr(&output).contains("process 4194304 could not be attached to"), "{}", stderr(&output));
+    let output = abispec(&["trace", "--syscalls", "opnat", "--", "/bin/true"]);
+    assert_eq!(code(&output), 2);
+    assert!(stderr(&output).contains("did you mean `openat`?"), "{}", stderr(&output));
+}
+
+#[test]
+fn misuse_is_found_when_it_is_asked_for() {
+    let (true, Some(program)) = (traceable(), built("misuse")) else { return };
+    let silent = abispec(&["trace", "--", text(&program)]);
+    assert_eq!(code(&silent), 0, "{}", stderr(&silent));
+    let output = abispec(&["trace", "--lint-program", "--", text(&program)]);
+    let report = stderr(&output);
+    assert_eq!(code(&output), 1, "{report}");
+    for expected in [
+        "error[misuse-undefined-flag]: openat",
+        "openat(AT_FDCWD, \"/dev/null\", 0x20000000, 0)",
+        "pid ",
+        "spec/syscalls/openat.yaml:",
+        "error[misuse-bad-pointer]: pipe2",
+        "error[misuse-struct-size]: openat2",
+        "error[misuse-high-bits]: close",
+        "error[misuse-obsolete-call]: dup2",
+    ] {
+        assert!(report.contains(expected), "{expected} is not in {report}");
+    }
+}
+
+#[test]
+fn a_filter_that_answers_for_the_kernel_is_found() {
+    let (true, Some(program)) = (traceable(), built("filtered")) else { return };
+    let mut child = Command::new(&program).stdout(Stdio::piped()).spawn().expect("the program starts");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("readable");
+    assert_eq!(line, "ready\n");
+    let pid = child.id().to_string();
+    let start = Instant::now();
+    let output = abispec(&["trace", "--attach", &pid, "--max-time", "1s"]);
+    let report = stderr(&output);
+    let took = start.elapsed();
+    assert!(child.try_wait().expect("a child").is_none(), "it goes on: {report}");
+    let _ = child.kill();
+    let _ = child.wait();
+    assert_eq!(code(&output), 1, "{report}");
+    for expected in [
+        "error[undocumented-errno]: getuid",
+        &format!("pid {pid}: getuid()"),
+        "the kernel answers EXDEV",
+        "spec/syscalls/getuid.yaml:",
+        "1 seccomp filter(s) of its own",
+        "the program goes on",
+    ] {
+        assert!(report.contains(expected), "{expected} is not in {report}");
+    }
+    assert!(took < Duration::from_secs(60));
+}
+
+#[test]
+fn a_recording_tells_the_same_without_the_program() {
+    let (true, Some(program)) = (traceable(), built("misuse")) else { return };
+    let dir = scratch("trace-record");
+    let (recording, report) = (dir.join("run.trace"), dir.join("report"));
+    let args = ["trace", "--lint-program", "--record", text(&recording), "-o", text(&report), "--", text(&program)];
+    assert_eq!(code(&abispec(&args)), 1);
+    fs::remove_file(&program).expect("it is ours");
+    let again = abispec(&["trace", "--lint-program", "--recorded", text(&recording)]);
+    assert_eq!(code(&again), 1);
+    let lines = |text: &str| {
+        let same = |line: &&str| {
+            !line.starts_with("trace ") && !line.contains("the program ended") && !line.contains("recording")
+        };
+        text.lines().filter(same).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(lines(&stderr(&again)), lines(&fs::read_to_string(&report).expect("written")));
+    let cut = fs::read(&recording).expect("written");
+    fs::write(&recording, &cut[..cut.len() / 2]).expect("writable");
+    let output = abispec(&["trace", "--recorded", text(&recording)]);
+    assert_eq!(code(&output), 2);
+    assert!(stderr(&output).contains("the recording could not be read"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_set_user_id_program_without_its_privileges_is_named() {
+    let root = fs::metadata("/proc/self").is_ok_and(|found| std::os::unix::fs::MetadataExt::uid(&found) == 0);
+    if !root || !traceable() {
+        eprintln!("skipped: needs root to trace as somebody else");
+        return;
+    }
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+    let dir = PathBuf::from("/tmp").join(format!("abispec-trace-{}", std::process::id()));
+    fs::create_dir_all(&dir).expect("writable");
+    let (tracer, program) = (dir.join("abispec"), dir.join("id"));
+    fs::copy(env!("CARGO_BIN_EXE_abispec"), &tracer).expect("copied");
+    fs::copy("/usr/bin/id", &program).expect("copied");
+    fs::set_permissions(&dir, fs::Permissions::from_mode(0o755)).expect("ours");
+    fs::set_permissions(&tracer, fs::Permissions::from_mode(0o755)).expect("ours");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o4755)).expect("ours");
+    let output = Command::new(&tracer)
+        .args(["trace", "--"])
+        .arg(&program)
+        .arg("-u")
+        .uid(65534)
+        .gid(65534)
+        .current_dir("/")
+        .output();
+    let _ = fs::remove_dir_all(&dir);
+    let output = output.expect("it starts");
+    assert_eq!(stdout(&output), "65534\n", "{}", stderr(&output));
+    assert!(stderr(&output).contains("skipped privileges of "), "{}", stderr(&output));
+}
