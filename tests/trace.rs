@@ -1,4 +1,5 @@
 //! `abispec trace`: programs behave as they do without it, and what is planted is found.
+#![expect(clippy::print_stderr, reason = "a test that is skipped says why")]
 
 mod common;
 

@@ -15,8 +15,8 @@ mod mutate;
 mod replay;
 mod run;
 mod show;
-mod vm;
 mod trace;
+mod vm;
 
 use crate::context::Context;
 use crate::exit::Exit;

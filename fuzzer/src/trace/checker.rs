@@ -11,6 +11,7 @@ use super::table::{Reach, Table};
 use super::tally::Tally;
 use super::tasks::{Pending, Tasks};
 use super::witness::{Answer, Descriptor, Question, Status, Witness};
+use crate::exec;
 use crate::oracle::{self, Verdict};
 use crate::plant::Plant;
 use crate::world::World;
@@ -404,7 +405,7 @@ impl<'a, W: Witness> Checker<'a, W> {
         let (variant, sight) = (&call.variants[index], &entry.sights[index]);
         let truth = ret;
         let ret = match entry.checked {
-            true => Plant::seen(&self.settings.plants, call, &pending.args, ret),
+            true => Plant::seen(&self.settings.plants, exec::Entry::Native, call, &pending.args, ret),
             false => ret,
         };
         let answer = oracle::Answer::of(ret);

@@ -93,7 +93,7 @@ pub(super) fn judge<W: Witness>(
             let view = View::new(&book.numbers, call.variant, call.args, before);
             let eyes = Eyes { view: &view, facts: &facts };
             let verdict = judge_error(call.variant, &eyes, number, arch, seen);
-            let verdict = verdict.filter(|_| !may_be_value(call.variant, call.ret));
+            let verdict = verdict.filter(|_| !may_be_value(call.variant, call.ret, book.numbers.word));
             Judged { verdict, after: None, opened: Vec::new(), opened_others: false }
         }
         Answer::Value(value) => {
