@@ -63,8 +63,8 @@ fn traced(command: &[&str], plants: Vec<Plant>) -> Option<(Vec<String>, Profile,
 
 #[test]
 fn a_kernel_that_answers_otherwise_is_found_with_its_call() {
-    let open = |deviation| Plant { syscall: "openat".to_owned(), when: vec![], deviation };
-    let null = |syscall: &str, deviation| Plant { syscall: syscall.to_owned(), when: vec![], deviation };
+    let open = |deviation| Plant { syscall: "openat".to_owned(), when: vec![], deviation, entry: None };
+    let null = |syscall: &str, deviation| Plant { syscall: syscall.to_owned(), when: vec![], deviation, entry: None };
     let table: [(Plant, [&str; 3]); 4] = [
         (
             null("close", Deviation::AnswerAfterSuccess(-71)),
@@ -83,6 +83,7 @@ fn a_kernel_that_answers_otherwise_is_found_with_its_call() {
                 syscall: "read".to_owned(),
                 when: vec![When { param: 2, mask: u64::MAX, value: 77 }],
                 deviation: Deviation::AnswerAfterSuccess(78),
+                entry: None,
             },
             ["bad-return read spec/syscalls/read.yaml:", ", 77)", "-> success, 78"],
         ),
