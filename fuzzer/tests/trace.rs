@@ -1,4 +1,5 @@
 //! Tracing from inside: a kernel that is made to look broken, and programs under the profile that a run gave.
+#![expect(clippy::print_stderr, reason = "a test that is skipped says why")]
 
 use abispec::arch::Arch;
 use abispec::target::Target;
