@@ -1,7 +1,8 @@
-//! Calls whose form on another port the specification does not state: nothing can be held against them.
+//! Calls of other entries that nothing can be held against: the specification does not state their form there, or they are
+//! known not to keep it.
 
 use crate::lower::selector;
-use crate::program::Invocation;
+use crate::program::{Argument, Invocation};
 use abispec::arch::Arch;
 use abispec::target::{Call, Resolved};
 use abispec::types::Type;
@@ -9,6 +10,20 @@ use abispec::types::Type;
 /// Commands that a 64-bit kernel takes from programs of i386 in its own way. For it `fcntl` is `fcntl64`, whose locks are
 /// another struct; a 32-bit kernel refuses them here.
 const COMMANDS: [(&str, [i128; 6]); 1] = [("fcntl", [12, 13, 14, 36, 37, 38])];
+
+/// Clocks that the vDSO's `clock_getres` has wherever it was built from 6.17 on, and the kernel only where it was configured
+/// with them: docs/findings.md tells of it, and no run needs to do so again.
+const AUXILIARY_CLOCKS: std::ops::RangeInclusive<u64> = 16..=23;
+
+/// Whether a call is one for which a function of the vDSO is known not to do what the kernel does.
+pub fn known_of_functions(invocation: &Invocation, call: &Call) -> bool {
+    call.name == "clock_getres"
+        && match invocation.args.first() {
+            Some(Argument::Number(clock)) => AUXILIARY_CLOCKS.contains(&(clock & 0xffff_ffff)),
+            // Nobody knows which clock it is.
+            Some(Argument::Result { .. } | Argument::Block(_)) | None => true,
+        }
+}
 
 /// Whether a struct that any variant of a call takes is laid out in another way on the target.
 pub fn struct_differs(call: &Call, resolved: &Resolved) -> bool {
@@ -38,4 +53,48 @@ pub fn find(invocation: &Invocation, call: &Call, resolved: &Resolved) -> bool {
         *name == call.name && command.is_some_and(|command| commands.contains(&command))
     };
     COMMANDS.iter().any(apart) || struct_differs(call, resolved)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use abispec::target::Target;
+    use abispec::version::Release;
+
+    fn resolved(arch: Arch) -> Resolved {
+        let target = Target { caller: Arch::X86_64, ..Target::new(arch, Release::new(6, 18)) };
+        abispec::resolve(abispec::embedded(), &target)
+    }
+
+    fn foreign(resolved: &Resolved, name: &str, args: &[u64]) -> bool {
+        let call = resolved.calls.iter().position(|call| call.name == name).unwrap();
+        let args = args.iter().copied().map(Argument::Number).collect();
+        find(&Invocation { call, args }, &resolved.calls[call], resolved)
+    }
+
+    #[test]
+    fn what_i386_has_in_another_form_is_left_alone_there_only() {
+        let (i386, native) = (resolved(Arch::I386), resolved(Arch::X86_64));
+        for (name, args, is) in [
+            ("stat", vec![0, 0], true),
+            ("fcntl", vec![0, 36, 0], true),
+            ("fcntl", vec![0, 12, 0], true),
+            ("fcntl", vec![0, 5, 0], false),
+            ("dup", vec![0], false),
+        ] {
+            assert_eq!(foreign(&i386, name, &args), is, "{name} {args:?}");
+            assert!(!foreign(&native, name, &args), "{name} {args:?}");
+        }
+    }
+
+    #[test]
+    fn auxiliary_clocks_are_asked_of_the_kernel_itself() {
+        let native = resolved(Arch::X86_64);
+        let known = |name: &str, clock: u64| {
+            let call = native.calls.iter().position(|call| call.name == name).unwrap();
+            known_of_functions(&Invocation { call, args: vec![Argument::Number(clock)] }, &native.calls[call])
+        };
+        assert!(known("clock_getres", 16) && known("clock_getres", 7 << 32 | 23));
+        assert!(!known("clock_getres", 15) && !known("clock_getres", 24) && !known("clock_gettime", 16));
+    }
 }

@@ -284,6 +284,9 @@ impl Lowering<'_> {
 
 /// Whether the vDSO's function makes a call at this position of its program, where there is one.
 pub(crate) fn by_function(resolved: &Resolved, position: usize, call: &Invocation) -> bool {
+    if foreign::known_of_functions(call, &resolved.calls[call.call]) {
+        return false;
+    }
     let led = |block: &Block| match block.placement {
         Placement::Middle => true,
         Placement::Edge(mapped) => mapped as usize >= block.bytes.len(),
