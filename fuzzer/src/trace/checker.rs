@@ -1,8 +1,10 @@
 //! The checker: events of followed tasks in, divergences out. It asks a [`Witness`] and makes no system call itself.
 
+mod notes;
+mod unspecified;
+
 use super::book::{Book, Entry};
 use super::judge::{Arguments, Judged, Returned, judge, nothing_known, numbers_of};
-use super::lint::{self, Misuse};
 use super::memory::{Access, Piece, Range};
 use super::names::Names;
 use super::profile::Profile;
@@ -589,123 +591,6 @@ impl<'a, W: Witness> Checker<'a, W> {
             Range::look(&mut self.witness, tid, address, 1)
                 .is_some_and(|range| Access { ranges: vec![range] }.is_private(address))
         })
-    }
-
-    fn note(
-        &mut self,
-        tid: i32,
-        place: (usize, usize),
-        pending: &Pending,
-        answer: oracle::Answer,
-        settled: Result<Verdict, &'static str>,
-    ) {
-        let (call, variant) = place;
-        let spec = &self.book.resolved.calls[call];
-        let verdict = match settled {
-            Ok(verdict) => verdict,
-            Err(id) => {
-                *self.tally.unsettled.entry((spec.name.clone(), id.to_owned())).or_default() += 1;
-                return;
-            }
-        };
-        let instead = match answer {
-            oracle::Answer::Error(_) => verdict.actual.clone(),
-            oracle::Answer::Value(_) => String::new(),
-        };
-        let key = (call, variant, verdict.id, verdict.clause, instead);
-        if let Some(known) = self.found.get_mut(&key) {
-            known.count += 1;
-            return;
-        }
-        let status = self.status(tid);
-        let group = status.as_ref().map_or(tid, |status| status.group);
-        let filters = status.map_or(0, |status| status.filters.saturating_sub(self.settings.own_filters));
-        let resolved = self.book.resolved;
-        let text = super::decode::call(resolved, spec, &spec.variants[variant], &pending.args, &pending.pieces);
-        let answer = answer.text(resolved.target.arch);
-        self.found.insert(key, Found { verdict, call, variant, group, tid, text, answer, filters, count: 1 });
-    }
-
-    fn lint(&mut self, tid: i32, place: (usize, usize), pending: &Pending, answer: oracle::Answer) {
-        let (call, variant) = place;
-        let found: Vec<Misuse> = lint::misuses(self.book, call, variant, &pending.args, &pending.pieces, answer);
-        for misuse in found {
-            let key = (call, variant, misuse.id, None, misuse.expected.clone());
-            if let Some(known) = self.found.get_mut(&key) {
-                known.count += 1;
-                continue;
-            }
-            let verdict = Verdict { id: misuse.id, clause: None, expected: misuse.expected, actual: misuse.actual };
-            self.note_misuse(tid, place, pending, answer, key, verdict);
-        }
-    }
-
-    fn note_misuse(
-        &mut self,
-        tid: i32,
-        place: (usize, usize),
-        pending: &Pending,
-        answer: oracle::Answer,
-        key: Key,
-        verdict: Verdict,
-    ) {
-        let (call, variant) = place;
-        let resolved = self.book.resolved;
-        let spec = &resolved.calls[call];
-        let group = self.status(tid).map_or(tid, |status| status.group);
-        let text = super::decode::call(resolved, spec, &spec.variants[variant], &pending.args, &pending.pieces);
-        let answer = answer.text(resolved.target.arch);
-        self.found.insert(key, Found { verdict, call, variant, group, tid, text, answer, filters: 0, count: 1 });
-    }
-
-    /// Follows what a call did to the table that the specification says nothing about.
-    fn unspecified(&mut self, tid: i32, entry: &Entry, pending: &Pending, ret: i64) {
-        let failed = (-4095..0).contains(&ret);
-        if failed {
-            return;
-        }
-        let arrived = match entry.role {
-            Some(Role::Receives) => self.control_bytes(tid, pending.args[1]),
-            Some(Role::ReceivesMany) => {
-                /// Bytes of `struct mmsghdr`.
-                const STRIDE: u64 = 64;
-                (0..ret.unsigned_abs().min(1024)).any(|index| self.control_bytes(tid, pending.args[1] + index * STRIDE))
-            }
-            _ => false,
-        };
-        let first = i128::from(pending.args[0] as u32 as i32);
-        let command = pending.args[1] as u32;
-        if entry.role == Some(Role::Unshares) {
-            if pending.args[0] & libc::CLONE_FILES as u64 != 0 {
-                self.tasks.unshare(tid);
-            }
-            return;
-        }
-        let Some(table) = self.tasks.table_of(tid) else { return };
-        match entry.role {
-            Some(Role::Opens) => table.descriptors_mut().blur(ret.into()),
-            Some(Role::Controls) if roles::command::CLOEXEC.contains(&command) => {
-                table.descriptors_mut().set_cloexec(first, None);
-            }
-            Some(Role::Controls) if roles::command::STATUS.contains(&command) => {
-                table.descriptors_mut().forget_status(first);
-            }
-            // A result that could be a new descriptor.
-            Some(Role::Controls) if ret > 2 => table.descriptors_mut().blur(ret.into()),
-            Some(Role::Controls) => {}
-            Some(Role::Receives | Role::ReceivesMany) => table.stale |= arrived,
-            Some(Role::Escapes) => table.descriptors_mut().lose(),
-            Some(Role::Spawns | Role::Unshares | Role::Limits) | None => {}
-        }
-    }
-
-    /// Whether control messages lie in a message that was received.
-    fn control_bytes(&mut self, tid: i32, message: u64) -> bool {
-        /// `msg_controllen` in `struct msghdr`.
-        const LENGTH: u64 = 40;
-        let mut bytes = [0; 8];
-        let read = self.witness.read(tid, message.wrapping_add(LENGTH), &mut bytes);
-        read != 8 || u64::from_le_bytes(bytes) != 0
     }
 
     fn spawned(&mut self, tid: i32, child: i32) {
