@@ -94,6 +94,19 @@ struct Reader<'a> {
     calls: BTreeSet<&'a str>,
 }
 
+/// Deepest nesting of structs without names.
+const DEPTH: usize = 20;
+/// Most members of a struct, with those of the structs without names in it.
+const MOST_MEMBERS: u32 = 65_536;
+
+/// The fields of a struct as they are listed.
+struct Walk {
+    fields: Vec<Field>,
+    /// The structs around the next member.
+    inside: Vec<u32>,
+    left: u32,
+}
+
 impl Reader<'_> {
     fn source(&self, id: u32) -> Source {
         Source { file: Arc::clone(&self.file), at: Position::Type(id) }
@@ -124,19 +137,32 @@ impl Reader<'_> {
             _ if union => format!("union {name}"),
             _ => format!("struct {name}"),
         };
-        let mut fields = Vec::new();
-        self.fields(members, 0, 0, &mut fields);
+        let mut walk = Walk { fields: Vec::new(), inside: vec![id], left: MOST_MEMBERS };
+        if let Err(reason) = self.fields(members, 0, &mut walk) {
+            return facts.silence(name, format!("{}: {reason}", self.source(id)));
+        }
+        let fields = walk.fields;
         let layout = Layout { c_name, union, size: u64::from(size), align: None, fields };
         self.add(facts.layouts.entry(name.to_owned()).or_default(), layout, id);
     }
 
-    fn fields(&self, members: &[Member], base: u64, depth: u32, fields: &mut Vec<Field>) {
+    fn fields(&self, members: &[Member], base: u64, walk: &mut Walk) -> Result<(), &'static str> {
         for member in members {
+            walk.left = walk.left.checked_sub(1).ok_or("it has more than 65,536 members")?;
             let offset_bits = base + u64::from(member.offset);
             let name = self.btf.text(member.name);
             if name.is_empty() {
-                if let (Kind::Record { members, .. }, true) = (self.bare(member.ty), depth < 20) {
-                    self.fields(members, offset_bits, depth + 1, fields);
+                let (id, kind) = self.bare(member.ty);
+                if let Kind::Record { members, .. } = kind {
+                    if walk.inside.contains(&id) {
+                        return Err("it contains itself");
+                    }
+                    if walk.inside.len() > DEPTH {
+                        return Err("its members are nested too deeply");
+                    }
+                    walk.inside.push(id);
+                    self.fields(members, offset_bits, walk)?;
+                    walk.inside.pop();
                 }
                 continue;
             }
@@ -145,7 +171,7 @@ impl Reader<'_> {
             } else {
                 types::size(self.btf, member.ty, self.word).unwrap_or(0).saturating_mul(8)
             };
-            fields.push(Field {
+            walk.fields.push(Field {
                 name: name.to_owned(),
                 offset_bits,
                 size_bits,
@@ -153,17 +179,18 @@ impl Reader<'_> {
                 c_type: types::print(self.btf, member.ty),
             });
         }
+        Ok(())
     }
 
-    fn bare(&self, id: u32) -> &Kind {
-        let mut kind = self.btf.get(id);
+    fn bare(&self, id: u32) -> (u32, &Kind) {
+        let (mut id, mut kind) = (id, self.btf.get(id));
         for _ in 0..20 {
             match kind {
-                Kind::Const(of) | Kind::Transparent(of) => kind = self.btf.get(*of),
+                Kind::Const(of) | Kind::Transparent(of) => (id, kind) = (*of, self.btf.get(*of)),
                 _ => break,
             }
         }
-        kind
+        (id, kind)
     }
 
     /// `__do_sys_NAME` has the types and names of the kernel's source, as has `sys_NAME` on ports whose calls take their

@@ -99,6 +99,23 @@ fn types_may_refer_to_themselves() {
     assert!(read(&btf.bytes(false)).is_ok());
 }
 
+/// Each struct holds the next one twice, without a name.
+#[test]
+fn structs_that_double_or_hold_themselves_come_to_an_end() {
+    let mut btf = Encoder::new();
+    for level in 0..18_u32 {
+        btf.record(&format!("doubled_{level}"), 8, false, &[("", level + 2, 0), ("", level + 2, 0)]);
+    }
+    btf.record("last", 8, false, &[("a", 0, 0)]);
+    btf.record("own", 8, false, &[("a", 0, 0), ("", 20, 0), ("", 20, 0)]);
+    let facts = read(&btf.bytes(false)).unwrap();
+    let silent = |name: &str| facts.why_silent(name).unwrap_or_default().to_owned();
+    assert_eq!(silent("doubled_0"), "btf [type 1]: it has more than 65,536 members");
+    assert_eq!(silent("own"), "btf [type 20]: it contains itself");
+    assert_eq!(facts.layouts["doubled_17"][0].value.fields.len(), 2);
+    assert!(facts.layouts.contains_key("last"));
+}
+
 proptest! {
     #[test]
     fn no_bytes_panic(changes in prop::collection::vec((0_usize..900, any::<u8>()), 1..20), cut in 0_usize..900) {
