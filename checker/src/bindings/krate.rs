@@ -167,6 +167,10 @@ fn parse(text: &str) -> Result<Vec<Item>, String> {
         Ok(file) => Ok(file.items),
         Err(error) => {
             let at = error.span().start();
+            // What is no list of words at all has no place.
+            if at.line == 0 {
+                return Err(error.to_string());
+            }
             Err(format!("line {}, column {}: {error}", at.line, at.column + 1))
         }
     }
