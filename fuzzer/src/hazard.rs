@@ -50,6 +50,14 @@ fn mappings(call: &Invocation, variant: &Variant, entry: Entry) -> Option<Hazard
     };
     let margin = PLAYGROUND_MARGIN_PAGES * 4096;
     let (begin, end) = (entry.playground() - margin, entry.playground() + PLAYGROUND_PAGES * 4096 + margin);
+    // How long a segment of shared memory is, its attaching does not say: in place of other mappings it is not tried.
+    let replaces = variant.params.iter().enumerate().any(|(index, param)| {
+        matches!(&param.ty, Type::Flags { set, .. } if set == "shmat_flags")
+            && number(index).is_none_or(|flags| flags & libc::SHM_REMAP as u64 != 0)
+    });
+    if replaces {
+        return Some(Hazard::Mappings);
+    }
     for (index, param) in variant.params.iter().enumerate() {
         if !matches!(param.ty, Type::Vma) {
             continue;

@@ -197,6 +197,7 @@ pub fn footprint(call: &abispec::target::Call) -> Footprint {
             Effect::Opens { .. } | Effect::Closes { .. } | Effect::Duplicates { .. } | Effect::SetsCloexec { .. } => {}
             Effect::SetsStatus { .. } | Effect::SetsOffset { .. } | Effect::Queues { .. } => {}
             Effect::Drains { .. } | Effect::SetsSeals { .. } | Effect::Writes { .. } => {}
+            Effect::Changes { what: Changed::Names } => found.files = true,
             Effect::Changes { what } => found.process |= alters_the_caller(*what),
         }
     }
@@ -209,6 +210,7 @@ fn alters_the_caller(what: Changed) -> bool {
         Changed::Credentials
         | Changed::Handlers
         | Changed::Behaviour
+        | Changed::Mappings
         | Changed::Scheduling
         | Changed::Caller
         | Changed::Alarms
@@ -229,6 +231,8 @@ fn alters_the_caller(what: Changed) -> bool {
         | Changed::Requests
         | Changed::Mounts
         | Changed::System
+        | Changed::Connections
+        | Changed::Names
         | Changed::Signals => false,
     }
 }

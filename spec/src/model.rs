@@ -367,6 +367,17 @@ pub struct EffectRule {
     pub at: Place,
 }
 
+/// What sort of socket an effect opens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SocketSort {
+    /// Its address family.
+    pub family: Expr,
+    /// Its type, without flags.
+    pub kind: Expr,
+    /// Whether nothing has been done to it: it is not bound, connected or listening. Not so without it.
+    pub fresh: Option<Expr>,
+}
+
 /// What success changes. The keys of each are documented in LANGUAGE.md, section 11.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "fields are the keys of the language reference")]
@@ -378,6 +389,7 @@ pub enum Effect {
         access: Option<Expr>,
         flags: Option<Expr>,
         cloexec: Option<Expr>,
+        socket: Option<SocketSort>,
     },
     Closes {
         fd: Option<Expr>,
@@ -504,6 +516,6 @@ changed! {
     Timer "timer", Epoll "epoll", Times "times", Priority "priority", Contents "contents", Locks "locks", Owner "owner",
     Leases "leases", Advice "advice", Guards "guards", Signals "signals", Credentials "credentials",
     Handlers "handlers", Scheduling "scheduling", Caller "caller", Alarms "alarms", Pending "pending", Behaviour "behaviour",
-    Residence "residence",
+    Residence "residence", Mappings "mappings", Connections "connections", Names "names",
     Attributes "attributes", Watches "watches", Requests "requests", Mounts "mounts", System "system",
 }

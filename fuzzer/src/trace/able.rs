@@ -82,6 +82,8 @@ pub(super) fn answers(function: Function, of_a_path: bool, moment: Moment) -> bo
             // Others fill, empty, move and seal what they share.
             Function::Available | Function::Room | Function::PeerClosed | Function::Seals => false,
             Function::SameDescription => false,
+            // Only who saw a socket made and used knows.
+            Function::Family | Function::SocketType | Function::Fresh => false,
             Function::Offset => moment == Moment::After,
             Function::FreeFds => moment == Moment::Before,
             Function::Kind => !of_a_path,

@@ -105,6 +105,19 @@ pub struct Description {
     pub inode: Option<InodeId>,
     /// What flows through it.
     pub channel: Channel,
+    /// What sort of socket it is.
+    pub socket: Socket,
+}
+
+/// What sort of socket a description is; everything is unknown for what is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Socket {
+    /// Address family.
+    pub family: Option<i32>,
+    /// Type, without flags.
+    pub kind: Option<i32>,
+    /// Neither bound nor connected nor listening.
+    pub fresh: Option<bool>,
 }
 
 impl Description {
@@ -120,6 +133,7 @@ impl Description {
             offset: None,
             inode: None,
             channel: Channel::None,
+            socket: Socket::default(),
         }
     }
 

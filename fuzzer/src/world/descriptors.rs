@@ -229,6 +229,16 @@ impl Descriptors {
         }
     }
 
+    /// Something was done to sockets: which are as they were made, and what comes through which, nobody knows.
+    pub fn touch_sockets(&mut self) {
+        for description in self.descriptions.iter_mut().flatten() {
+            description.socket.fresh = description.socket.fresh.filter(|fresh| !fresh);
+            if let Channel::Socket { peer, available } = &mut description.channel {
+                (*peer, *available) = (Peer::Unknown, None);
+            }
+        }
+    }
+
     /// Makes the whole table unknown.
     pub fn lose(&mut self) {
         self.slots.clear();

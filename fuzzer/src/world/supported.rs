@@ -22,6 +22,9 @@ pub const fn supported(function: Function) -> Result<(), &'static str> {
         | Function::Available
         | Function::Room
         | Function::PeerClosed
+        | Function::Family
+        | Function::SocketType
+        | Function::Fresh
         | Function::Seals
         | Function::SameDescription
         | Function::FreeFds

@@ -7,7 +7,7 @@ use crate::model::Effect;
 pub fn effect_text(effect: &Effect, params: &[&str]) -> (&'static str, Vec<(&'static str, String)>) {
     let mut keys = Keys { params, list: Vec::new() };
     match effect {
-        Effect::Opens { fd, kind, file, access, flags, cloexec } => {
+        Effect::Opens { fd, kind, file, access, flags, cloexec, socket } => {
             keys.expr("fd", fd).maybe("kind", kind.as_ref());
             if let Some(file) = file {
                 keys.param("file", *file);
@@ -16,6 +16,9 @@ pub fn effect_text(effect: &Effect, params: &[&str]) -> (&'static str, Vec<(&'st
                 keys.list.push(("access", access_text(access, params)));
             }
             keys.maybe("flags", flags.as_ref()).maybe("cloexec", cloexec.as_ref());
+            if let Some(socket) = socket {
+                keys.expr("family", &socket.family).expr("type", &socket.kind).maybe("fresh", socket.fresh.as_ref());
+            }
         }
         Effect::Closes { fd, first, last } => {
             keys.maybe("fd", fd.as_ref()).maybe("first", first.as_ref()).maybe("last", last.as_ref());

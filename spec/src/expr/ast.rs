@@ -181,7 +181,7 @@ words! {
     FileSystem {
         Tmpfs "tmpfs", Ramfs "ramfs", Ext4 "ext4", Xfs "xfs", Btrfs "btrfs", Overlayfs "overlayfs", Nfs "nfs", Fuse "fuse",
         Proc "proc", Sysfs "sysfs", Pipefs "pipefs", Sockfs "sockfs", AnonInodefs "anon_inodefs", Devtmpfs "devtmpfs",
-        Hugetlbfs "hugetlbfs",
+        Hugetlbfs "hugetlbfs", Mqueue "mqueue",
     }
     Mapping {
         Anonymous "anonymous", Shared "shared", Private "private", File "file", Locked "locked", Growsdown "growsdown",

@@ -108,6 +108,9 @@ functions! {
     Available "available" Descriptors (Fd) Int, "bytes a read could return now";
     Room "room" Descriptors (Fd) Int, "bytes a write could put now";
     PeerClosed "peer_closed" Descriptors (Fd) Bool, "the other end is closed";
+    Family "family" Descriptors (Fd) Int, "address family of a socket";
+    SocketType "socket_type" Descriptors (Fd) Int, "type of a socket";
+    Fresh "fresh" Descriptors (Fd) Bool, "a socket that is neither bound nor connected nor listening";
     Seals "seals" Descriptors (Fd) Int, "F_SEAL_* bits";
     SameDescription "same_description" Descriptors (Fd, Fd) Bool, "both refer to one open file description";
     FreeFds "free_fds" Descriptors (N) Int, "how many numbers from n below the limit are not open";

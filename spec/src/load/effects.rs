@@ -4,7 +4,7 @@ use super::reader::{Fields, Log, errno, expression, text};
 use super::sets::names;
 use super::yaml::{Value, Yaml};
 use crate::expr::{Expected, Expr, Scope};
-use crate::model::{Changed, Effect, EffectRule};
+use crate::model::{Changed, Effect, EffectRule, SocketSort};
 use crate::place::Place;
 use crate::suggest::nearest;
 use crate::types::Type;
@@ -99,7 +99,8 @@ impl Keys<'_, '_> {
                 if kind.is_none() && file.is_none() {
                     self.log.report("missing-key", self.at, "`opens` says what: `kind` or `file`", None);
                 }
-                Effect::Opens { fd: fd?, kind, file, access, flags, cloexec }
+                let socket = self.socket();
+                Effect::Opens { fd: fd?, kind, file, access, flags, cloexec, socket }
             }
             "closes" => {
                 let (fd, first, last) = (self.may("fd"), self.may("first"), self.may("last"));
@@ -189,6 +190,19 @@ impl Keys<'_, '_> {
             }
             _ => return None,
         })
+    }
+
+    /// `family` and `type` go together, and `fresh` with them.
+    fn socket(&mut self) -> Option<SocketSort> {
+        let (family, kind, fresh) = (self.may("family"), self.may("type"), self.truth("fresh"));
+        match (family, kind) {
+            (Some(family), Some(kind)) => Some(SocketSort { family, kind, fresh }),
+            (None, None) if fresh.is_none() => None,
+            _ => {
+                self.log.report("missing-key", self.at, "a socket has both `family` and `type`", None);
+                None
+            }
+        }
     }
 
     fn one_or_range(&self, one: bool, range: bool) {

@@ -330,8 +330,12 @@ pub(crate) fn effect_name(effect: &Effect) -> &'static str {
 pub(crate) fn for_each_expr(effect: &mut Effect, f: &mut dyn FnMut(&mut Expr)) {
     let mut all = |list: &mut [&mut Expr]| list.iter_mut().for_each(|expr| f(expr));
     match effect {
-        Effect::Opens { fd, kind, access, flags, cloexec, file: _ } => {
+        Effect::Opens { fd, kind, access, flags, cloexec, socket, file: _ } => {
             all(&mut [fd]);
+            if let Some(socket) = socket {
+                all(&mut [&mut socket.family, &mut socket.kind]);
+                socket.fresh.iter_mut().for_each(&mut *f);
+            }
             for expr in [kind, access, flags, cloexec].into_iter().flatten() {
                 f(expr);
             }

@@ -3,12 +3,12 @@
 use super::Applying;
 use crate::world::World;
 use crate::world::channel::Pages;
-use crate::world::description::{Access, Channel, Description, Peer};
+use crate::world::description::{Access, Channel, Description, Peer, Socket};
 use crate::world::observe::View;
 use crate::world::observe::word;
 use crate::world::tree::{Inode, InodeId};
 use abispec::expr::{Expr, Moment, Observer, Word};
-use abispec::model::{Changed, Effect};
+use abispec::model::{Changed, Effect, SocketSort};
 use abispec::types::{Count, Type};
 
 /// The largest value that an event counter can hold.
@@ -51,7 +51,7 @@ fn fd_arguments(view: &View<'_>) -> impl Iterator<Item = i128> {
 
 impl Applying<'_, '_, '_> {
     pub(super) fn opens(&mut self, effect: &Effect, certain: bool) {
-        let Effect::Opens { fd, kind, file, access, flags, cloexec } = effect else { return };
+        let Effect::Opens { fd, kind, file, access, flags, cloexec, socket } = effect else { return };
         let Some(fd) = self.value(fd) else {
             self.touched.other_numbers = true;
             return self.world.descriptors_mut().lose();
@@ -92,6 +92,7 @@ impl Applying<'_, '_, '_> {
             offset: (seekable && is_path == Some(false)).then_some(0),
             inode,
             channel: self.channel(kind, is_path, inode, file.is_some()),
+            socket: socket.as_ref().map(|sort| self.sort(sort)).unwrap_or_default(),
         };
         let cloexec = self.optional(cloexec.as_ref()).map(|cloexec| cloexec != 0);
         let socket = self.socket;
@@ -131,6 +132,15 @@ impl Applying<'_, '_, '_> {
             Some(Word::Eventfd) => Channel::Counter(None),
             _ => Channel::None,
         }
+    }
+
+    fn sort(&self, sort: &SocketSort) -> Socket {
+        let number = |expr: &Expr| self.value(expr).and_then(|value| i32::try_from(value).ok());
+        let fresh = match &sort.fresh {
+            Some(fresh) => self.value(fresh).map(|fresh| fresh != 0),
+            None => Some(false),
+        };
+        Socket { family: number(&sort.family), kind: number(&sort.kind), fresh }
     }
 
     /// The range of an effect that names one descriptor or several.

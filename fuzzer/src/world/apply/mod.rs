@@ -236,6 +236,13 @@ impl<'v, 'a, 'w> Applying<'v, 'a, 'w> {
             | Changed::Requests
             | Changed::Mounts
             | Changed::System => {}
+            Changed::Mappings => {
+                self.touched.mappings = true;
+                self.world.mappings_mut().lose();
+                self.alters(Alteration::Marked);
+            }
+            Changed::Names => self.world.tree_mut().lose(),
+            Changed::Connections => self.world.descriptors_mut().touch_sockets(),
             Changed::Residence => self.world.mappings_mut().forget_locks(),
             Changed::Credentials | Changed::Handlers | Changed::Behaviour => self.alters(Alteration::Strange),
             Changed::Caller | Changed::Alarms | Changed::Pending => self.alters(Alteration::Marked),

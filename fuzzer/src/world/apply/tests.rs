@@ -1,5 +1,5 @@
 use super::*;
-use crate::world::description::{Channel, Description};
+use crate::world::description::{Channel, Description, Socket};
 use crate::world::fixture::find;
 use crate::world::memory::Memory;
 use crate::world::numbers::Numbers;
@@ -56,6 +56,15 @@ fn calls() -> Resolved {
         ("setuid", fds("  - changes: credentials\n    when: \"fd != 0\"\n")),
         ("setaffinity", fds("  - changes: scheduling\n")),
         ("alarm", fds("  - changes: alarms\n")),
+        (
+            "socket",
+            "params:\n  - {name: family, c: int, type: int32}\n  - {name: type, c: int, type: int32}\nreturns: fd\neffects:\n  - opens: {fd: \
+             ret, kind: socket, access: both, flags: 0, cloexec: \"false\", family: family, type: type & 15, fresh: \"true\"}\n"
+                .to_owned(),
+        ),
+        ("bind", fds("  - changes: connections\n")),
+        ("named", fds("  - changes: names\n")),
+        ("attach", fds("  - changes: mappings\n")),
     ];
     let list: Vec<(&str, &str)> = list.iter().map(|(name, text)| (*name, text.as_str())).collect();
     resolve(&list)
@@ -214,4 +223,31 @@ fn what_no_call_takes_back_marks_the_caller_and_another_user_is_a_stranger() {
     assert_eq!(run.world.process.alteration, Alteration::Strange);
     run.fd("setaffinity", 0, 0, 0);
     assert_eq!((run.world.process.alteration, run.world.process.policy), (Alteration::Strange, None));
+}
+
+#[test]
+fn a_socket_is_fresh_until_something_is_done_to_sockets() {
+    let mut run = Run::new();
+    let empty = Bytes::new(&[]);
+    run.with("socket", [2, 0o4001, 0, 0, 0, 0], 3, &empty.snapshot());
+    let sort = |run: &Run| run.world.descriptors.description(3).unwrap().socket;
+    assert_eq!(sort(&run), Socket { family: Some(2), kind: Some(1), fresh: Some(true) });
+    run.fd("bind", 3, 0, 0);
+    assert_eq!(sort(&run), Socket { family: Some(2), kind: Some(1), fresh: None });
+    run.open("f", 0, 4);
+    assert_eq!(
+        run.world.descriptors.description(4).unwrap().socket,
+        Socket { family: None, kind: None, fresh: Some(false) }
+    );
+}
+
+#[test]
+fn what_no_parameter_tells_is_unknown_afterwards() {
+    let mut run = Run::new();
+    assert!(run.world.tree.is_known());
+    run.fd("named", 0, 0, 0);
+    assert!(!run.world.tree.is_known());
+    let touched = run.fd("attach", 0, 0, 0);
+    assert!(touched.mappings);
+    assert_eq!(run.world.process.alteration, Alteration::Marked);
 }

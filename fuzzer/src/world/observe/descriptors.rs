@@ -31,6 +31,9 @@ impl View<'_> {
             Function::Available => available(table, described()?).map(i128::from),
             Function::Room => self.room(table, described()?).map(i128::from),
             Function::PeerClosed => truth(table.peer_closed(value(0)?)),
+            Function::Family => described()?.socket.family.map(i128::from),
+            Function::SocketType => described()?.socket.kind.map(i128::from),
+            Function::Fresh => truth(described()?.socket.fresh),
             Function::Seals => {
                 let inode = world.tree.get(described()?.inode?).filter(|_| world.tree.is_known())?;
                 // Files of a mount cannot be sealed, and say so.
