@@ -56,9 +56,12 @@ const COMMON: &[Denied] = denied! {
         unshare = libc::SYS_unshare, setns = libc::SYS_setns;
     "reaches into other processes":
         ptrace = libc::SYS_ptrace, process_vm_readv = libc::SYS_process_vm_readv,
-        process_vm_writev = libc::SYS_process_vm_writev, pidfd_getfd = libc::SYS_pidfd_getfd;
+        process_vm_writev = libc::SYS_process_vm_writev,
+        process_madvise = libc::SYS_process_madvise, pidfd_getfd = libc::SYS_pidfd_getfd;
     "watches the whole machine":
         perf_event_open = libc::SYS_perf_event_open;
+    "the queues it opens look like regular files":
+        mq_open = libc::SYS_mq_open;
     "keyrings outlive the sandbox":
         add_key = libc::SYS_add_key, request_key = libc::SYS_request_key, keyctl = libc::SYS_keyctl;
     "faults or runs calls behind the executor's back":
