@@ -1,5 +1,6 @@
 //! A whole run: workers, what they share, and what comes out of it.
 
+mod alarm;
 mod side;
 
 pub use side::{Absent, Entries, SideOutcome, missing_ia32};
@@ -9,6 +10,7 @@ use crate::coverage::{Coverage, Executable};
 use crate::examine::Suspicion;
 use crate::exec::Entry;
 use crate::generate::{Aim, Wishes};
+use crate::kernel;
 use crate::laws;
 use crate::lower::Mode;
 use crate::oracle::Verdict;
@@ -60,6 +62,8 @@ pub struct Options {
     pub pending: Option<Arc<Pending>>,
     /// A user-mode emulator that runs the sandboxes.
     pub emulator: Option<PathBuf>,
+    /// Where the kernel says what is wrong with it.
+    pub kernel: kernel::Source,
     /// The ways into the kernel that programs take.
     pub entries: Entries,
     /// This run is one of several that share a seed; each makes other programs.
@@ -116,6 +120,7 @@ impl Default for Options {
             first: Vec::new(),
             pending: None,
             emulator: None,
+            kernel: kernel::Source::default(),
             entries: Entries::default(),
             shard: Shard::default(),
             stop,
@@ -177,6 +182,8 @@ struct Shared {
     confirmed: Mutex<BTreeMap<Key, Option<Confirmed>>>,
     dismissed: Mutex<BTreeMap<Key, Dismissed>>,
     progress: Arc<Progress>,
+    /// What the kernel says of itself.
+    kernel: Mutex<kernel::Watch>,
     deadline: Option<Instant>,
     /// How many of the programs that come first have been taken.
     first: AtomicUsize,
@@ -203,11 +210,14 @@ pub fn run(
     progress: &Arc<Progress>,
 ) -> Result<Outcome, WorkerError> {
     let begin = Instant::now();
-    let (sides, absent) = side::open(resolved, wanted, &options)?;
+    let (sides, mut absent) = side::open(resolved, wanted, &options)?;
+    let watched = kernel::Watch::begin(&options.kernel);
+    absent.extend(watched.silent.iter().map(|(what, why)| Absent { what: (*what).to_owned(), why: why.clone() }));
     let shared = Shared {
         confirmed: Mutex::new(BTreeMap::new()),
         dismissed: Mutex::new(BTreeMap::new()),
         progress: progress.clone(),
+        kernel: Mutex::new(watched),
         deadline: options.time.map(|time| begin + time),
         first: AtomicUsize::new(0),
         options,
@@ -347,6 +357,19 @@ impl Suspected<'_> {
     }
 }
 
+/// Rooms where suspicions are tried again.
+struct Trials;
+
+impl Trials {
+    /// A room of this setting, made when first needed.
+    fn room<'a>(slot: &'a mut Option<Room>, setting: &Setting) -> Result<&'a mut Room, WorkerError> {
+        match slot {
+            Some(room) => Ok(room),
+            empty => Ok(empty.insert(Room::open(setting.clone())?)),
+        }
+    }
+}
+
 /// What a worker has of one entry.
 struct Working<'a> {
     side: &'a Side,
@@ -439,7 +462,8 @@ impl<'a> Working<'a> {
             let key = laws::key(&self.rooms[persona], &suspect.case);
             self.suspect(persona, Suspected::Law(suspect), &key)?;
         }
-        Ok(())
+        // What a law runs is gone by now.
+        self.heed(persona, &[])
     }
 
     /// Programs that leave files and limits alone share a batch; the others run one by one.
@@ -464,7 +488,8 @@ impl<'a> Working<'a> {
             return Ok(());
         }
         let ran = self.rooms[persona].run(programs, Mode::Quick, coverage)?;
-        self.weigh(persona, programs, ran)
+        self.weigh(persona, programs, ran)?;
+        self.heed(persona, programs)
     }
 
     /// Runs a batch again with other numbers.
@@ -481,6 +506,7 @@ impl<'a> Working<'a> {
             let (room, rng) = (&mut self.rooms[persona], self.runner.rng());
             let Some(ran) = room.run_varied(&self.side.generator, rng, programs, coverage)? else { break };
             self.weigh(persona, programs, ran)?;
+            self.heed(persona, programs)?;
         }
         Ok(())
     }
@@ -549,10 +575,7 @@ impl<'a> Working<'a> {
     /// Tries a program, or the case of a law, again in fresh sandboxes.
     fn again(&mut self, persona: usize, program: &Program, case: Option<&laws::Case>) -> Result<Trial, WorkerError> {
         let setting = self.rooms[persona].setting().clone();
-        let trial = match &mut self.trials[persona] {
-            Some(trial) => trial,
-            empty => empty.insert(Room::open(setting)?),
-        };
+        let trial = Trials::room(&mut self.trials[persona], &setting)?;
         let shrink = self.shared.options.shrink;
         if let Some(case) = case {
             let found = laws::try_again(trial, case, shrink)?;

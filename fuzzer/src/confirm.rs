@@ -62,6 +62,8 @@ pub struct Confirmed {
     pub capabilities: bool,
     /// For a broken law, which and with what.
     pub law: Option<Box<Evidence>>,
+    /// Programs that were in flight as well, where nobody knows which it was.
+    pub beside: Vec<Program>,
 }
 
 /// What trying a suspicion again gave.
@@ -154,5 +156,14 @@ pub fn confirm(
     let capabilities = room.setting().capabilities;
     let call = suspicion.call;
     let verdict = suspicion.verdict;
-    Ok(Trial::Confirmed(Box::new(Confirmed { key, call, verdict, program, answers, capabilities, law: None })))
+    Ok(Trial::Confirmed(Box::new(Confirmed {
+        key,
+        call,
+        verdict,
+        program,
+        answers,
+        capabilities,
+        law: None,
+        beside: Vec::new(),
+    })))
 }

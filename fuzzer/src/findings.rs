@@ -59,6 +59,9 @@ fn trace(resolved: &Resolved, found: &Confirmed) -> Vec<String> {
     if !found.capabilities {
         trace.push("(all capabilities dropped)".to_owned());
     }
+    if !found.beside.is_empty() {
+        trace.push(format!("(one of this program and {} others that were in flight with it)", found.beside.len()));
+    }
     match found.key.entry {
         Entry::Native => {}
         Entry::Ia32 => trace.push("(through the i386 entry, int 0x80)".to_owned()),
@@ -82,11 +85,17 @@ pub fn save(dir: &Path, resolved: &Resolved, found: &Confirmed, kernel: &str, fi
         Entry::Ia32 | Entry::Vdso => format!("-{}", found.key.entry.name()),
     };
     let stem = format!("{}-{}{clause}{dash}{answer}{entry}", found.key.syscall, found.key.id);
-    let files = [
-        (format!("{stem}.yaml"), reproduce::write_yaml(found, resolved, &place, kernel)),
-        (format!("{stem}.c"), reproduce::write_c(found, resolved, &place, kernel)),
-    ];
-    for (name, text) in files {
+    let mut files = Vec::new();
+    // Without a call there is nothing to run again.
+    if !found.program.calls.is_empty() {
+        files.push((format!("{stem}.yaml"), reproduce::write_yaml(found, resolved, &place, kernel)));
+        files.push((format!("{stem}.c"), reproduce::write_c(found, resolved, &place, kernel)));
+    }
+    let beside = found.beside.iter().enumerate().map(|(index, program)| {
+        let one = Confirmed { program: program.clone(), answers: Vec::new(), beside: Vec::new(), ..found.clone() };
+        (format!("{stem}-{}.yaml", index + 2), reproduce::write_yaml(&one, resolved, &place, kernel))
+    });
+    for (name, text) in files.into_iter().chain(beside) {
         let path = dir.join(name);
         write_whole(&path, &text)?;
         finding.files.push(path.display().to_string());

@@ -13,6 +13,7 @@ pub mod findings;
 pub mod foreign;
 pub mod generate;
 pub mod hazard;
+pub mod kernel;
 pub mod laws;
 pub mod lower;
 pub mod oracle;

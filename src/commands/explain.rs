@@ -42,7 +42,12 @@ fn registry() -> Vec<Engine> {
         },
         Engine {
             name: "fuzz",
-            entries: [abispec_fuzzer::oracle::EXPLANATIONS, &[abispec_fuzzer::laws::EXPLANATION]].concat(),
+            entries: [
+                abispec_fuzzer::oracle::EXPLANATIONS,
+                abispec_fuzzer::kernel::EXPLANATIONS,
+                &[abispec_fuzzer::laws::EXPLANATION],
+            ]
+            .concat(),
         },
         Engine { name: "trace", entries: abispec_fuzzer::trace::lint::EXPLANATIONS.to_vec() },
     ]

@@ -132,5 +132,6 @@ pub fn try_again(room: &mut Room, case: &Case, shrink: bool) -> Result<Option<Co
         answers: watched.answers,
         capabilities: setting.capabilities,
         law: Some(Box::new(evidence)),
+        beside: Vec::new(),
     }))
 }
