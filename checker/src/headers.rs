@@ -28,6 +28,7 @@ mod pool;
 mod ports;
 mod preprocess;
 mod print;
+mod provider;
 mod record;
 mod scope;
 mod shelf;

@@ -5,19 +5,19 @@ use super::evaluate::Stop;
 use super::expand::Use;
 use super::file::{HeaderFile, Macro};
 use super::ioctl::{Packing, expand_to_makers, packing_at, request};
-use super::lex::{Spot, Token};
+use super::lex::{Kind, Spot, Token};
 use super::macros::{expand_body, value};
 use super::preprocess::{Problem, preprocess};
 use super::record::layout;
 use super::scope::Scope;
-use super::symbol::{Sym, Symbols};
+use super::symbol::{Sym, Symbols, sym};
 use super::table::Table;
 use super::types::{PlaceMap, SpotSet};
 use super::unit::read_declarations;
 use super::value::Value;
 use super::view::View;
 use crate::facts::{Constant, Ioctl, Layout};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// A fact and where it stands.
@@ -58,32 +58,34 @@ pub(crate) struct Findings<'s> {
     pub(crate) problems: BTreeMap<Spot, String>,
     /// Headers that cannot be read alone.
     pub(crate) refused: Vec<(u16, Problem)>,
-    /// Headers in which something is used that nothing defines.
-    pub(crate) lacking: Vec<Lacking<'s>>,
+    /// Headers in which something is used that nothing defines: programs include something else first.
+    pub(crate) lacking: Vec<&'s HeaderFile>,
+    /// What has no value for want of names that nothing defines.
+    pub(crate) wants: Vec<Want>,
     /// For each header the files that it consists of.
     pub(crate) includes: Vec<(u16, Vec<u16>)>,
     /// The texts of names.
     pub(crate) symbols: Symbols<'s>,
 }
 
-/// A header that uses something that nothing defines: programs include something else first.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Lacking<'s> {
-    /// The header.
-    pub(crate) header: &'s HeaderFile,
-    /// It is more than a plain name, which is mostly the name of a variable or a member.
-    pub(crate) much: bool,
+/// A definition that uses names that nothing defines.
+#[derive(Clone, Debug)]
+pub(crate) struct Want {
+    /// Where it stands.
+    pub(crate) at: Spot,
+    /// The header that was read, by its number.
+    pub(crate) through: u16,
+    /// The names, in the order in which they are used.
+    pub(crate) names: Vec<Sym>,
 }
 
 /// How headers are read.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Reading<'a, 's> {
-    /// The header that is included first.
-    pub(crate) before: Option<&'s HeaderFile>,
+    /// The headers that are included first.
+    pub(crate) before: &'a [&'s HeaderFile],
     /// The places of what is known.
     pub(crate) known: Option<&'a SpotSet>,
-    /// The files that are of interest, instead of the header itself.
-    pub(crate) of: Option<&'a BTreeSet<u16>>,
 }
 
 /// What is known of a macro.
@@ -113,9 +115,8 @@ struct Collector<'a, 's> {
     /// Enumeration constants and structs that are found, by name and place: a macro can make several at one place.
     found: PlaceMap<()>,
     shown: PlaceMap<Vec<u16>>,
-    /// The header that is being read uses a plain name that nothing defines, or more.
+    /// The header that is being read uses something that nothing defines.
     lacks: bool,
-    lacks_much: bool,
     /// How requests are packed, by the place that says it.
     packings: BTreeMap<Spot, Option<Packing>>,
     findings: Findings<'s>,
@@ -133,6 +134,7 @@ pub(crate) fn collect<'s>(view: &View<'s>, headers: &[&'s HeaderFile], reading: 
         problems: BTreeMap::new(),
         refused: Vec::new(),
         lacking: Vec::new(),
+        wants: Vec::new(),
         includes: Vec::new(),
         symbols: Symbols::new(&view.stock.texts),
     };
@@ -146,7 +148,6 @@ pub(crate) fn collect<'s>(view: &View<'s>, headers: &[&'s HeaderFile], reading: 
         found: PlaceMap::default(),
         shown: PlaceMap::default(),
         lacks: false,
-        lacks_much: false,
         packings: BTreeMap::new(),
         findings,
     };
@@ -164,7 +165,7 @@ impl<'s> Collector<'_, 's> {
     fn unit(&mut self, symbols: &mut Symbols<'s>) {
         let file = self.file;
         let mut use_ = Use::default();
-        let files = self.reading.before.into_iter().chain([file]);
+        let files = self.reading.before.iter().copied().chain([file]);
         let unit = preprocess(files, self.view, &mut self.table, symbols, &mut use_);
         if let Some(problem) = unit.problems.iter().find(|problem| problem.fatal) {
             self.findings.refused.push((file.number, problem.clone()));
@@ -185,25 +186,36 @@ impl<'s> Collector<'_, 's> {
         let (scope, problems) = read_declarations(&unit.tokens, machine, symbols);
         self.note_problems(unit.problems, problems);
         for Candidate { definition, tokens: range, request: written } in candidates {
-            let found = value(&tokens[range], &scope, machine, symbols);
+            let found = value(&tokens[range.clone()], &scope, machine, symbols);
+            if found.as_ref().is_err_and(Stop::may_end) {
+                self.want(definition.at, &tokens[range], &scope);
+            }
             let written = written.map(|range| &tokens[range]);
             self.constant(definition, found, written.zip(packing.as_ref()), symbols);
         }
         self.enumerators(&scope);
-        self.layouts(&scope, symbols);
-        let (lacks, much) = (std::mem::take(&mut self.lacks), std::mem::take(&mut self.lacks_much));
-        if lacks || much {
-            self.findings.lacking.push(Lacking { header: file, much });
+        self.layouts(&scope, &unit.tokens, symbols);
+        if std::mem::take(&mut self.lacks) {
+            self.findings.lacking.push(file);
         }
+    }
+
+    /// Notes which names would have to be defined for what stands at a place.
+    fn want(&mut self, at: Spot, tokens: &[Token], scope: &Scope<'_>) {
+        self.lacks |= at.file == self.file.number;
+        let mut names = Vec::new();
+        for token in tokens.iter().filter(|token| token.kind == Kind::Name) {
+            if !names.contains(&token.sym) && !scope.types.knows(token.sym) {
+                names.push(token.sym);
+            }
+        }
+        self.findings.wants.push(Want { at, through: self.file.number, names });
     }
 
     /// Whether what stands at a place is to be found out now. A header says what stands in it, and what stands in files
     /// that are no headers of their own.
     fn is_wanted(&self, at: Spot) -> bool {
-        let wanted = match self.reading.of {
-            Some(files) => files.contains(&at.file),
-            None => at.file == self.file.number || self.view.is_part(at.file),
-        };
+        let wanted = at.file == self.file.number || self.view.is_part(at.file);
         wanted && self.reading.known.is_none_or(|known| !known.contains(&at))
     }
 
@@ -284,16 +296,8 @@ impl<'s> Collector<'_, 's> {
                 true
             }
             Err(Stop::NotConstant(_)) => true,
-            Err(Stop::UnknownName) => {
-                self.lacks |= at.file == through;
-                false
-            }
-            Err(Stop::UnknownCall) => {
-                self.lacks_much |= at.file == through;
-                false
-            }
+            Err(Stop::Unknown) => false,
             Err(Stop::Failed(reason)) => {
-                self.lacks_much |= at.file == through;
                 self.findings.failed.entry(at).or_insert((name, reason));
                 false
             }
@@ -327,7 +331,7 @@ impl<'s> Collector<'_, 's> {
         }
     }
 
-    fn layouts(&mut self, scope: &Scope<'_>, symbols: &Symbols<'s>) {
+    fn layouts(&mut self, scope: &Scope<'_>, tokens: &[Token], symbols: &Symbols<'s>) {
         let through = self.file.number;
         for record in scope.types.records.iter().filter(|record| record.members.is_some()) {
             let (Some(name), at) = (record.name, record.at) else { continue };
@@ -341,10 +345,28 @@ impl<'s> Collector<'_, 's> {
                     self.findings.layouts.push(Found { name, value, at, through });
                 }
                 Err(reason) => {
-                    self.lacks_much |= at.file == through;
+                    self.want(at, record_at(tokens, at), scope);
                     self.findings.failed.entry(at).or_insert((name, reason));
                 }
             }
         }
     }
+}
+
+/// The tokens of the record at a place, up to its closing brace.
+fn record_at(tokens: &[Token], at: Spot) -> &[Token] {
+    let start = tokens.iter().position(|token| token.at == at).unwrap_or(tokens.len());
+    let mut depth = 0_usize;
+    let end = tokens.iter().skip(start).position(|token| match token.sym {
+        sym::BRACE_OPEN => {
+            depth += 1;
+            false
+        }
+        sym::BRACE_CLOSE => {
+            depth = depth.saturating_sub(1);
+            depth == 0
+        }
+        _ => false,
+    });
+    tokens.get(start..end.map_or(tokens.len(), |length| start + length)).unwrap_or_default()
 }

@@ -11,19 +11,24 @@ use std::fmt;
 pub(crate) enum Stop {
     /// It is no integer constant at all.
     NotConstant(&'static str),
-    /// It uses a name that nothing defines.
-    UnknownName,
-    /// It uses a name that nothing defines like a function or a macro with parameters.
-    UnknownCall,
+    /// It uses a name that nothing defines: a constant, or a macro with parameters.
+    Unknown,
     /// It would be one, but something is missing or wrong.
     Failed(String),
+}
+
+impl Stop {
+    /// Whether the expression may have a value where more is defined.
+    pub(crate) const fn may_end(&self) -> bool {
+        matches!(self, Self::Unknown | Self::Failed(_))
+    }
 }
 
 impl fmt::Display for Stop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotConstant(what) => write!(f, "{what} is no integer constant"),
-            Self::UnknownName | Self::UnknownCall => f.write_str("a name is no integer constant"),
+            Self::Unknown => f.write_str("a name is no integer constant"),
             Self::Failed(reason) => f.write_str(reason),
         }
     }
@@ -78,7 +83,7 @@ pub(crate) fn evaluate(expr: &Expr, lookup: &dyn Lookup, machine: &Machine) -> R
     let value = |expr: &Expr| evaluate(expr, lookup, machine);
     match expr {
         Expr::Number(number) => Ok(lookup.number(*number, machine)),
-        Expr::Name(name) => lookup.name(*name).ok_or(Stop::UnknownName),
+        Expr::Name(name) => lookup.name(*name).ok_or(Stop::Unknown),
         Expr::Unary(op, operand) => unary(*op, operand, lookup, machine),
         Expr::Binary(sym::AND_AND, left, right) => {
             Ok(Value::truth(value(left)?.number != 0 && value(right)?.number != 0))
@@ -133,14 +138,14 @@ fn unary(op: Sym, operand: &Expr, lookup: &dyn Lookup, machine: &Machine) -> Res
 /// The compiler's own functions, which headers use for byte order.
 fn call(function: Sym, arguments: &[Expr], lookup: &dyn Lookup, machine: &Machine) -> Result<Value, Stop> {
     // A macro that is defined elsewhere looks like a function.
-    let [argument] = arguments else { return Err(Stop::UnknownCall) };
+    let [argument] = arguments else { return Err(Stop::Unknown) };
     let argument = evaluate(argument, lookup, machine);
     let (bits, kind) = match function {
         sym::CONSTANT_P => return Ok(Value::truth(argument.is_ok())),
         sym::BSWAP16 => (16, IntKind::UShort),
         sym::BSWAP32 => (32, IntKind::UInt),
         sym::BSWAP64 => (64, if machine.word == 8 { IntKind::ULong } else { IntKind::ULongLong }),
-        _ => return Err(Stop::UnknownCall),
+        _ => return Err(Stop::Unknown),
     };
     let number = argument?.to(kind, machine).number as u64;
     Ok(Value::new(i128::from(number.swap_bytes() >> (64 - bits)), kind, machine))

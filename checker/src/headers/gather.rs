@@ -1,10 +1,11 @@
 //! Puts the findings of a port's headers together.
 
 use super::clib::PROGRAM;
-use super::collect::{Findings, Found, Lacking, Named, Reading, collect};
+use super::collect::{Findings, Found, Named, Reading, Want, collect};
 use super::file::HeaderFile;
 use super::lex::Spot;
 use super::preprocess::Problem;
+use super::provider::Providers;
 use super::stock::Stock;
 use super::symbol::{Sym, Symbols, Texts};
 use super::types::{PlaceMap, SpotSet};
@@ -19,26 +20,26 @@ use std::sync::Arc;
 const PARTS: usize = 8;
 
 /// Reads every kernel header that a port sees.
-pub(crate) fn gather(witness: &str, view: &View<'_>) -> Facts {
+pub(crate) fn gather<'s>(witness: &str, view: &View<'s>) -> Facts {
     let mut merged = Merged::new(&view.stock.texts);
     for part in side_by_side(view, &view.units(), Reading::default()) {
         merged.add(part, true);
     }
     // Some headers use what programs include before them: those are read again after it.
-    let lacking: Vec<&HeaderFile> = std::mem::take(&mut merged.lacking).iter().map(|lacking| lacking.header).collect();
+    let lacking = std::mem::take(&mut merged.lacking);
     let known = merged.places();
-    let before = view.find(PROGRAM);
-    for part in side_by_side(view, &lacking, Reading { before, known: Some(&known), of: None }) {
+    let before: Vec<&HeaderFile> = view.find(PROGRAM).into_iter().collect();
+    for part in side_by_side(view, &lacking, Reading { before: &before, known: Some(&known) }) {
         merged.add(part, false);
     }
-    // Others are meant to be included by certain headers.
-    let lacking = std::mem::take(&mut merged.lacking);
-    let files: BTreeSet<u16> =
-        lacking.iter().filter(|lacking| lacking.much).map(|lacking| lacking.header.number).collect();
-    let includers: BTreeSet<u16> = files.iter().flat_map(|number| merged.includers(*number)).collect();
-    let includers: Vec<&HeaderFile> = includers.into_iter().filter_map(|number| view.stock.file(number)).collect();
+    // What others use stands in a header that programs have to know.
     let known = merged.places();
-    for part in side_by_side(view, &includers, Reading { before: None, known: Some(&known), of: Some(&files) }) {
+    let groups = behind_providers(view, &merged, &known);
+    let read = |(before, headers): &(Vec<&'s HeaderFile>, Vec<&'s HeaderFile>)| {
+        collect(view, headers, Reading { before, known: Some(&known) })
+    };
+    let parts: Vec<Findings<'s>> = groups.par_iter().map(read).collect();
+    for part in parts {
         merged.add(part, false);
     }
     facts(witness, view, merged)
@@ -47,6 +48,28 @@ pub(crate) fn gather(witness: &str, view: &View<'_>) -> Facts {
 fn side_by_side<'s>(view: &View<'s>, headers: &[&'s HeaderFile], reading: Reading<'_, 's>) -> Vec<Findings<'s>> {
     let size = headers.len().div_ceil(PARTS).max(1);
     headers.par_chunks(size).map(|headers| collect(view, headers, reading)).collect()
+}
+
+/// The headers in which something is still unknown, behind those that alone define it, each group with what comes first.
+fn behind_providers<'s>(
+    view: &View<'s>,
+    merged: &Merged<'s>,
+    known: &SpotSet,
+) -> Vec<(Vec<&'s HeaderFile>, Vec<&'s HeaderFile>)> {
+    let wants: Vec<&Want> = merged.wants.iter().filter(|want| !known.contains(&want.at)).collect();
+    let mut providers = Providers::of(wants.iter().flat_map(|want| &want.names).copied());
+    merged.constants.found.iter().for_each(|found| providers.note(found.name, found.through));
+    merged.layouts.found.iter().for_each(|found| providers.note(found.name, found.through));
+    providers.look_into(view);
+    let mut groups: BTreeMap<Vec<u16>, BTreeSet<u16>> = BTreeMap::new();
+    for want in wants {
+        let before = providers.before(want);
+        if !before.is_empty() {
+            groups.entry(before).or_default().insert(want.through);
+        }
+    }
+    let files = |numbers: &mut dyn Iterator<Item = u16>| numbers.filter_map(|number| view.stock.file(number)).collect();
+    groups.into_iter().map(|(before, of)| (files(&mut before.into_iter()), files(&mut of.into_iter()))).collect()
 }
 
 /// Findings of one kind, each once.
@@ -77,7 +100,8 @@ struct Merged<'s> {
     failed: BTreeMap<Spot, (Sym, String)>,
     problems: BTreeMap<Spot, String>,
     refused: Vec<(u16, Problem)>,
-    lacking: Vec<Lacking<'s>>,
+    lacking: Vec<&'s HeaderFile>,
+    wants: Vec<Want>,
     shown: PlaceMap<Vec<u16>>,
     numbers: Vec<(Sym, Spot)>,
     includes: Vec<(u16, Vec<u16>)>,
@@ -93,6 +117,7 @@ impl<'s> Merged<'s> {
             problems: BTreeMap::new(),
             refused: Vec::new(),
             lacking: Vec::new(),
+            wants: Vec::new(),
             shown: PlaceMap::default(),
             numbers: Vec::new(),
             includes: Vec::new(),
@@ -107,6 +132,10 @@ impl<'s> Merged<'s> {
         self.constants.add(constants);
         self.layouts.add(layouts);
         self.lacking.extend(part.lacking);
+        for Want { at, through, names } in part.wants {
+            let names = names.into_iter().map(|name| self.symbols.take(name, &symbols)).collect();
+            self.wants.push(Want { at, through, names });
+        }
         if !alone {
             return;
         }
@@ -129,12 +158,6 @@ impl<'s> Merged<'s> {
     fn places(&self) -> SpotSet {
         let constants = self.constants.found.iter().map(|found| found.at);
         constants.chain(self.layouts.found.iter().map(|found| found.at)).collect()
-    }
-
-    /// Headers that include another one.
-    fn includers(&self, number: u16) -> Vec<u16> {
-        let holds = |(header, files): &&(u16, Vec<u16>)| *header != number && files.contains(&number);
-        self.includes.iter().filter(holds).map(|(header, _)| *header).collect()
     }
 }
 

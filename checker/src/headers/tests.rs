@@ -405,6 +405,37 @@ fn what_programs_include_first_is_there_at_the_second_reading() {
     assert!(facts.silent.is_empty(), "{:?}", facts.silent);
 }
 
+/// A program includes the one header that defines what another one uses, of whatever kind it is.
+#[test]
+fn what_one_header_alone_defines_is_there_for_those_that_use_it() {
+    let facts = read(&[
+        (
+            "linux/quay.h",
+            "#include <linux/ioctl.h>\n#define QUAY_GET _IOR('q', 1, struct crane)\n#define QUAY_STOP (-PIER_LAST - 1)\n\
+             #define QUAY_MASK PIER_BIT(3)\nstruct quay { pier_id_t id; };\n#define QUAY_TWICE TWICE\n#define QUAY_NEVER (NOWHERE + 1)\n",
+        ),
+        ("linux/crane.h", "struct crane { int load[3]; };\n"),
+        (
+            "linux/pier.h",
+            "enum { PIER_FIRST, PIER_LAST };\n#define PIER_BIT(n) (1U << (n))\ntypedef unsigned short pier_id_t;\n",
+        ),
+        ("linux/one.h", "#define TWICE 1\n"),
+        ("linux/two.h", "#define TWICE 2\n"),
+        ("linux/ioctl.h", IOCTL),
+        ("asm-generic/berths.h", "#include <linux/ioctl.h>\n#define BERTH_GET _IOR('b', 1, struct crane)\n"),
+        ("asm/berths.h", "#include <asm-generic/berths.h>\n"),
+    ]);
+    assert_eq!(value(&facts, "QUAY_GET"), 0x800c_7101);
+    assert_eq!(value(&facts, "QUAY_STOP"), -2);
+    assert_eq!(value(&facts, "QUAY_MASK"), 8);
+    assert_eq!(layout(&facts, "quay").size, 2);
+    assert_eq!(value(&facts, "BERTH_GET"), 0x800c_6201);
+    assert_eq!(facts.ioctls["BERTH_GET"].value.argument.as_deref(), Some("struct crane"));
+    // Two headers disagree, and no header says.
+    assert!(!facts.constants.contains_key("QUAY_TWICE"));
+    assert!(!facts.constants.contains_key("QUAY_NEVER"));
+}
+
 /// The macros of most ports.
 const IOCTL: &str = "#ifndef I\n#define I\n#define _IOC_NRBITS 8\n#define _IOC_TYPEBITS 8\n#define _IOC_SIZEBITS 14\n#define _IOC_NONE 0U\n\
     #define _IOC_WRITE 1U\n#define _IOC_READ 2U\n\

@@ -150,6 +150,25 @@ impl Types {
         id
     }
 
+    /// Whether a name is that of a type, a complete struct or enumeration, or a constant.
+    pub(crate) fn knows(&self, name: Sym) -> bool {
+        let complete = |id: &TypeId| match self.get(*id) {
+            Type::Record(number) => self.records.get(*number).is_some_and(|record| record.members.is_some()),
+            Type::Enum(number) => self.enums.get(*number).is_some_and(|found| found.kind.is_some()),
+            Type::Void
+            | Type::Int(_)
+            | Type::Scalar { .. }
+            | Type::Pointer(_)
+            | Type::Array(..)
+            | Type::Function
+            | Type::Named(..)
+            | Type::Const(_) => true,
+        };
+        self.typedefs.contains_key(&name)
+            || self.constants.contains_key(&name)
+            || self.tags.get(&name).is_some_and(complete)
+    }
+
     /// A type by its number.
     pub(crate) fn get(&self, id: TypeId) -> &Type {
         self.all.get(id.0 as usize).unwrap_or(&Type::Void)

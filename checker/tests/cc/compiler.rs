@@ -99,7 +99,8 @@ impl Compiler {
     /// A call of it.
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(self.program);
-        command.args(&self.arguments);
+        // Its complaints are read.
+        command.args(&self.arguments).env("LC_ALL", "C");
         command
     }
 

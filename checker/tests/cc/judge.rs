@@ -147,20 +147,25 @@ impl Judge<'_> {
         if lines.is_empty() {
             return;
         }
-        // Alone, then after what programs include first, then as part of another header.
-        let mut left = self.compile(header, &format!("#include <{through}>\n"), lines, tally);
+        // Alone, then after what programs include first, then as part of another header, then behind those that define
+        // what the compiler misses.
+        let mut missed = BTreeSet::new();
+        let mut left = self.compile(header, &format!("#include <{through}>\n"), lines, tally, &mut missed);
         if !left.is_empty() {
-            left = self.compile(header, &format!("{PROGRAM}#include <{through}>\n"), left, tally);
+            left = self.compile(header, &format!("{PROGRAM}#include <{through}>\n"), left, tally, &mut missed);
         }
         if !left.is_empty()
             && let Some(other) = self.another(header, through)
         {
-            left = self.compile(header, &format!("#include <{other}>\n"), left, tally);
+            left = self.compile(header, &format!("#include <{other}>\n"), left, tally, &mut missed);
+        }
+        let before = self.defining(&missed);
+        if !left.is_empty() && !before.is_empty() {
+            left = self.compile(header, &format!("{before}#include <{through}>\n"), left, tally, &mut missed);
         }
         for (line, _) in left {
             let (Line::Constant(name) | Line::Layout(name) | Line::NoConstant(name)) = line;
-            let reason =
-                "the compiler takes it neither alone nor after the C library's headers nor through another header";
+            let reason = "the compiler takes it neither alone nor after other headers nor through another one";
             tally.unjudged.insert(name, format!("{header}: {reason}"));
         }
         self.bitfields(header, through, tally);
@@ -174,8 +179,32 @@ impl Judge<'_> {
         headers.find(|(_, files)| holds(files)).map(|(name, _)| name.as_str())
     }
 
-    /// Compiles the lines after `start`; returns those that the compiler could say nothing about.
-    fn compile(&self, header: &str, start: &str, lines: Vec<(Line, String)>, tally: &mut Tally) -> Vec<(Line, String)> {
+    /// Inclusions of the headers that alone define some of these names.
+    fn defining(&self, names: &BTreeSet<String>) -> String {
+        let mut headers = BTreeSet::new();
+        for name in names {
+            let constant = self.facts.constants.get(name).map_or(&[][..], Vec::as_slice);
+            let layout = self.facts.layouts.get(name).map_or(&[][..], Vec::as_slice);
+            let source = match (constant, layout) {
+                ([fact], []) => &fact.source,
+                ([], [fact]) => &fact.source,
+                _ => continue,
+            };
+            headers.extend(included_as(&source.file, self.folders).filter(|header| self.facts.has_header(header)));
+        }
+        headers.iter().map(|header| format!("#include <{header}>\n")).collect()
+    }
+
+    /// Compiles the lines after `start`; returns those that the compiler could say nothing about, and adds the names that
+    /// it complains of to `missed`.
+    fn compile(
+        &self,
+        header: &str,
+        start: &str,
+        lines: Vec<(Line, String)>,
+        tally: &mut Tally,
+        missed: &mut BTreeSet<String>,
+    ) -> Vec<(Line, String)> {
         let file = self.file(header, "facts");
         let first = start.lines().count() + 1;
         let code: String = lines.iter().map(|(_, text)| format!("{text}\n")).collect();
@@ -191,6 +220,8 @@ impl Judge<'_> {
         // The compiler guesses the types that a header lacks; then what it takes for constants does not count.
         let mut lame = false;
         for complaint in errors.lines().filter(|line| line.contains("error:")) {
+            let quoted = complaint.split('\'').skip(1).step_by(2);
+            missed.extend(quoted.filter_map(|quoted| quoted.split_whitespace().next_back()).map(str::to_owned));
             let mut parts = complaint.strip_prefix(&own).unwrap_or_default().splitn(3, ':');
             let line = parts.next().and_then(|line| line.parse::<usize>().ok());
             match line.and_then(|line| line.checked_sub(first)) {
@@ -265,8 +296,8 @@ impl Judge<'_> {
         let file = self.file(header, "bits");
         let object = file.with_extension("o");
         let mut built = false;
-        // Some headers do not bear the C library's before them.
-        for start in [PROGRAM, ""] {
+        // As the facts are found: alone, and behind the C library's headers what is not understood alone.
+        for start in ["", PROGRAM] {
             fs::write(&file, code.replacen(PROGRAM, start, 1)).expect("a generated file");
             let output = self.compiler.command().arg("-c").arg("-o").arg(&object).arg(&file).output();
             built = output.expect("the compiler runs").status.success();
