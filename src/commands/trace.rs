@@ -16,7 +16,6 @@ use abispec_fuzzer::trace::book::Book;
 use abispec_fuzzer::trace::checker::{Checker, Settings};
 use abispec_fuzzer::trace::follow::{Ends, Follower};
 use abispec_fuzzer::trace::record::Recorder;
-use abispec_fuzzer::trace::roles;
 use abispec_fuzzer::trace::system::System;
 use abispec_fuzzer::trace::witness::Witness;
 use anstream::AutoStream;
@@ -130,7 +129,7 @@ pub(super) fn run(args: &Args, context: &Context, _: &mut dyn Write) -> Result<E
             let (stop, blocked) = interrupt::for_another_program();
             let stops = book.stops();
             let calls = if every_call { None } else { Some(stops.as_slice()) };
-            let filter = trace_filter(calls, Some(roles::UNCHANGING));
+            let filter = trace_filter(calls, book.unchanging());
             let launch = Launch { command: &args.command, filter: &filter, blocked };
             let mut started = launch.start().map_err(|error| not_started(&error))?;
             let mut follower = Follower::of_command(&mut checker, started.pid);

@@ -2,6 +2,7 @@
 
 use super::able::able;
 use super::roles::{self, Role};
+use crate::exec::tracer::Harmless;
 use crate::plan::Reach;
 use crate::world::Numbers;
 use abispec::arch::Arch;
@@ -100,7 +101,7 @@ impl<'a> Book<'a> {
             let role = roles::role(nr);
             if known {
                 if let Some(entry) = &mut entries[nr as usize] {
-                    entry.role = role.filter(|role| matches!(role, Role::Limits));
+                    entry.role = role.filter(|role| matches!(role, Role::Limits | Role::Controls));
                 }
             } else if descriptors || role == Some(Role::Spawns) {
                 let nr = nr as usize;
@@ -118,6 +119,13 @@ impl<'a> Book<'a> {
     /// A call by its number.
     pub fn entry(&self, nr: u64) -> Option<&Entry> {
         self.entries.get(usize::try_from(nr).ok()?)?.as_ref()
+    }
+
+    /// Commands that need not stop, unless their call is checked itself.
+    pub fn unchanging(&self) -> Option<Harmless<'static>> {
+        let found = roles::UNCHANGING;
+        let checked = self.entry(found.nr.into()).is_some_and(|entry| entry.checked);
+        (!checked).then_some(found)
     }
 
     /// The numbers of the calls that stop, in order.

@@ -119,6 +119,8 @@ pub struct Checker<'a, W> {
 
 /// Returns that the kernel uses inside itself: the call is made again, or fails with EINTR, when a signal has been handled.
 const RESTARTS: [i64; 4] = [-512, -513, -514, -516];
+/// Bytes of the words that locks are.
+const WORD: u64 = 8;
 /// Of what is looked at by the way: the first so many of each call, and then one in so many.
 const LOOKS: u64 = 64;
 
@@ -355,7 +357,8 @@ impl<'a, W: Witness> Checker<'a, W> {
     /// What a call may do to the table.
     fn reach(&self, entry: &Entry, variant: usize, args: &[u64; 6]) -> Reach {
         let sight = &entry.sights[variant];
-        let mut reach = Reach { opens: sight.reach.opens > 0, ..Reach::default() };
+        let opens = sight.reach.opens > 0 || entry.role == Some(Role::Controls);
+        let mut reach = Reach { opens, ..Reach::default() };
         if !sight.changes_table {
             return reach;
         }
@@ -474,6 +477,10 @@ impl<'a, W: Witness> Checker<'a, W> {
                     carry(table, &after, &numbers);
                 }
             }
+            // A command that no block describes may have made a descriptor.
+            if entry.role == Some(Role::Controls) && variant.command.is_none() && ret > 2 {
+                table.descriptors_mut().blur(ret.into());
+            }
             table.blur_conflicts(&own, &opened, &met);
             // Events that are read may bring descriptors with them.
             table.stale |= truth > 0 && variant.effects.iter().any(|rule| reads_events(&rule.effect.effect)) && {
@@ -537,16 +544,20 @@ impl<'a, W: Witness> Checker<'a, W> {
             }
             surprised |= contradicted;
         }
+        let own_memory = self.has_memory_to_itself(tid, call);
         let mut pieces: Vec<Piece> = Vec::new();
         for piece in call.pieces {
+            // A word that others write too may have had another value in between, as that of a lock has.
+            if !own_memory && (2..=WORD).contains(&piece.wanted) {
+                continue;
+            }
             let mut again = vec![0; piece.bytes.len()];
             let read = self.witness.read(tid, piece.address, &mut again);
             let same = read == piece.bytes.len() && again == piece.bytes;
-            if same || piece.written && call.own_memory {
+            if same || piece.written && own_memory {
                 pieces.push(piece.clone());
             }
         }
-        let access = self.shared_memory(tid, call);
         let again = Returned {
             variant: call.variant,
             sight: call.sight,
@@ -555,7 +566,7 @@ impl<'a, W: Witness> Checker<'a, W> {
             descriptors: known,
             pieces: &pieces,
             access: call.access.clone(),
-            own_memory: call.own_memory && access,
+            own_memory,
             signals: call.signals,
             open_limit: match self.ask(tid, Question::Limit(libc::RLIMIT_NOFILE)) {
                 Some(Answer::Limit(soft, _)) if call.open_limit == Some(soft) => Some(soft),
@@ -575,7 +586,7 @@ impl<'a, W: Witness> Checker<'a, W> {
     }
 
     /// Whether all memory that arguments point to is the caller's own, so that no other process can have written there.
-    fn shared_memory(&mut self, tid: i32, call: &Returned<'_>) -> bool {
+    fn has_memory_to_itself(&mut self, tid: i32, call: &Returned<'_>) -> bool {
         if !call.own_memory {
             return false;
         }

@@ -217,6 +217,7 @@ impl Child<'_> {
         // The runtime of the tracer ignores this signal; its caller did not ask for that.
         // SAFETY: a default disposition.
         unsafe { libc::signal(libc::SIGPIPE, libc::SIG_DFL) };
+        let _ = self.launch.blocked.thread_set_mask();
         let mut installed = crate::exec::sys::seccomp(self.launch.filter);
         if installed == Err(Errno::EACCES) {
             // SAFETY: plain numbers.
@@ -228,7 +229,6 @@ impl Child<'_> {
             self.tell(FILTER_FAILED, errno);
             return;
         }
-        let _ = self.launch.blocked.thread_set_mask();
         let mut errno = self.execute(self.path.as_ptr(), self.args);
         if errno == Errno::ENOEXEC {
             errno = self.execute(c"/bin/sh".as_ptr(), self.shell);
