@@ -1,15 +1,18 @@
 //! A whole run: workers, what they share, and what comes out of it.
 
 mod alarm;
+mod shard;
 mod side;
 
+pub use shard::Shard;
 pub use side::{Absent, Entries, SideOutcome, missing_ia32};
 
 use crate::confirm::{Confirmed, Key, Trial, confirm};
 use crate::coverage::{Coverage, Executable};
 use crate::examine::Suspicion;
-use crate::exec::Entry;
+use crate::exec::{Entry, FileSystem};
 use crate::generate::{Aim, Wishes};
+use crate::habitat::{self, Habitat};
 use crate::kernel;
 use crate::laws;
 use crate::lower::Mode;
@@ -66,6 +69,12 @@ pub struct Options {
     pub kernel: kernel::Source,
     /// The ways into the kernel that programs take.
     pub entries: Entries,
+    /// What work directories lie on.
+    pub file_systems: Vec<FileSystem>,
+    /// Executors are in the initial user namespace, and nothing is denied.
+    pub privileged: bool,
+    /// Clauses that programs are aimed at, again and again; by default those that have not been seen.
+    pub rules: Option<BTreeSet<ClauseId>>,
     /// This run is one of several that share a seed; each makes other programs.
     pub shard: Shard,
     /// Set from outside to end the run.
@@ -79,27 +88,12 @@ pub struct First {
     pub program: Program,
     /// The case of a law that it is.
     pub law: Option<laws::Case>,
-    /// Whether its executor keeps the capabilities of its user namespace.
-    pub capabilities: bool,
+    /// Who its executor is, and where.
+    pub habitat: Habitat,
     /// The way into the kernel that it takes.
     pub entry: Entry,
     /// The file of a suspicion that an earlier run did not settle.
     pub left: Option<PathBuf>,
-}
-
-/// One of several runs that share a seed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shard {
-    /// Which one, from 1.
-    pub number: u16,
-    /// How many there are.
-    pub of: u16,
-}
-
-impl Default for Shard {
-    fn default() -> Self {
-        Self { number: 1, of: 1 }
-    }
 }
 
 impl Default for Options {
@@ -122,6 +116,9 @@ impl Default for Options {
             emulator: None,
             kernel: kernel::Source::default(),
             entries: Entries::default(),
+            file_systems: vec![FileSystem::default()],
+            privileged: false,
+            rules: None,
             shard: Shard::default(),
             stop,
         }
@@ -375,10 +372,10 @@ struct Working<'a> {
     side: &'a Side,
     shared: &'a Shared,
     runner: &'a mut TestRunner,
-    /// One room where executors have capabilities, one where they have none.
-    rooms: [Room; 2],
+    /// One room for each kind of sandbox.
+    rooms: Vec<Room>,
     /// Where suspicions are tried again, made when first needed.
-    trials: [Option<Room>; 2],
+    trials: Vec<Option<Room>>,
     wishes: Wishes,
     /// The law that comes next.
     law: usize,
@@ -390,14 +387,14 @@ struct Working<'a> {
 
 impl<'a> Working<'a> {
     fn start(side: &'a Side, shared: &'a Shared, runner: &'a mut TestRunner) -> Result<Self, WorkerError> {
-        let setting = side.setting.clone();
-        let without = Setting { capabilities: false, ..setting.clone() };
+        let open = |habitat: &Habitat| Room::open_hasty(Setting { habitat: *habitat, ..side.setting.clone() });
+        let rooms = side.habitats.iter().map(open).collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
             side,
             shared,
             runner,
-            rooms: [Room::open_hasty(setting)?, Room::open_hasty(without)?],
-            trials: [None, None],
+            trials: rooms.iter().map(|_| None).collect(),
+            rooms,
             wishes: side.generator.even(),
             law: 0,
             planned: REPLAN,
@@ -416,7 +413,7 @@ impl<'a> Working<'a> {
             self.planned = 0;
             self.wishes = self.plan(coverage);
         }
-        let persona = self.turn % 2;
+        let persona = habitat::of_turn(self.turn, self.rooms.len());
         self.turn += 1;
         if self.turn.is_multiple_of(LAWS_TURN) {
             return self.laws(persona, coverage);
@@ -435,7 +432,10 @@ impl<'a> Working<'a> {
 
     /// A program that comes before any is generated.
     fn first(&mut self, first: &First, coverage: &mut Coverage) -> Result<(), WorkerError> {
-        let persona = usize::from(!first.capabilities);
+        // What needs a sandbox that this run has not is left for one that has it.
+        let Some(persona) = self.side.habitats.iter().position(|habitat| *habitat == first.habitat) else {
+            return Ok(());
+        };
         if first.left.is_none() && first.law.is_none() {
             return self.batch(persona, std::slice::from_ref(&first.program), coverage);
         }
@@ -543,12 +543,12 @@ impl<'a> Working<'a> {
             }
         }
         let kept = self.shared.options.pending.as_ref().and_then(|pending| {
-            let resolved = &self.rooms[persona].setting().resolved;
+            let Setting { resolved, habitat, .. } = self.rooms[persona].setting();
             let text = match &suspected {
                 Suspected::Call(program, _) => {
-                    reproduce::write_suspicion(program, resolved, key.entry, persona == 0, key.id)
+                    reproduce::write_suspicion(program, resolved, key.entry, *habitat, key.id)
                 }
-                Suspected::Law(suspect) => reproduce::write_case(&suspect.case, resolved, key.entry, persona == 0),
+                Suspected::Law(suspect) => reproduce::write_case(&suspect.case, resolved, key.entry, *habitat),
             };
             // Where nothing can be written, the run goes on without this safety.
             pending.keep(&format!("{}-{}", key.syscall, key.id), &text).ok().map(|path| (pending, path))
@@ -629,7 +629,11 @@ impl<'a> Working<'a> {
         let calls = resolved.calls.iter().enumerate().map(of_call).collect();
         let wanted =
             |index: &usize| executable[*index] == Executable::Yes && coverage.count(ClauseId(*index as u32)) == 0;
-        let clauses = (0..resolved.clauses.len()).filter(wanted).map(|index| ClauseId(index as u32)).collect();
+        let clauses = match &self.shared.options.rules {
+            // They are named by the port's own specification.
+            Some(rules) if self.side.setting.entry != Entry::Ia32 => rules.clone(),
+            _ => (0..resolved.clauses.len()).filter(wanted).map(|index| ClauseId(index as u32)).collect(),
+        };
         Wishes { calls, clauses, aims: self.shared.options.aims.clone() }
     }
 }

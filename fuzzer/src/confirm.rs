@@ -4,6 +4,7 @@ use crate::coverage::Coverage;
 use crate::examine::Suspicion;
 use crate::exec::Entry;
 use crate::generate::ProgramTree;
+use crate::habitat::Habitat;
 use crate::laws::Evidence;
 use crate::lower::Mode;
 use crate::oracle::{Answer, Verdict};
@@ -58,8 +59,8 @@ pub struct Confirmed {
     pub verdict: Verdict,
     /// How each call of the program answered.
     pub answers: Answers,
-    /// Whether the executor had the capabilities of its user namespace.
-    pub capabilities: bool,
+    /// Who the executor was, and where.
+    pub habitat: Habitat,
     /// For a broken law, which and with what.
     pub law: Option<Box<Evidence>>,
     /// Programs that were in flight as well, where nobody knows which it was.
@@ -153,7 +154,7 @@ pub fn confirm(
         current = tree.current();
     }
     let (program, suspicion) = best;
-    let capabilities = room.setting().capabilities;
+    let habitat = room.setting().habitat;
     let call = suspicion.call;
     let verdict = suspicion.verdict;
     Ok(Trial::Confirmed(Box::new(Confirmed {
@@ -162,7 +163,7 @@ pub fn confirm(
         verdict,
         program,
         answers,
-        capabilities,
+        habitat,
         law: None,
         beside: Vec::new(),
     })))

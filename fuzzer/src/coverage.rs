@@ -1,5 +1,6 @@
 //! Spec coverage: which clauses have been seen to hold on a real kernel.
 
+use crate::habitat::Habitat;
 use crate::world;
 use abispec::expr::{BinaryOp, Expr, Function, UnaryOp, Word};
 use abispec::target::{ClauseId, ClauseKind, Resolved};
@@ -52,18 +53,19 @@ pub enum Executable {
 }
 
 /// Judges every clause, by [`ClauseId`].
-pub fn executable(resolved: &Resolved) -> Vec<Executable> {
+pub fn executable(resolved: &Resolved, habitats: &[Habitat]) -> Vec<Executable> {
+    let here = &Here::of(habitats);
     let mut verdicts = vec![Executable::Yes; resolved.clauses.len()];
     for variant in resolved.calls.iter().flat_map(|call| &call.variants) {
         for rule in &variant.rules {
-            let verdict = if rule.duty { reachable(&rule.condition) } else { permission(rule) };
+            let verdict = if rule.duty { reachable(&rule.condition, here) } else { permission(rule, here) };
             verdicts[rule.clause.0 as usize] = verdict;
         }
         for ensure in &variant.ensures {
-            verdicts[ensure.clause.0 as usize] = reachable(&ensure.condition);
+            verdicts[ensure.clause.0 as usize] = reachable(&ensure.condition, here);
         }
         for effect in &variant.effects {
-            let when = effect.effect.when.as_ref().map_or(Executable::Yes, |when| reachable(&when.value));
+            let when = effect.effect.when.as_ref().map_or(Executable::Yes, |when| reachable(&when.value, here));
             verdicts[effect.clause.0 as usize] = when;
         }
     }
@@ -74,7 +76,7 @@ pub fn executable(resolved: &Resolved) -> Vec<Executable> {
 }
 
 /// A permission can be seen only where the sandbox can bring the error about.
-fn permission(rule: &abispec::target::Rule) -> Executable {
+fn permission(rule: &abispec::target::Rule, here: &Here) -> Executable {
     use abispec::model::Origin;
     let no = |why: &str| Executable::No(why.to_owned());
     if rule.condition == Expr::Bool(true) {
@@ -89,7 +91,7 @@ fn permission(rule: &abispec::target::Rule) -> Executable {
         Origin::Config => no("depends on how the kernel was built"),
         Origin::Arch => no("depends on the port"),
         Origin::Args | Origin::State | Origin::Filesystem | Origin::Limits | Origin::Signal => {
-            reachable_among(&rule.condition, PLAIN_KINDS)
+            reachable_among(&rule.condition, PLAIN_KINDS, here)
         }
     }
 }
@@ -111,15 +113,16 @@ fn outside_cause(errno: &str) -> Option<&'static str> {
 }
 
 /// Whether all conjuncts of a condition can be true in the sandbox.
-fn reachable(condition: &Expr) -> Executable {
-    reachable_among(condition, KINDS)
+fn reachable(condition: &Expr, here: &Here) -> Executable {
+    reachable_among(condition, KINDS, here)
 }
 
-fn reachable_among(condition: &Expr, kinds: &[Word]) -> Executable {
+fn reachable_among(condition: &Expr, kinds: &'static [Word], here: &Here) -> Executable {
+    let here = &Here { kinds, ..here.clone() };
     let mut conjuncts = Vec::new();
     flatten(condition, &mut conjuncts);
     for conjunct in conjuncts {
-        if let Some(why) = impossible(conjunct, kinds) {
+        if let Some(why) = impossible(conjunct, here) {
             return Executable::No(why);
         }
     }
@@ -137,19 +140,19 @@ fn flatten<'a>(expr: &'a Expr, into: &mut Vec<&'a Expr>) {
 }
 
 /// Why a conjunct cannot come true in the sandbox; `None` where it can.
-fn impossible(expr: &Expr, kinds: &[Word]) -> Option<String> {
+fn impossible(expr: &Expr, here: &Here) -> Option<String> {
     match expr {
         Expr::Bool(false) => Some("never true on this target".to_owned()),
         Expr::Unknown(reason) => Some(reason.clone()),
-        Expr::Binary(BinaryOp::Or, a, b) => impossible(a, kinds).and_then(|why| impossible(b, kinds).map(|_| why)),
-        Expr::Binary(BinaryOp::And, a, b) => impossible(a, kinds).or_else(|| impossible(b, kinds)),
+        Expr::Binary(BinaryOp::Or, a, b) => impossible(a, here).and_then(|why| impossible(b, here).map(|_| why)),
+        Expr::Binary(BinaryOp::And, a, b) => impossible(a, here).or_else(|| impossible(b, here)),
         // After success, what is promised for files that are not here is promised of nothing.
-        Expr::Binary(BinaryOp::Implies, when, _) => impossible(when, kinds),
+        Expr::Binary(BinaryOp::Implies, when, _) => impossible(when, here),
         Expr::Binary(BinaryOp::Ne, a, b) if is_user(a) && (is_user(b) || **b == Expr::Int(0)) => {
             Some("needs another user; the sandbox's is always 0".to_owned())
         }
         Expr::Binary(op @ (BinaryOp::Eq | BinaryOp::Ne), a, b) => match (word_function(a), &**b) {
-            (Some(function), Expr::Word(word)) => absent(function, kinds, &[*word], *op == BinaryOp::Eq),
+            (Some(function), Expr::Word(word)) => absent(function, here, &[*word], *op == BinaryOp::Eq),
             _ => unsupported(expr),
         },
         Expr::In(inner, list) => match word_function(inner) {
@@ -158,13 +161,13 @@ fn impossible(expr: &Expr, kinds: &[Word]) -> Option<String> {
                     .iter()
                     .filter_map(|item| if let Expr::Word(word) = item { Some(*word) } else { None })
                     .collect();
-                absent(function, kinds, &words, true)
+                absent(function, here, &words, true)
             }
             None => unsupported(expr),
         },
         Expr::Call(Function::Immutable, _) => Some("needs an immutable file".to_owned()),
         Expr::Call(Function::Sticky, _) => Some("needs files of another owner".to_owned()),
-        Expr::Call(Function::Capable, _) => {
+        Expr::Call(Function::Capable, _) if !here.privileged => {
             Some("needs a capability in the initial user namespace; the sandbox has its own".to_owned())
         }
         Expr::Unary(UnaryOp::Not, inner) => match &**inner {
@@ -174,7 +177,7 @@ fn impossible(expr: &Expr, kinds: &[Word]) -> Option<String> {
                     .iter()
                     .filter_map(|item| if let Expr::Word(word) = item { Some(*word) } else { None })
                     .collect();
-                word_function(inside).and_then(|function| absent(function, kinds, &words, false))
+                word_function(inside).and_then(|function| absent(function, here, &words, false))
             }
             _ => unsupported(expr),
         },
@@ -219,14 +222,29 @@ const PLAIN_KINDS: &[Word] = &[
     Word::Timerfd,
     Word::Epoll,
 ];
-/// File systems that programs in the sandbox meet by descriptor or name.
-const FILE_SYSTEMS: &[Word] = &[Word::Tmpfs];
+/// What there is in the sandboxes of a run.
+#[derive(Clone)]
+struct Here {
+    kinds: &'static [Word],
+    /// File systems that programs meet by descriptor or name.
+    file_systems: Vec<Word>,
+    /// Whether capabilities are those of the initial user namespace.
+    privileged: bool,
+}
+
+impl Here {
+    fn of(habitats: &[Habitat]) -> Self {
+        // The sandbox's root is a tmpfs wherever the work directory lies.
+        let file_systems = [Word::Tmpfs].into_iter().chain(habitats.iter().map(|habitat| habitat.word())).collect();
+        Self { kinds: KINDS, file_systems, privileged: habitats.iter().any(|habitat| habitat.privileged) }
+    }
+}
 
 /// Why no file in the sandbox is (`wanted`) or is not one of these.
-fn absent(function: Function, kinds: &[Word], words: &[Word], wanted: bool) -> Option<String> {
+fn absent(function: Function, here: &Here, words: &[Word], wanted: bool) -> Option<String> {
     let (here, what) = match function {
-        Function::Fs => (FILE_SYSTEMS, "a file system other than tmpfs"),
-        _ => (kinds, "a kind of file that the sandbox lacks"),
+        Function::Fs => (here.file_systems.as_slice(), "a file system that the run does not have"),
+        _ => (here.kinds, "a kind of file that the sandbox lacks"),
     };
     let possible = here.iter().any(|word| words.contains(word) == wanted);
     (!possible).then(|| format!("needs {what}"))
@@ -285,4 +303,32 @@ pub fn id(index: usize) -> ClauseId {
 /// Whether a clause is an error rule.
 pub fn is_rule(kind: ClauseKind) -> bool {
     matches!(kind, ClauseKind::When | ClauseKind::May)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exec::FileSystem;
+    use abispec::arch::Arch;
+    use abispec::target::Target;
+    use abispec::version::Release;
+
+    /// Reasons why clauses cannot be exercised, where sandboxes are like this.
+    fn reasons(file_systems: &[FileSystem], privileged: bool) -> Vec<String> {
+        let resolved = abispec::resolve(abispec::embedded(), &Target::new(Arch::X86_64, Release::new(7, 3)));
+        let habitats = Habitat::of_every_kind(file_systems, privileged);
+        let idle = |verdict| if let Executable::No(why) = verdict { Some(why) } else { None };
+        executable(&resolved, &habitats).into_iter().filter_map(idle).collect()
+    }
+
+    #[test]
+    fn where_sandboxes_are_decides_what_can_be_seen() {
+        let count = |reasons: &[String], what: &str| reasons.iter().filter(|why| why.contains(what)).count();
+        let plain = reasons(&[FileSystem::Tmpfs], false);
+        let everywhere = reasons(&FileSystem::ALL, false);
+        let privileged = reasons(&[FileSystem::Tmpfs], true);
+        assert!(count(&plain, "file system that the run") > count(&everywhere, "file system that the run"));
+        assert!(count(&plain, "capability in the initial") > 0);
+        assert_eq!(count(&privileged, "capability in the initial"), 0);
+    }
 }

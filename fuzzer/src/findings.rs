@@ -2,6 +2,7 @@
 
 use crate::confirm::Confirmed;
 use crate::exec::Entry;
+use crate::habitat::Habitat;
 use crate::pending::write_whole;
 use crate::reproduce;
 use abispec::finding::{Finding, SourcePlace};
@@ -56,8 +57,8 @@ fn trace(resolved: &Resolved, found: &Confirmed) -> Vec<String> {
             None => line,
         }));
     }
-    if !found.capabilities {
-        trace.push("(all capabilities dropped)".to_owned());
+    if found.habitat != Habitat::default() {
+        trace.push(format!("({})", found.habitat));
     }
     if !found.beside.is_empty() {
         trace.push(format!("(one of this program and {} others that were in flight with it)", found.beside.len()));

@@ -12,6 +12,7 @@ pub mod exec;
 pub mod findings;
 pub mod foreign;
 pub mod generate;
+pub mod habitat;
 pub mod hazard;
 pub mod kernel;
 pub mod laws;

@@ -6,6 +6,7 @@ use crate::exec::layout::CELLS;
 use crate::exec::layout::{PLAYGROUND_MARGIN_PAGES, PLAYGROUND_PAGES};
 use crate::exec::{BatchEnd, EMPTY_FILE, Ending, Entry, Part, Sandbox, SandboxConfig, SandboxError, VDSO_CALLS, deny};
 use crate::generate::Generator;
+use crate::habitat::Habitat;
 use crate::lower::{Lowered, Lowering, Mode, lower};
 use crate::oracle::Verdict;
 use crate::plan::Plans;
@@ -30,8 +31,8 @@ pub struct Setting {
     pub numbers: Arc<Numbers>,
     /// What was worked out of it.
     pub plans: Arc<Plans>,
-    /// Whether executors keep the capabilities of their user namespace.
-    pub capabilities: bool,
+    /// Who executors are, and where.
+    pub habitat: Habitat,
     /// Planted violations.
     pub plants: Arc<Vec<Plant>>,
     /// A user-mode emulator that runs the sandbox: what is tested then is the emulator.
@@ -50,8 +51,8 @@ impl Setting {
     pub fn for_some(resolved: Arc<Resolved>, wanted: &dyn Fn(&Call) -> bool) -> Self {
         let numbers = Arc::new(Numbers::of(&resolved));
         let plans = Arc::new(Plans::for_some(&resolved, wanted));
-        let plants = Arc::new(Vec::new());
-        Self { resolved, numbers, plans, capabilities: true, plants, emulator: None, entry: Entry::Native }
+        let (habitat, plants) = (Habitat::default(), Arc::default());
+        Self { resolved, numbers, plans, habitat, plants, emulator: None, entry: Entry::Native }
     }
 
     /// A setting for programs that take another way into the kernel than the port's own.
@@ -163,9 +164,17 @@ impl Room {
     fn with_patience(setting: Setting, hasty: bool) -> Result<Self, WorkerError> {
         let block_timeout = if hasty { HASTE } else { SandboxConfig::default().block_timeout };
         let emulator = setting.emulator.clone();
-        let drop_capabilities = !setting.capabilities;
         let ia32 = setting.ia32();
-        let config = SandboxConfig { drop_capabilities, block_timeout, emulator, ia32, ..SandboxConfig::default() };
+        let Habitat { capabilities, file_system, privileged } = setting.habitat;
+        let config = SandboxConfig {
+            drop_capabilities: !capabilities,
+            file_system,
+            privileged,
+            block_timeout,
+            emulator,
+            ia32,
+            ..SandboxConfig::default()
+        };
         let mut sandbox = Sandbox::start(&config)?;
         setup::build(&mut sandbox, &fixture::setup_calls())?;
         let fresh =
@@ -453,9 +462,11 @@ fn identity(setting: &Setting, config: &SandboxConfig, sandbox: &mut Sandbox) ->
         root_entries: (!lacks(Part::PivotRoot)).then_some(root),
         devices: Some(devices.iter().filter(|(_, part)| !lacks(*part)).map(|(name, _)| (*name).to_owned()).collect()),
         nice: nice(),
+        user_namespace: !setting.habitat.privileged,
+        work_file_system: setting.habitat.word(),
         ..Identity::default()
     };
-    if !setting.capabilities {
+    if !setting.habitat.capabilities {
         identity.capabilities = 0;
     }
     identity.pid = inner_pid(sandbox);

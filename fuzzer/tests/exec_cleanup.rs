@@ -6,7 +6,7 @@ use std::fs;
 use std::process::Command;
 use std::sync::Mutex;
 
-use abispec_fuzzer::exec::{Arg, BatchEnd, Op, Sandbox, SandboxConfig};
+use abispec_fuzzer::exec::{Arg, BatchEnd, FileSystem, Op, Sandbox, SandboxConfig, layout};
 
 abispec_fuzzer::sandbox_before_main!();
 
@@ -153,4 +153,81 @@ fn an_executor_that_cannot_be_set_up_says_why() {
     let config = SandboxConfig { nofile_soft: 4096, nofile_hard: 128, ..SandboxConfig::default() };
     let error = Sandbox::start(&config).map(drop).unwrap_err();
     assert!(error.to_string().contains("limits"), "{error}");
+}
+
+/// Loop devices that are in use.
+fn loops() -> BTreeSet<String> {
+    let in_use = |entry: &fs::DirEntry| entry.path().join("loop/backing_file").exists();
+    let entries = fs::read_dir("/sys/block").map(|entries| entries.flatten().filter(in_use).collect::<Vec<_>>());
+    entries.unwrap_or_default().iter().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
+/// What `check` says comes true, soon: the kernel takes mounts and devices apart on its own time.
+fn soon(check: impl Fn() -> bool) -> bool {
+    (0..100).any(|_| {
+        let so = check();
+        if !so {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        so
+    })
+}
+
+/// Every file system that this machine has: a file in it is on it, a new executor finds it empty, and neither a mount nor a
+/// device is left, however the sandbox ends.
+#[test]
+#[expect(clippy::print_stderr, reason = "what is skipped is said")]
+fn file_systems_come_and_go_with_their_sandbox() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let before = host();
+    let magics = [(FileSystem::Tmpfs, 0x0102_1994), (FileSystem::Overlayfs, 0x794c_7630), (FileSystem::Ext4, 0xef53)];
+    let more = [(FileSystem::Xfs, 0x5846_5342), (FileSystem::Btrfs, 0x9123_683e)];
+    for (file_system, magic) in magics.into_iter().chain(more) {
+        let config = SandboxConfig { file_system, ..SandboxConfig::default() };
+        for killed in [false, true] {
+            let mut sandbox = match Sandbox::start(&config) {
+                Ok(sandbox) => sandbox,
+                Err(error) => {
+                    assert_ne!(file_system, FileSystem::Tmpfs, "{error}");
+                    eprintln!("skipped: no {}: {error}", file_system.name());
+                    break;
+                }
+            };
+            // A file that the second executor must not find, and what the file system says it is.
+            for round in 0..2 {
+                let name = layout::cell(0) + layout::CELL_RW;
+                let answer = name + 64;
+                sandbox.clear();
+                sandbox.arena_mut().slice_mut(name, 2).unwrap().copy_from_slice(b"f\0");
+                let cwd = Arg::imm(i64::from(libc::AT_FDCWD) as u64);
+                let flags = Arg::imm((libc::O_CREAT | libc::O_EXCL | libc::O_RDWR) as u64);
+                let opened =
+                    sandbox.push(Op::new(libc::SYS_openat, &[cwd, name.into(), flags, Arg::imm(0o600)])).unwrap();
+                let asked = sandbox.push(Op::new(libc::SYS_fstatfs, &[opened.into(), answer.into()])).unwrap();
+                assert_eq!(sandbox.run(), BatchEnd::Completed);
+                assert!(
+                    sandbox.result(opened).ret >= 0,
+                    "{} {round}: {}",
+                    file_system.name(),
+                    sandbox.result(opened).ret
+                );
+                assert_eq!(sandbox.result(asked).ret, 0);
+                let kind = sandbox.arena().slice(answer, 8).unwrap().try_into().map(u64::from_ne_bytes).unwrap();
+                assert_eq!(kind, magic, "{}", file_system.name());
+                sandbox.respawn().unwrap_or_else(|error| panic!("{error}"));
+            }
+            assert_eq!(host(), before, "the host does not see what the sandbox mounts");
+            if killed {
+                nix_kill(sandbox.pid());
+            }
+            drop(sandbox);
+        }
+    }
+    assert!(soon(|| loops().is_empty()), "loop devices are left: {:?}", loops());
+    assert_eq!(host(), before);
+}
+
+fn nix_kill(pid: u32) {
+    let pid = nix::unistd::Pid::from_raw(pid as i32);
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
 }

@@ -71,10 +71,7 @@ fn a_kernel_that_answers_otherwise_is_found_with_its_call() {
             null("close", Deviation::AnswerAfterSuccess(-71)),
             ["undocumented-errno close spec/syscalls/close.yaml:", "close(", "-> EPROTO"],
         ),
-        (
-            open(Deviation::AnswerAfterSuccess(-9)),
-            ["unjustified-errno openat", "openat(AT_FDCWD, \"/", "-> EBADF"],
-        ),
+        (open(Deviation::AnswerAfterSuccess(-9)), ["unjustified-errno openat", "openat(AT_FDCWD, \"/", "-> EBADF"]),
         (
             null("getuid", Deviation::Shift(1)),
             ["broken-ensures getuid spec/syscalls/getuid.yaml:", "getuid()", "-> success, "],

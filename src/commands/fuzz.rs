@@ -1,5 +1,8 @@
 //! `abispec fuzz`.
 
+pub(super) mod places;
+mod rules;
+
 use crate::args::Format;
 use crate::context::Context;
 use crate::engine::{self, EngineResult, Skipped};
@@ -10,16 +13,17 @@ use abispec::evidence::Evidence;
 use abispec::finding::Finding;
 use abispec::model::Spec;
 use abispec::suggest::nearest;
-use abispec::target::{Call, Clause, ClauseKind, Resolved};
+use abispec::target::{Call, Clause, ClauseId, ClauseKind, Resolved};
 use abispec_fuzzer::campaign::{self, Entries, First, Options, Outcome, Progress, Reporter, Shard, SideOutcome};
 use abispec_fuzzer::coverage::{self, Executable};
 use abispec_fuzzer::environment::Environment;
-use abispec_fuzzer::exec::Entry;
+use abispec_fuzzer::exec::{Entry, FileSystem};
 use abispec_fuzzer::findings;
+use abispec_fuzzer::habitat::Habitat;
 use abispec_fuzzer::pending::{Pending, replay_files};
 use abispec_fuzzer::reproduce;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,6 +38,9 @@ use std::time::{Duration, Instant};
   abispec fuzz --syscalls pipe2,lseek        these only
   abispec fuzz --syscalls group:descriptors  a group
   abispec fuzz --time 1m --unseen            also what was not reached
+  abispec fuzz --rules dup.EBADF,lseek.yaml:31  aimed at these rules, by errno or by the place that --unseen prints
+  abispec fuzz --fs ext4,overlayfs           on these file systems only
+  abispec fuzz --unprivileged                root goes on as the user nobody
 
   abispec fuzz --seed 7 --shard 2/3          the second of three machines
   abispec fuzz --emulator /usr/bin/qemu-x86_64  hold a user-mode emulator against the specification
@@ -45,6 +52,8 @@ entry, which is held against the specification of i386, and for some the functio
 
 A divergence is run again in a fresh sandbox, made as simple as it can be, and saved at once below --out
 as a replay file and a C program. What a run that was killed had not settled waits in --out and comes first.
+Disks are memory, mounted where only the sandbox sees them. --privileged wants `abispec.disposable` on the kernel's
+command line: `abispec vm` puts it there.
 Exit codes: 0 conforms, 1 divergences, 2 could not run or compared nothing.")]
 pub(crate) struct Args {
     /// How long
@@ -56,6 +65,18 @@ pub(crate) struct Args {
     /// System calls and `group:NAME`s, separated by commas
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     syscalls: Vec<String>,
+    /// Aim at these clauses: SYSCALL.ERRNO, a law, or a place
+    #[arg(long, value_name = "RULES", value_delimiter = ',', conflicts_with = "syscalls")]
+    rules: Vec<String>,
+    /// File systems under the files, by default all that this machine has and may mount
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = places::file_system)]
+    fs: Vec<FileSystem>,
+    /// Make every call, with the rights of root: only on a machine that says it may be broken
+    #[arg(long, conflicts_with_all = ["unprivileged", "emulator"])]
+    privileged: bool,
+    /// As root, go on as the user nobody
+    #[arg(long)]
+    unprivileged: bool,
     /// Where programs come from; the same seed gives the same programs
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -90,6 +111,9 @@ struct Job<'a> {
     time: Duration,
     calls: Option<u64>,
     syscalls: &'a [String],
+    rules: &'a [String],
+    file_systems: &'a [FileSystem],
+    privileged: bool,
     seed: u64,
     workers: usize,
     shard: Shard,
@@ -106,6 +130,9 @@ pub(super) fn engine(spec: &Spec, time: Duration, stop: Arc<AtomicBool>) -> Resu
         time,
         calls: None,
         syscalls: &[],
+        rules: &[],
+        file_systems: &[],
+        privileged: false,
         seed: fresh_seed(),
         workers: processors(),
         shard: Shard::default(),
@@ -121,11 +148,20 @@ pub(super) fn engine(spec: &Spec, time: Duration, stop: Arc<AtomicBool>) -> Resu
 pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
     let stop = interrupt::flag();
     let spec = context.spec()?;
+    if args.privileged {
+        places::permit_privileged()?;
+    }
+    if args.unprivileged {
+        places::drop_privileges(&args.out)?;
+    }
     let entries = entries(&args.entry);
     let job = Job {
         time: args.time,
         calls: args.calls,
         syscalls: &args.syscalls,
+        rules: &args.rules,
+        file_systems: &args.fs,
+        privileged: args.privileged,
         seed: args.seed.unwrap_or_else(fresh_seed),
         workers: args.workers.map_or_else(processors, usize::from),
         shard: args.shard.unwrap_or_default(),
@@ -165,6 +201,8 @@ fn entries(words: &[String]) -> Vec<Entry> {
 }
 
 type Ran = (Arc<Resolved>, Outcome);
+/// Names of calls, and clauses where a run is aimed at some only.
+type Focus = (Vec<String>, Option<BTreeSet<ClauseId>>);
 
 /// The specification by the entry that programs take.
 struct Ports {
@@ -192,11 +230,14 @@ fn hold(spec: &Spec, job: &Job<'_>, stop: Arc<AtomicBool>) -> Result<(EngineResu
     let environment = Environment::of_this_machine()
         .map_err(|why| Failure::new("the running kernel is not known").why(why).help("is /proc mounted?"))?;
     let ports = Arc::new(Ports::new(spec, &environment, job.entries));
-    let chosen = choose(&ports.native, job.syscalls)?;
+    let (chosen, rules) = focus(spec, &ports.native, job)?;
+    let (file_systems, absent) = places::available(job.file_systems, job.privileged, job.emulator)?;
+    let habitats = Habitat::of_every_kind(&file_systems, job.privileged);
     let progress = Arc::new(Progress::default());
     let saved: Arc<Mutex<Vec<Finding>>> = Arc::default();
     let pending = Arc::new(Pending::below(job.out));
     let first = programs_to_run_first(&ports, job.corpus, &pending)?;
+    let elsewhere = places::elsewhere(&habitats, first.iter().map(|first| first.habitat));
     let earlier = first.len();
     let options = Options {
         time: Some(job.time),
@@ -210,6 +251,9 @@ fn hold(spec: &Spec, job: &Job<'_>, stop: Arc<AtomicBool>) -> Result<(EngineResu
             ia32: ports.ia32.clone(),
             vdso: job.entries.contains(&Entry::Vdso),
         },
+        file_systems,
+        privileged: job.privileged,
+        rules,
         first,
         pending: Some(pending),
         stop,
@@ -236,18 +280,21 @@ fn hold(spec: &Spec, job: &Job<'_>, stop: Arc<AtomicBool>) -> Result<(EngineResu
     result.findings = std::mem::take(&mut *saved.lock().unwrap_or_else(PoisonError::into_inner));
     result.findings.sort_by(|a, b| (&a.subject, &a.id, &a.spec).cmp(&(&b.subject, &b.id, &b.spec)));
     let resolved = outcome.resolved.clone();
-    result.summary = summary(&resolved, &outcome, &environment, job, chosen.len());
+    result.summary = summary(&resolved, &outcome, &environment, job, &chosen);
+    let names: Vec<&str> = habitats.iter().step_by(2).map(|habitat| habitat.file_system.name()).collect();
+    result.summary.push(format!("file systems: {}", names.join(", ")));
     if earlier > 0 {
         result.summary.push(format!("{earlier} program(s) of earlier runs came first"));
     }
     result.skipped = skipped(&outcome, &environment);
+    result.skipped.extend(absent.into_iter().chain(elsewhere));
     result.took = start.elapsed();
     Ok((result, Some((resolved, outcome))))
 }
 
 fn earlier(replay: reproduce::Replay, left: Option<PathBuf>) -> First {
-    let reproduce::Replay { program, law, capabilities, entry, .. } = replay;
-    First { program, law, capabilities, entry, left }
+    let reproduce::Replay { program, law, habitat, entry, .. } = replay;
+    First { program, law, habitat, entry, left }
 }
 
 /// The programs of a corpus, and what earlier runs suspected and did not settle.
@@ -275,6 +322,25 @@ fn programs_to_run_first(ports: &Ports, corpus: Option<&Path>, pending: &Pending
         first.extend(replay.map(|replay| earlier(replay, None)));
     }
     Ok(first)
+}
+
+/// The calls that a job is about, and the clauses if it is aimed at some only.
+fn focus(spec: &Spec, resolved: &Resolved, job: &Job<'_>) -> Result<Focus, Failure> {
+    if job.rules.is_empty() {
+        return Ok((choose(resolved, job.syscalls)?, None));
+    }
+    let rules = rules::named(spec, resolved, job.rules)?;
+    let laws = |clause: &Clause| resolved.laws.iter().find(|law| law.name == clause.syscall);
+    let mut calls: Vec<String> = Vec::new();
+    for clause in rules.iter().map(|rule| resolved.clause(*rule)) {
+        match laws(clause).filter(|_| clause.kind == ClauseKind::Law) {
+            Some(law) => calls.extend(law.lines().iter().map(|line| resolved.calls[line.call].name.clone())),
+            None => calls.push(clause.syscall.clone()),
+        }
+    }
+    calls.sort();
+    calls.dedup();
+    Ok((calls, Some(rules)))
 }
 
 /// The calls that a selection names.
@@ -347,11 +413,11 @@ fn summary(
     outcome: &Outcome,
     environment: &Environment,
     job: &Job<'_>,
-    calls: usize,
+    chosen: &[String],
 ) -> Vec<String> {
     let rate = outcome.calls as f64 / outcome.elapsed.as_secs_f64().max(0.001);
-    let chosen = choose(resolved, job.syscalls).unwrap_or_default();
-    let focused = |clause: &Clause| concerns(resolved, clause, &chosen);
+    let calls = chosen.len();
+    let focused = |clause: &Clause| concerns(resolved, clause, chosen);
     let totals = |wanted: &dyn Fn(&Clause) -> bool| {
         let totals = coverage::totals(resolved, &outcome.executable, &outcome.coverage, |clause| {
             focused(clause) && wanted(clause)
@@ -445,10 +511,12 @@ fn unseen(
     context: &Context,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let chosen = choose(resolved, job.syscalls).unwrap_or_default();
+    let (chosen, rules) = focus(spec, resolved, job).unwrap_or_default();
+    let rules = rules.unwrap_or_default();
     for (index, clause) in resolved.clauses.iter().enumerate() {
         let count = outcome.coverage.count(coverage::id(index));
-        if count > 0 || outcome.executable[index] != Executable::Yes || !concerns(resolved, clause, &chosen) {
+        let aside = !rules.is_empty() && !rules.contains(&coverage::id(index));
+        if aside || count > 0 || outcome.executable[index] != Executable::Yes || !concerns(resolved, clause, &chosen) {
             continue;
         }
         let place = spec.place(clause.at);

@@ -83,7 +83,7 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     let resolved = abispec::resolve(&spec, &target);
     let coverage = args.coverage.as_deref().map(read).transpose()?;
     let judged = Judged {
-        executable: executable(&resolved),
+        executable: executable(&resolved, &[]),
         seen: coverage.as_ref().map(|coverage| coverage.counts(&resolved)),
         resolved: &resolved,
     };

@@ -52,7 +52,10 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     }
     let resolved = Arc::new(abispec::resolve(&spec, &environment.target_through(entry)));
     let replay = reproduce::read(&text, &resolved).map_err(|error| mistake(&args.file, &text, &error))?;
-    let setting = Setting { capabilities: replay.capabilities, ..Setting::through(entry, resolved.clone(), &|_| true) };
+    if replay.habitat.privileged {
+        super::fuzz::places::permit_privileged()?;
+    }
+    let setting = Setting { habitat: replay.habitat, ..Setting::through(entry, resolved.clone(), &|_| true) };
     let failed = |error: abispec_fuzzer::worker::WorkerError| {
         Failure::new("the program could not be run").at(shown.clone()).why(error.to_string())
     };

@@ -17,6 +17,8 @@ use std::time::Duration;
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
   abispec vm --kernel vmlinuz-6.1 -- fuzz --time 10m     that kernel instead of the running one
+  abispec vm --kernel vmlinuz-7.3 -- fuzz --time 1h --privileged    with nothing forbidden
+  abispec vm --kernel vmlinuz-6.1 --program mkfs.ext4 -- fuzz --fs ext4
   abispec vm --kernel bzImage --config .config -- run    a kernel that was just built
 
 The guest is this program in an initramfs; it needs an emulator (Debian: qemu-system-x86) and no rights. What the command

@@ -71,7 +71,7 @@ impl<'a> Trials<'a> {
         stop: Arc<AtomicBool>,
     ) -> Self {
         let resolved = Arc::new(abispec::resolve(spec, &target));
-        let executable = executable(&resolved);
+        let executable = executable(&resolved, &[]);
         let checked = checked(spec, &facts);
         Self { spec, target, resolved, executable, facts, checked, effort, stop }
     }
@@ -160,7 +160,7 @@ impl<'a> Trials<'a> {
         if !mutant.apply_difference(&mut differing) {
             return None;
         }
-        match executable(&abispec::resolve(&differing, &self.target)).get(clause.0 as usize) {
+        match executable(&abispec::resolve(&differing, &self.target), &[]).get(clause.0 as usize) {
             Some(Executable::No(why)) => Some(format!("a difference {why}")),
             Some(Executable::Yes) | None => None,
         }

@@ -44,8 +44,8 @@ impl Working<'_> {
         let expected = "a kernel that does not complain of itself".to_owned();
         let verdict = Verdict { id: alarm.id, clause: None, expected, actual: alarm.text };
         let answers = vec![None; program.calls.len()];
-        let capabilities = setting.capabilities;
-        self.confirmed(Confirmed { key, program, call, verdict, answers, capabilities, law: None, beside }, None);
+        let habitat = setting.habitat;
+        self.confirmed(Confirmed { key, program, call, verdict, answers, habitat, law: None, beside }, None);
         if let Some(pending) = &self.shared.options.pending {
             kept.iter().for_each(|path| pending.settle(path));
         }
@@ -60,9 +60,8 @@ impl Working<'_> {
     fn keep(&self, persona: usize, programs: &[Program], alarm: &Alarm) -> Vec<PathBuf> {
         let setting = self.rooms[persona].setting();
         let Some(pending) = &self.shared.options.pending else { return Vec::new() };
-        let text = |program| {
-            reproduce::write_suspicion(program, &setting.resolved, setting.entry, setting.capabilities, alarm.id)
-        };
+        let text =
+            |program| reproduce::write_suspicion(program, &setting.resolved, setting.entry, setting.habitat, alarm.id);
         programs.iter().filter_map(|program| pending.keep(alarm.id, &text(program)).ok()).collect()
     }
 }

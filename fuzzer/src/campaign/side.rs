@@ -2,9 +2,10 @@
 
 use super::{Options, Progress};
 use crate::coverage::{Coverage, Executable, executable};
-use crate::exec::{Arg, BatchEnd, Entry, Op, Sandbox, SandboxConfig};
+use crate::exec::{Arg, BatchEnd, Entry, FileSystem, Op, Sandbox, SandboxConfig};
 use crate::foreign::struct_differs;
 use crate::generate::Generator;
+use crate::habitat::Habitat;
 use crate::laws;
 use crate::worker::{Room, Setting, WorkerError};
 use abispec::target::{Call, Resolved};
@@ -62,16 +63,25 @@ pub(super) struct Side {
     pub(super) setting: Setting,
     pub(super) generator: Generator,
     pub(super) executable: Vec<Executable>,
+    /// Every kind of sandbox that a worker has.
+    pub(super) habitats: Vec<Habitat>,
     pub(super) makers: laws::Makers,
     pub(super) progress: Progress,
 }
 
 impl Side {
-    fn new(setting: Setting, wanted: &dyn Fn(&Call) -> bool, laws: bool) -> Self {
+    fn new(setting: Setting, wanted: &dyn Fn(&Call) -> bool, options: &Options) -> Self {
         let resolved = &setting.resolved;
+        // Files are what they are whichever way programs come: other file systems are left to the port's own entry.
+        let habitats = match setting.entry {
+            Entry::Native => Habitat::of_every_kind(&options.file_systems, options.privileged),
+            Entry::Ia32 | Entry::Vdso => Habitat::of_every_kind(&[FileSystem::default()], options.privileged),
+        };
+        let laws = options.laws;
         Self {
             generator: Generator::new(resolved.clone(), wanted),
-            executable: executable(resolved),
+            executable: executable(resolved, &habitats),
+            habitats,
             makers: laws::Makers::new(resolved, &|call| laws && wanted(call)),
             progress: Progress::default(),
             setting,
@@ -96,13 +106,14 @@ pub(super) fn open(
     let setting = |entry: Entry, resolved: &Arc<Resolved>| Setting {
         plants: Arc::new(options.plants.clone()),
         emulator: options.emulator.clone(),
+        habitat: Habitat { privileged: options.privileged, ..Habitat::default() },
         ..Setting::through(entry, resolved.clone(), wanted)
     };
     let (mut sides, mut absent) = (Vec::new(), Vec::new());
     // The first sandbox says whether there can be any; its room is thrown away.
     let room = Room::open(setting(Entry::Vdso, resolved))?;
     if options.entries.native {
-        sides.push(Side::new(setting(Entry::Native, resolved), wanted, options.laws));
+        sides.push(Side::new(setting(Entry::Native, resolved), wanted, options));
     }
     let mut lacks = |what: String, why: &str| absent.push(Absent { what, why: why.to_owned() });
     let the = |entry: Entry| format!("the {} entry", entry.name());
@@ -115,7 +126,7 @@ pub(super) fn open(
             Some(why) => lacks(the(Entry::Ia32), &why),
             None if foreign == chosen => lacks(the(Entry::Ia32), "nothing of the chosen calls is specified for i386"),
             None => {
-                sides.push(Side::new(setting(Entry::Ia32, ia32), &stated, options.laws));
+                sides.push(Side::new(setting(Entry::Ia32, ia32), &stated, options));
                 if foreign > 0 {
                     let what = format!("{foreign} call(s) through the {} entry", Entry::Ia32.name());
                     lacks(what, "a struct of theirs has a layout there that is not specified");
@@ -131,7 +142,7 @@ pub(super) fn open(
         };
         if resolved.calls.iter().any(|call| named(call) && wanted(call)) {
             let wanted = |call: &Call| named(call) && wanted(call);
-            sides.push(Side::new(setting(Entry::Vdso, resolved), &wanted, options.laws));
+            sides.push(Side::new(setting(Entry::Vdso, resolved), &wanted, options));
         } else if resolved.calls.iter().any(named) {
             lacks(the(Entry::Vdso), "it has none of the chosen calls");
         } else {

@@ -29,7 +29,7 @@ use nix::unistd::{
 use super::child::{self, EMPTY_FILE, fail, publish_end, skip};
 use super::error::{Part as Missing, Stage};
 use super::layout::{Control, INTERRUPT_SIGNAL, MAGIC, Records, WORK_DIRECTORY};
-use super::{EMULATED_ARGUMENT, shared, sys};
+use super::{EMULATED_ARGUMENT, place, shared, sys};
 
 /// What the supervisor may ask for, one byte each.
 pub(super) mod command {
@@ -97,16 +97,20 @@ fn live(socket: &mut UnixStream, part: &Part<'_>) -> Result<(), Stop> {
     }
     // Its children inherit that, which spares every executor 64 calls.
     sys::reset_signals();
-    match part {
-        Part::Whole => user_namespace(control, socket)?,
-        Part::Native(emulator) => {
-            user_namespace(control, socket)?;
-            return Err(emulate(emulator));
+    let file_system = place::wanted(control);
+    let disk = match part {
+        Part::Whole | Part::Native(_) => {
+            let disk = place::mount_early(file_system).map_err(at(Stage::Disk))?;
+            user_namespace(control, socket, disk)?;
+            if let Part::Native(emulator) = part {
+                return Err(emulate(emulator));
+            }
+            disk
         }
-        Part::Emulated => {}
-    }
+        Part::Emulated => place::mounted_early(file_system),
+    };
     namespaces(control)?;
-    let (init, host_proc) = file_tree(control)?;
+    let (init, host_proc) = file_tree(control, disk)?;
     if let Err(errno) = sys::loopback_up() {
         skip(control, Missing::Loopback, errno);
     }
@@ -131,13 +135,21 @@ fn emulate(emulator: &OsStr) -> Stop {
     Stop::Failed(Stage::Emulator, errno_of(&error))
 }
 
-fn user_namespace(control: &Control, socket: &mut UnixStream) -> Result<(), Stop> {
+fn user_namespace(control: &Control, socket: &mut UnixStream, disk: Option<&Path>) -> Result<(), Stop> {
+    let privileged = control.privileged.load(Relaxed) != 0;
+    if let Some(disk) = disk
+        && !privileged
+    {
+        place::give_away(disk).map_err(at(Stage::Disk))?;
+    }
     if geteuid().is_root()
         && let Err(errno) = setgroups(&[])
     {
         skip(control, Missing::Groups, errno);
     }
-    unshare(CloneFlags::CLONE_NEWUSER).map_err(at(Stage::UserNamespace))?;
+    if !privileged {
+        unshare(CloneFlags::CLONE_NEWUSER).map_err(at(Stage::UserNamespace))?;
+    }
     socket.write_all(&[0, 0]).map_err(|_| Stop::Alone)?;
     let mut answer = [0];
     socket.read_exact(&mut answer).map_err(|_| Stop::Alone)?;
@@ -177,7 +189,7 @@ const NOTHING: Option<&str> = None;
 
 /// Builds the sandbox's tree on a tmpfs, makes it the root, and starts the pid namespace's first process, which
 /// alone can mount that namespace's /proc. Returns that process and the host's /proc.
-fn file_tree(control: &Control) -> Result<(Pid, Option<OwnedFd>), Stop> {
+fn file_tree(control: &Control, disk: Option<&Path>) -> Result<(Pid, Option<OwnedFd>), Stop> {
     let tree = at(Stage::FileTree);
     mount(NOTHING, "/", NOTHING, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NOTHING).map_err(&tree)?;
     let host_proc = open("/proc", OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty()).ok();
@@ -197,6 +209,11 @@ fn file_tree(control: &Control) -> Result<(Pid, Option<OwnedFd>), Stop> {
     let io = |error: std::io::Error| tree(errno_of(&error));
     for directory in ["dev", "proc", "old", WORK_DIRECTORY.trim_start_matches('/')] {
         fs::create_dir(base.join(directory)).map_err(io)?;
+    }
+    if let Some(disk) = disk {
+        // Only this one: what lies on the disk is mounted nowhere else in the sandbox.
+        mount(Some(disk), &base.join(WORK_DIRECTORY.trim_start_matches('/')), NOTHING, MsFlags::MS_BIND, NOTHING)
+            .map_err(at(Stage::Disk))?;
     }
     fs::write(base.join(EMPTY_FILE.trim_start_matches('/')), "").map_err(io)?;
     for (name, part) in [("null", Missing::DevNull), ("zero", Missing::DevZero), ("full", Missing::DevFull)] {
@@ -367,7 +384,7 @@ impl Commander {
         let control = &records.control;
         self.number = control.wanted.load(Acquire);
         let number = self.number;
-        let started = fresh_work_directory(control).map_err(|errno| (Stage::WorkDirectory, errno)).and_then(|()| {
+        let started = place::fresh(control).map_err(|errno| (Stage::WorkDirectory, errno)).and_then(|()| {
             child::spawn(|| child::executor(records, number, host_proc)).map_err(|errno| (Stage::Fork, errno))
         });
         match started {
@@ -390,16 +407,4 @@ impl Commander {
         let _ = sys::kill(self.init.as_raw(), libc::SIGKILL);
         while sys::wait_any(true).is_ok() {}
     }
-}
-
-fn fresh_work_directory(control: &Control) -> Result<(), Errno> {
-    match umount2(WORK_DIRECTORY, MntFlags::MNT_DETACH) {
-        // The first executor finds nothing mounted.
-        Ok(()) | Err(Errno::EINVAL) => {}
-        Err(errno) => return Err(errno),
-    }
-    let options =
-        format!("mode=0755,size={},nr_inodes={}", control.work_bytes.load(Relaxed), control.work_inodes.load(Relaxed));
-    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-    mount(Some("tmpfs"), WORK_DIRECTORY, Some("tmpfs"), flags, Some(options.as_str()))
 }

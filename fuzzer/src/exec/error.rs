@@ -49,10 +49,12 @@ pub enum Stage {
     Unkillable,
     /// The sandbox process itself is gone.
     Gone,
+    /// The disk that the work directory lies on.
+    Disk,
 }
 
 impl Stage {
-    const ALL: [Stage; 21] = [
+    const ALL: [Stage; 22] = [
         Stage::PageSize,
         Stage::SharedMemory,
         Stage::Start,
@@ -74,6 +76,7 @@ impl Stage {
         Stage::Shim,
         Stage::Unkillable,
         Stage::Gone,
+        Stage::Disk,
     ];
 
     pub(super) fn from_raw(raw: u32) -> Option<Stage> {
@@ -103,6 +106,7 @@ impl Stage {
             Stage::Shim => "cannot install the extra seccomp filter",
             Stage::Unkillable => "an executor does not die",
             Stage::Gone => "the sandbox process is gone",
+            Stage::Disk => "cannot mount the work directory's disk",
         }
     }
 
@@ -155,6 +159,9 @@ impl Stage {
             (Stage::Shim, _) => "the kernel must have CONFIG_SECCOMP_FILTER, and the filter must be valid",
             (Stage::Unkillable, _) => {
                 "a call sleeps uninterruptibly: look at /proc/PID/stack of the executor, and start a new sandbox"
+            }
+            (Stage::Disk, _) => {
+                "only the host's root can, with a loop device (/dev/loop-control) and the file system in the kernel"
             }
             (Stage::Gone, _) => "it was killed from outside (out of memory?): start a new sandbox",
         }

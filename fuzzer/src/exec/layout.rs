@@ -132,6 +132,12 @@ pub(super) struct Control {
     /// Errno of every part that could not be set up and can be done without.
     pub(super) skipped: [AtomicI32; MAX_PARTS],
 
+    // What the sandbox itself is like, from its start on.
+    /// Index of its file system among all.
+    pub(super) file_system: AtomicU32,
+    /// It has no user namespace, and nothing is denied.
+    pub(super) privileged: AtomicU32,
+
     // The configuration of the next executor.
     pub(super) drop_capabilities: AtomicU32,
     pub(super) nofile_soft: AtomicU64,

@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "system calls with pointers to our own values")]
 
 use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::ptr;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
@@ -37,6 +38,14 @@ pub(super) fn futex_wake(word: &AtomicU32) {
 /// Closes every descriptor from `first` on.
 pub(super) fn close_from(first: u32) -> Result<(), Errno> {
     call(libc::SYS_close_range, [first.into(), u32::MAX.into(), 0, 0, 0, 0]).map(drop)
+}
+
+/// A control request.
+///
+/// # Safety
+/// `argument` is what the request takes: a number, or the address of as many bytes as it reads or writes.
+pub(super) unsafe fn ioctl(fd: &OwnedFd, request: u64, argument: u64) -> Result<i64, Errno> {
+    call(libc::SYS_ioctl, [fd.as_raw_fd() as u64, request, argument, 0, 0, 0])
 }
 
 /// Installs a seccomp filter for this process; it must have given up new privileges before.

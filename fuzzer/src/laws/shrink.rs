@@ -130,7 +130,7 @@ pub fn try_again(room: &mut Room, case: &Case, shrink: bool) -> Result<Option<Co
         },
         program: watched.program,
         answers: watched.answers,
-        capabilities: setting.capabilities,
+        habitat: setting.habitat,
         law: Some(Box::new(evidence)),
         beside: Vec::new(),
     }))

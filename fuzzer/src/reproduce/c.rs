@@ -2,7 +2,7 @@
 
 use super::{c_entry, law_c};
 use crate::confirm::Confirmed;
-use crate::exec::Entry;
+use crate::exec::{Entry, FileSystem};
 use crate::oracle::Answer;
 use crate::program::{Argument, Block, Output, Placement, Program};
 use crate::world::fixture::{self, Build};
@@ -110,6 +110,9 @@ pub fn write(found: &Confirmed, resolved: &Resolved, place: &str, kernel: &str) 
     let verdict = &found.verdict;
     let _ = writeln!(out, "/*\n * {}: {}", found.key.syscall, comment(verdict.id));
     let _ = writeln!(out, " * specification: {}\n * seen on: {}", comment(place), comment(kernel));
+    if found.habitat.file_system != FileSystem::Tmpfs {
+        let _ = writeln!(out, " * run it in a directory on {}", found.habitat.file_system.name());
+    }
     let _ =
         writeln!(out, " * expected: {}\n * actual:   {}\n */", comment(&verdict.expected), comment(&verdict.actual));
     out.push_str(HEAD);
@@ -133,20 +136,25 @@ pub fn write(found: &Confirmed, resolved: &Resolved, place: &str, kernel: &str) 
     }
     let files = needs_files(found, resolved);
     if files {
-        write_files(&mut out);
+        write_files(found.habitat.file_system, &mut out);
     }
-    out.push_str(CONFINE);
-    if !found.capabilities {
+    // Root of the initial user namespace stays what it is.
+    if !found.habitat.privileged {
+        out.push_str(CONFINE);
+    }
+    if !found.habitat.capabilities {
         out.push_str(DROP);
     }
     let _ = writeln!(out, "\nstatic void prepare(void)\n{{\n\tstruct rlimit descriptors = {{64, 128}};\n");
     let _ = writeln!(out, "\tsignal(SIGPIPE, SIG_IGN);\n\tsignal(SIGXFSZ, SIG_IGN);\n\tumask(022);");
     let _ = writeln!(out, "\tsetrlimit(RLIMIT_NOFILE, &descriptors);\n\tsetvbuf(stdout, 0, _IONBF, 0);");
-    let _ = writeln!(out, "\tconfine();");
+    if !found.habitat.privileged {
+        let _ = writeln!(out, "\tconfine();");
+    }
     if files {
         let _ = writeln!(out, "\tfixture();");
     }
-    if !found.capabilities {
+    if !found.habitat.capabilities {
         let _ = writeln!(out, "\tdrop_capabilities();");
     }
     out.push_str("}\n");
@@ -260,8 +268,11 @@ fn write_block(name: &str, block: &Block, entry: Entry, out: &mut String) {
 }
 
 /// The files that the program finds, below a new directory on a tmpfs.
-fn write_files(out: &mut String) {
-    out.push_str("\nstatic void fixture(void)\n{\n\tstatic char root[] = \"/dev/shm/abispec-XXXXXX\";\n\tstatic char pattern[8192];\n\tint fd;\n\n");
+fn write_files(file_system: FileSystem, out: &mut String) {
+    // Only tmpfs has a place of its own on every machine.
+    let place = if file_system == FileSystem::Tmpfs { "/dev/shm/" } else { "" };
+    let _ = writeln!(out, "\nstatic void fixture(void)\n{{\n\tstatic char root[] = \"{place}abispec-XXXXXX\";");
+    out.push_str("\tstatic char pattern[8192];\n\tint fd;\n\n");
     out.push_str("\tfor (int i = 0; i < 8192; i++)\n\t\tpattern[i] = i % 251 + 1;\n");
     out.push_str("\tif (!mkdtemp(root) || chdir(root))\n\t\texit(2);\n\tumask(0);\n");
     let prefix = format!("{}/", crate::exec::layout::WORK_DIRECTORY);

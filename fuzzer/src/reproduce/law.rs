@@ -1,8 +1,9 @@
 //! The part of a replay file that names a law: which, and what it was given.
 
-use super::yaml::{FORMAT, RawArg, ReplayError, arg_text, argument, at, entry_line, write_calls};
+use super::yaml::{FORMAT, RawArg, ReplayError, arg_text, argument, at, entry_line, habitat_lines, write_calls};
 use crate::exec::Entry;
 use crate::generate::GIVEN;
+use crate::habitat::Habitat;
 use crate::laws::{Case, EXPLANATION, stranger};
 use crate::program::{Argument, Invocation, Program};
 use abispec::law::resolved::ResolvedForm;
@@ -80,11 +81,11 @@ pub(super) fn write(law: &str, given: &[(String, Argument)], out: &mut String) {
 }
 
 /// Writes a case that only raised a suspicion so far.
-pub fn write_case(case: &Case, resolved: &Resolved, entry: Entry, capabilities: bool) -> String {
+pub fn write_case(case: &Case, resolved: &Resolved, entry: Entry, habitat: Habitat) -> String {
     let law = case.law(resolved);
     let given: Vec<(String, Argument)> = law.names.iter().cloned().zip(case.given(law).iter().cloned()).collect();
-    let entry = entry_line(entry);
-    let mut out = format!("format: {FORMAT}\nfinding: {}\ncapabilities: {capabilities}\n{entry}", EXPLANATION.0);
+    let sandbox = habitat_lines(habitat) + &entry_line(entry);
+    let mut out = format!("format: {FORMAT}\nfinding: {}\n{sandbox}", EXPLANATION.0);
     write(&law.name, &given, &mut out);
     out.push_str("calls:\n");
     write_calls(&case.program(resolved).unwrap_or_default(), resolved, &mut out);
@@ -120,7 +121,8 @@ calls:
         let resolved = resolved();
         let case: Case = read(FILE, &resolved).unwrap().law.unwrap();
         assert_eq!(case.law(&resolved).name, "dup_shares_the_position");
-        let again = read(&write_case(&case, &resolved, Entry::Native, true), &resolved).unwrap();
+        let again =
+            read(&write_case(&case, &resolved, Entry::Native, crate::habitat::Habitat::default()), &resolved).unwrap();
         assert_eq!(again.law, Some(case));
     }
 

@@ -13,7 +13,8 @@
 //! ```
 
 use crate::confirm::Confirmed;
-use crate::exec::Entry;
+use crate::exec::{Entry, FileSystem};
+use crate::habitat::Habitat;
 use crate::laws::Case;
 use crate::program::{Argument, Block, Invocation, Output, Placement, Program};
 use abispec::suggest::nearest;
@@ -28,8 +29,8 @@ use std::fmt::Write;
 pub struct Replay {
     /// The program.
     pub program: Program,
-    /// Whether executors have the capabilities of their user namespace.
-    pub capabilities: bool,
+    /// Who executors are, and where.
+    pub habitat: Habitat,
     /// The way into the kernel that it takes.
     pub entry: Entry,
     /// Id of the finding that it showed.
@@ -69,6 +70,10 @@ struct RawFile {
     capabilities: bool,
     #[serde(default)]
     entry: Option<Spanned<String>>,
+    #[serde(default)]
+    file_system: Option<Spanned<String>>,
+    #[serde(default)]
+    privileged: bool,
     #[serde(default)]
     law: Option<Spanned<String>>,
     #[serde(default)]
@@ -199,7 +204,15 @@ pub fn read(text: &str, resolved: &Resolved) -> Result<Replay, ReplayError> {
             None => None,
         },
     };
-    Ok(Replay { program, capabilities: raw.capabilities, entry, finding: raw.finding, law })
+    let file_system = match &raw.file_system {
+        None => FileSystem::default(),
+        Some(name) => FileSystem::from_name(&name.value).ok_or_else(|| {
+            let names = FileSystem::ALL.map(FileSystem::name);
+            at(name, format!("the sandbox has no file system `{}`; there are {}", name.value, names.join(", ")))
+        })?,
+    };
+    let habitat = Habitat { capabilities: raw.capabilities, file_system, privileged: raw.privileged };
+    Ok(Replay { program, habitat, entry, finding: raw.finding, law })
 }
 
 fn narrow(number: u64) -> u32 {
@@ -286,7 +299,7 @@ pub fn write(found: &Confirmed, resolved: &Resolved, place: &str, kernel: &str) 
     }
     let _ = writeln!(out, "place: {}\nkernel: {}", quoted(place), quoted(kernel));
     let _ = writeln!(out, "expected: {}\nactual: {}", quoted(&verdict.expected), quoted(&verdict.actual));
-    let _ = writeln!(out, "capabilities: {}", found.capabilities);
+    out.push_str(&habitat_lines(found.habitat));
     out.push_str(&entry_line(found.key.entry));
     if let Some(law) = &found.law {
         super::law::write(&law.law, &law.given, &mut out);
@@ -301,11 +314,11 @@ pub fn write_suspicion(
     program: &Program,
     resolved: &Resolved,
     entry: Entry,
-    capabilities: bool,
+    habitat: Habitat,
     finding: &str,
 ) -> String {
-    let entry = entry_line(entry);
-    let mut out = format!("format: {FORMAT}\nfinding: {finding}\ncapabilities: {capabilities}\n{entry}calls:\n");
+    let sandbox = habitat_lines(habitat) + &entry_line(entry);
+    let mut out = format!("format: {FORMAT}\nfinding: {finding}\n{sandbox}calls:\n");
     write_calls(program, resolved, &mut out);
     out
 }
@@ -316,6 +329,18 @@ pub(super) fn entry_line(entry: Entry) -> String {
         Entry::Native => String::new(),
         Entry::Ia32 | Entry::Vdso => format!("entry: {}\n", entry.name()),
     }
+}
+
+/// What a replay file says of the sandbox.
+pub(super) fn habitat_lines(habitat: Habitat) -> String {
+    let mut lines = format!("capabilities: {}\n", habitat.capabilities);
+    if habitat.file_system != FileSystem::default() {
+        let _ = writeln!(lines, "file_system: {}", habitat.file_system.name());
+    }
+    if habitat.privileged {
+        lines.push_str("privileged: true\n");
+    }
+    lines
 }
 
 /// Writes the calls of a program.

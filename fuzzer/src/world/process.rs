@@ -51,6 +51,8 @@ pub struct Identity {
     pub devices: Option<Vec<String>>,
     /// Permissions of the working directory `/t`.
     pub work_permissions: Option<u16>,
+    /// The file system that `/t` lies on.
+    pub work_file_system: Word,
 }
 
 impl Default for Identity {
@@ -74,6 +76,7 @@ impl Default for Identity {
             root_entries: None,
             devices: None,
             work_permissions: Some(0o755),
+            work_file_system: Word::Tmpfs,
         }
     }
 }

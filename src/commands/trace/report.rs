@@ -72,7 +72,7 @@ fn summary<W: Witness>(
         let errors = errors.into_iter().map(|(name, errno, count)| format!("{name} {errno} {}", grouped(count)));
         lines.push(format!("errors: {}", listed(errors)));
     }
-    let executable = coverage::executable(resolved);
+    let executable = coverage::executable(resolved, &[]);
     let totals = coverage::totals(resolved, &executable, &tally.coverage, |clause| coverage::is_rule(clause.kind));
     let all = coverage::totals(resolved, &executable, &tally.coverage, |_| true);
     lines.push(format!(

@@ -9,6 +9,7 @@ use libc::sock_filter;
 use crate::exec::child::pack_filter;
 use crate::exec::error::{SandboxError, Stage};
 use crate::exec::layout::{Control, MAX_IA32, MAX_SHIM};
+use crate::exec::place::FileSystem;
 
 /// What executors are like. Except for `block_timeout`, a change takes effect with the next [`Sandbox::respawn`].
 #[derive(Debug, Clone)]
@@ -31,6 +32,11 @@ pub struct SandboxConfig {
     pub work_inodes: u64,
     /// The executor gives up all capabilities, those in its own user namespace too.
     pub drop_capabilities: bool,
+    /// What the work directory lies on. It stays what it was at the start.
+    pub file_system: FileSystem,
+    /// The sandbox has no user namespace of its own, and no call is denied: only for machines that are thrown away. It stays what
+    /// it was at the start.
+    pub privileged: bool,
     /// A user-mode emulator that runs the sandbox, whose system calls are then the ones under test.
     pub emulator: Option<PathBuf>,
     /// Numbers of i386 that its entry permits; where there are none, that entry is closed.
@@ -51,6 +57,8 @@ impl Default for SandboxConfig {
             work_bytes: 16 << 20,
             work_inodes: 2048,
             drop_capabilities: false,
+            file_system: FileSystem::Tmpfs,
+            privileged: false,
             emulator: None,
             ia32: Vec::new(),
             shim: None,

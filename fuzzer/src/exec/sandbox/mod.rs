@@ -20,7 +20,7 @@ use super::commander::command;
 use super::error::{Part, SandboxError, SandboxReport, Skipped, Stage};
 use super::layout::{Control, MAGIC, NO_OP, PAGE, Records, arena_offset};
 use super::shared::Shared;
-use super::{SANDBOX_ARGUMENT, sys};
+use super::{SANDBOX_ARGUMENT, disk, sys};
 use batch::ending;
 pub use batch::{BatchEnd, Ending, Lost};
 pub use config::SandboxConfig;
@@ -85,7 +85,11 @@ impl Sandbox {
         }
         let memory = |errno: Errno| SandboxError::new(Stage::SharedMemory, Some(errno as i32));
         let (shared, memfd) = Shared::create().map_err(memory)?;
-        shared.records().control.magic.store(MAGIC, Release);
+        let control = &shared.records().control;
+        control.file_system.store(config.file_system as u32, Relaxed);
+        control.privileged.store(config.privileged.into(), Relaxed);
+        control.magic.store(MAGIC, Release);
+        let image = disk::image(config.file_system).map_err(|why| SandboxError::with_detail(Stage::Disk, None, why))?;
 
         let start = |error: std::io::Error| SandboxError::new(Stage::Start, error.raw_os_error());
         let (socket, theirs) = UnixStream::pair().map_err(start)?;
@@ -99,7 +103,7 @@ impl Sandbox {
             .current_dir("/")
             .stdin(OwnedFd::from(theirs))
             .stdout(memfd)
-            .stderr(Stdio::null())
+            .stderr(image.map_or_else(Stdio::null, Stdio::from))
             .spawn()
             .map_err(start)?;
         let mut sandbox = Sandbox {
@@ -117,7 +121,9 @@ impl Sandbox {
         };
         sandbox.expect_progress()?;
         let pid = sandbox.child.id();
-        sandbox.report.outside = map_ids(pid, sandbox.arena.control())?;
+        if !config.privileged {
+            sandbox.report.outside = map_ids(pid, sandbox.arena.control())?;
+        }
         sandbox.send(command::MAPPED)?;
         sandbox.expect_progress()?;
         sandbox.respawn()?;

@@ -36,8 +36,10 @@ impl View<'_> {
             Function::Fresh => truth(described()?.socket.fresh),
             Function::Seals => {
                 let inode = world.tree.get(described()?.inode?).filter(|_| world.tree.is_known())?;
-                // Files of a mount cannot be sealed, and say so.
-                let sealed = inode.kind == Some(Word::Regular) && inode.mount == Some(Mount::Work);
+                // Files of a mounted tmpfs cannot be sealed, and say so.
+                let sealed = inode.kind == Some(Word::Regular)
+                    && inode.mount == Some(Mount::Work)
+                    && world.process.identity.work_file_system == Word::Tmpfs;
                 if sealed { Some(self.numbers.f_seal_seal) } else { inode.seals.map(i128::from) }
             }
             Function::SameDescription => {

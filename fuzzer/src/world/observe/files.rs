@@ -42,8 +42,8 @@ impl View<'_> {
                 truth(self.granted(parent, second()?, moment))
             }
             Function::Sticky => truth(self.sticky(first, moment)),
-            Function::Size => inode()?.st_size().map(i128::from),
-            Function::Links => inode()?.links.map(i128::from),
+            Function::Size => self.size(inode()?, moment).map(i128::from),
+            Function::Links => self.links(inode()?, moment).map(i128::from),
             Function::Permissions => inode()?.permissions.map(i128::from),
             Function::Fs => self.file_system(first, moment).map(Word::number),
             Function::ReadOnlyFs => match self.inode_or_parent(first, moment)?.mount? {
@@ -151,9 +151,35 @@ impl View<'_> {
         (world.process.rights().as_owner || world.tree.is_owned()).then_some(true)
     }
 
+    fn file_system_of(&self, inode: &Inode, moment: Moment) -> Option<Word> {
+        match inode.mount? {
+            Mount::Root => Some(Word::Tmpfs),
+            Mount::Work => Some(self.scene(moment).world.process.identity.work_file_system),
+            Mount::Device => None,
+        }
+    }
+
+    /// `st_size`; each file system counts for directories in a way of its own.
+    fn size(&self, inode: &Inode, moment: Moment) -> Option<u64> {
+        let counted = !inode.is_directory() || self.file_system_of(inode, moment) == Some(Word::Tmpfs);
+        inode.st_size().filter(|_| counted)
+    }
+
+    /// `st_nlink`; not every file system counts directories in directories.
+    fn links(&self, inode: &Inode, moment: Moment) -> Option<u32> {
+        if !inode.is_directory() {
+            return inode.links;
+        }
+        match self.file_system_of(inode, moment)? {
+            Word::Tmpfs | Word::Ext4 | Word::Xfs => inode.links,
+            Word::Btrfs => inode.links.map(|links| links.min(1)),
+            _ => None,
+        }
+    }
+
     fn file_system(&self, operand: OperandValue, moment: Moment) -> Option<Word> {
         if let Some(inode) = self.inode_or_parent(operand, moment) {
-            return inode.mount.filter(|mount| *mount != Mount::Device).map(|_| Word::Tmpfs);
+            return self.file_system_of(inode, moment);
         }
         match self.kind(operand, moment)? {
             Word::Pipe => Some(Word::Pipefs),
