@@ -2,6 +2,8 @@ use super::Check;
 use super::bench::{Bench, Comparison};
 use crate::ctype::canonical;
 use abispec::finding::Severity;
+use abispec::model::Param;
+use abispec::types::Type;
 
 pub(super) const CHECK: Check = Check {
     id: "argument-type",
@@ -11,7 +13,7 @@ Compares the C type of each parameter with the running kernel's list of system c
 
 The C type decides what the kernel sees of a register: how many bits, and whether a negative number stays one. An `int`
 that becomes `unsigned int` turns -1 into four billion. Spellings of one type are equal, and marks such as `__user` do
-not count, since the kernel's lists do not keep them. Typedefs are compared by name: `umode_t` is not `unsigned short`,
+not count, since the kernel's lists do not keep them. What an unused pointer would point to does not count either. Typedefs are compared by name: `umode_t` is not `unsigned short`,
 because the name says what the value is. Calls whose number of parameters differs are left to argument-count.
 
 What to do: write the kernel's type under `c:`. If it differs between releases in spelling only, use the newest.",
@@ -32,11 +34,18 @@ fn run(bench: &mut Bench<'_>) {
                     source: &fact.source,
                     expected: param.c.value.clone(),
                     actual: actual.clone(),
-                    equal: canonical(&param.c.value) == canonical(actual),
+                    equal: canonical(&param.c.value) == canonical(actual) || both_ignored(param, actual),
                     help: format!("write `c: {actual}`"),
                 }),
                 Err(_) => bench.silent(subject, "only the wrapper that takes every argument as a register is described"),
             }
         }
     }
+}
+
+/// Whether nobody looks at a parameter that is a pointer on both sides: what it would point to was named otherwise in some
+/// releases, and is nothing.
+fn both_ignored(param: &Param, actual: &str) -> bool {
+    let pointer = |text: &str| text.trim_end().ends_with('*');
+    matches!(param.ty.value, Type::Unused) && pointer(&param.c.value) && pointer(actual)
 }
