@@ -71,6 +71,8 @@ const RECORDS: usize = 4096;
 #[derive(Debug)]
 pub struct Watch {
     log: Option<File>,
+    /// Room for one record of it: the log is looked at after every batch.
+    record: Vec<u8>,
     taint: Option<(File, u64)>,
     /// What cannot be watched, and why.
     pub silent: Vec<(&'static str, String)>,
@@ -86,12 +88,12 @@ impl Watch {
         let log = opened("the kernel's log", open_at_end(&source.log));
         let taint = opened("the kernel's taint", File::open(&source.taint));
         let taint = taint.and_then(|file| number(&file).map(|bits| (file, bits)));
-        Self { log, taint, silent }
+        Self { log, record: vec![0; RECORD], taint, silent }
     }
 
     /// What the kernel complained of since the last look: the first complaint.
     pub fn look(&mut self) -> Option<Alarm> {
-        let complaint = self.log.as_mut().and_then(complaint);
+        let complaint = self.log.as_mut().and_then(|log| complaint(log, &mut self.record));
         let tainted = self.taint.as_mut().and_then(|(file, before)| {
             let now = number(file).filter(|now| now & !*before != 0)?;
             let text = format!("tainted: {before} became {now}");
@@ -120,11 +122,10 @@ fn number(file: &File) -> Option<u64> {
 }
 
 /// Reads all records that there are; the first complaint among them.
-fn complaint(log: &mut File) -> Option<String> {
+fn complaint(log: &mut File, record: &mut [u8]) -> Option<String> {
     let mut found = None;
-    let mut record = vec![0; RECORD];
     for _ in 0..RECORDS {
-        match log.read(&mut record) {
+        match log.read(record) {
             Ok(0) => break,
             Ok(count) => {
                 let text = String::from_utf8_lossy(record.get(..count).unwrap_or_default());
