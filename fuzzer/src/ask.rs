@@ -87,6 +87,24 @@ pub enum Ask {
     Cwd,
 }
 
+impl Ask {
+    fn depends_on(self, param: u8) -> bool {
+        let is = |subject| subject == Subject::Param(param);
+        match self {
+            Self::File(subject)
+            | Self::Only(subject, _)
+            | Self::Seals(subject)
+            | Self::Available(subject)
+            | Self::Readable(subject)
+            | Self::Writable(subject) => is(subject),
+            Self::Shared(a, b) => is(a) || is(b),
+            Self::Name { path, base, .. } => path == param || base == Some(param),
+            Self::Limit(resource) => resource == param,
+            Self::Sigmask | Self::Nice | Self::Cwd => false,
+        }
+    }
+}
+
 /// What is looked at of a descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Aspect {
@@ -156,6 +174,11 @@ impl Asks {
     /// Whether a descriptor is looked at.
     pub fn looks_at(&self, subject: Subject) -> bool {
         self.descriptors.iter().any(|(other, _)| *other == subject)
+    }
+
+    /// Whether some question is put with the argument of a parameter.
+    pub fn depend_on(&self, param: u8) -> bool {
+        self.looks_at(Subject::Param(param)) || self.questions.iter().any(|ask| ask.depends_on(param))
     }
 
     fn name(&mut self, variant: &Variant, path: u8) {

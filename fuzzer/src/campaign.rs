@@ -354,19 +354,6 @@ impl Suspected<'_> {
     }
 }
 
-/// Rooms where suspicions are tried again.
-struct Trials;
-
-impl Trials {
-    /// A room of this setting, made when first needed.
-    fn room<'a>(slot: &'a mut Option<Room>, setting: &Setting) -> Result<&'a mut Room, WorkerError> {
-        match slot {
-            Some(room) => Ok(room),
-            empty => Ok(empty.insert(Room::open(setting.clone())?)),
-        }
-    }
-}
-
 /// What a worker has of one entry.
 struct Working<'a> {
     side: &'a Side,
@@ -374,7 +361,7 @@ struct Working<'a> {
     runner: &'a mut TestRunner,
     /// One room for each kind of sandbox.
     rooms: Vec<Room>,
-    /// Where suspicions are tried again, made when first needed.
+    /// Where suspicions are tried again.
     trials: Vec<Option<Room>>,
     wishes: Wishes,
     /// The law that comes next.
@@ -574,16 +561,24 @@ impl<'a> Working<'a> {
 
     /// Tries a program, or the case of a law, again in fresh sandboxes.
     fn again(&mut self, persona: usize, program: &Program, case: Option<&laws::Case>) -> Result<Trial, WorkerError> {
-        let setting = self.rooms[persona].setting().clone();
-        let trial = Trials::room(&mut self.trials[persona], &setting)?;
-        let shrink = self.shared.options.shrink;
+        let shared = self.shared;
+        let shrink = shared.options.shrink;
+        let trial = self.trial(persona)?;
         if let Some(case) = case {
             let found = laws::try_again(trial, case, shrink)?;
             return Ok(found.map_or(Trial::Unstable, |found| Trial::Confirmed(Box::new(found))));
         }
         confirm(trial, program, shrink, &|key| {
-            self.shared.confirmed.lock().unwrap_or_else(PoisonError::into_inner).contains_key(key)
+            shared.confirmed.lock().unwrap_or_else(PoisonError::into_inner).contains_key(key)
         })
+    }
+
+    /// The room where suspicions of another are tried again, made when first needed.
+    fn trial(&mut self, persona: usize) -> Result<&mut Room, WorkerError> {
+        match &mut self.trials[persona] {
+            Some(room) => Ok(room),
+            empty => Ok(empty.insert(Room::open(self.rooms[persona].setting().clone())?)),
+        }
     }
 
     /// Reports a divergence, once for each key. `suspected` is what the quick look called it.
@@ -607,14 +602,12 @@ impl<'a> Working<'a> {
         let Side { generator, executable, .. } = self.side;
         let resolved = generator.resolved();
         let focus: BTreeSet<usize> = generator.focus().iter().copied().collect();
-        let unseen = |clause: abispec::target::ClauseId| {
-            let index = clause.0 as usize;
-            u32::from(executable[index] == Executable::Yes && coverage.count(clause) == 0)
-        };
+        let unseen = |clause: ClauseId| executable[clause.0 as usize] == Executable::Yes && coverage.count(clause) == 0;
+        let wanted = |clause| u32::from(unseen(clause));
         let wish = |variant: &abispec::target::Variant| {
-            let rules = variant.rules.iter().map(|rule| unseen(rule.clause)).sum::<u32>();
-            let others = variant.ensures.iter().map(|ensure| unseen(ensure.clause)).sum::<u32>()
-                + variant.effects.iter().map(|effect| unseen(effect.clause)).sum::<u32>();
+            let rules = variant.rules.iter().map(|rule| wanted(rule.clause)).sum::<u32>();
+            let others = variant.ensures.iter().map(|ensure| wanted(ensure.clause)).sum::<u32>()
+                + variant.effects.iter().map(|effect| wanted(effect.clause)).sum::<u32>();
             2 + 3 * (rules + others).min(16)
         };
         let of_call = |(index, call): (usize, &Call)| {
@@ -627,12 +620,13 @@ impl<'a> Working<'a> {
             call.variants.iter().map(|variant| scale(wish(variant))).collect()
         };
         let calls = resolved.calls.iter().enumerate().map(of_call).collect();
-        let wanted =
-            |index: &usize| executable[*index] == Executable::Yes && coverage.count(ClauseId(*index as u32)) == 0;
         let clauses = match &self.shared.options.rules {
             // They are named by the port's own specification.
             Some(rules) if self.side.setting.entry != Entry::Ia32 => rules.clone(),
-            _ => (0..resolved.clauses.len()).filter(wanted).map(|index| ClauseId(index as u32)).collect(),
+            _ => (0..resolved.clauses.len())
+                .map(|index| ClauseId(index as u32))
+                .filter(|clause| unseen(*clause))
+                .collect(),
         };
         Wishes { calls, clauses, aims: self.shared.options.aims.clone() }
     }

@@ -22,7 +22,7 @@ impl Default for Habitat {
 }
 
 impl Habitat {
-    /// Where a program belongs by what its replay file says, on a machine that may be broken or not.
+    /// Every kind of sandbox on these file systems: with capabilities, and without.
     pub fn of_every_kind(file_systems: &[FileSystem], privileged: bool) -> Vec<Self> {
         let both = |file_system: &FileSystem| {
             [true, false].map(|capabilities| Self { capabilities, file_system: *file_system, privileged })

@@ -1,6 +1,6 @@
 //! What lowering asks of the specification for every call of every program, worked out once for a whole run.
 
-use crate::ask::{Ask, Asks, Subject};
+use crate::ask::Asks;
 use crate::setup::{Footprint, footprint};
 use abispec::expr::Expr;
 use abispec::model::{Changed, Effect, Unknown};
@@ -164,25 +164,9 @@ fn maps(variant: &Variant) -> Vec<u8> {
 }
 
 fn free(select: Option<u8>, variant: &Variant, asks: &Asks, maps: &[u8]) -> Vec<u8> {
-    let asked = |param: u8| {
-        let is = |subject: &Subject| *subject == Subject::Param(param);
-        asks.looks_at(Subject::Param(param))
-            || asks.questions.iter().any(|ask| match ask {
-                Ask::File(subject)
-                | Ask::Only(subject, _)
-                | Ask::Seals(subject)
-                | Ask::Available(subject)
-                | Ask::Readable(subject)
-                | Ask::Writable(subject) => is(subject),
-                Ask::Shared(a, b) => is(a) || is(b),
-                Ask::Name { path, base, .. } => *path == param || *base == Some(param),
-                Ask::Limit(resource) => *resource == param,
-                Ask::Sigmask | Ask::Nice | Ask::Cwd => false,
-            })
-    };
     let plain = |ty: &Type| ty.pointer().is_none() && !matches!(ty, Type::Resource(_) | Type::Vma | Type::Addr);
     let free = |(position, param): (u8, &ResolvedParam)| {
-        let fixed = select == Some(position) || maps.contains(&position) || asked(position);
+        let fixed = select == Some(position) || maps.contains(&position) || asks.depend_on(position);
         (plain(&param.ty) && !fixed).then_some(position)
     };
     (0..).zip(&variant.params).filter_map(free).collect()

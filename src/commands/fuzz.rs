@@ -41,7 +41,6 @@ use std::time::{Duration, Instant};
   abispec fuzz --rules dup.EBADF,lseek.yaml:31  aimed at these rules, by errno or by the place that --unseen prints
   abispec fuzz --fs ext4,overlayfs           on these file systems only
   abispec fuzz --unprivileged                root goes on as the user nobody
-
   abispec fuzz --seed 7 --shard 2/3          the second of three machines
   abispec fuzz --emulator /usr/bin/qemu-x86_64  hold a user-mode emulator against the specification
   abispec fuzz --corpus abispec-findings     what was found before comes first
@@ -233,6 +232,7 @@ fn hold(spec: &Spec, job: &Job<'_>, stop: Arc<AtomicBool>) -> Result<(EngineResu
     let (chosen, rules) = focus(spec, &ports.native, job)?;
     let (file_systems, absent) = places::available(job.file_systems, job.privileged, job.emulator)?;
     let habitats = Habitat::of_every_kind(&file_systems, job.privileged);
+    let names: Vec<&str> = file_systems.iter().map(|file_system| file_system.name()).collect();
     let progress = Arc::new(Progress::default());
     let saved: Arc<Mutex<Vec<Finding>>> = Arc::default();
     let pending = Arc::new(Pending::below(job.out));
@@ -281,7 +281,6 @@ fn hold(spec: &Spec, job: &Job<'_>, stop: Arc<AtomicBool>) -> Result<(EngineResu
     result.findings.sort_by(|a, b| (&a.subject, &a.id, &a.spec).cmp(&(&b.subject, &b.id, &b.spec)));
     let resolved = outcome.resolved.clone();
     result.summary = summary(&resolved, &outcome, &environment, job, &chosen);
-    let names: Vec<&str> = habitats.iter().step_by(2).map(|habitat| habitat.file_system.name()).collect();
     result.summary.push(format!("file systems: {}", names.join(", ")));
     if earlier > 0 {
         result.summary.push(format!("{earlier} program(s) of earlier runs came first"));

@@ -1,6 +1,6 @@
 //! The kernel complains: which of the programs in flight was it?
 
-use super::{Trials, Working};
+use super::Working;
 use crate::confirm::{Confirmed, Key, watch};
 use crate::kernel::Alarm;
 use crate::oracle::Verdict;
@@ -22,8 +22,7 @@ impl Working<'_> {
         let setting = self.rooms[persona].setting().clone();
         let mut culprit = None;
         for program in programs {
-            let trial = Trials::room(&mut self.trials[persona], &setting)?;
-            watch(trial, program)?;
+            watch(self.trial(persona)?, program)?;
             if self.complaint().is_some() {
                 culprit = Some(program);
                 break;
