@@ -4,6 +4,7 @@ use crate::ask::{Ask, Question, Subject};
 use crate::exec::{OpIndex, OpState, Sandbox};
 use crate::lower::{LoweredCall, Probe};
 use crate::oracle::Verdict;
+use crate::world::description::kind_of_mode;
 use crate::world::descriptors::Slot;
 use crate::world::{Looks, View, World};
 use abispec::expr::{Function, Moment, Observer, OperandValue, Word};
@@ -242,16 +243,7 @@ impl Answers<'_> {
         let number = |at, bytes| self.answered(question, at, bytes);
         // The offsets in struct statx are the same on every port: stx_mode, stx_nlink, stx_size, stx_ino, stx_dev_*.
         let mode = u32::try_from(number(28, 2)?).ok()?;
-        let kind = match mode & libc::S_IFMT {
-            libc::S_IFREG => Some(Word::Regular),
-            libc::S_IFDIR => Some(Word::Directory),
-            libc::S_IFLNK => Some(Word::Symlink),
-            libc::S_IFCHR => Some(Word::CharDevice),
-            libc::S_IFBLK => Some(Word::BlockDevice),
-            libc::S_IFIFO => Some(Word::Pipe),
-            libc::S_IFSOCK => Some(Word::Socket),
-            _ => None,
-        };
+        let kind = kind_of_mode(mode);
         let (links, size) = (number(16, 4)?.into(), number(40, 8)?.into());
         let identity = (number(136, 8)?, number(32, 8)?);
         Some(FileLook { kind, permissions: (mode & 0o7777).into(), links, size, identity })

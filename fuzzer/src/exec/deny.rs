@@ -150,6 +150,9 @@ pub(super) mod bpf {
 
     pub(in crate::exec) const ALLOW: sock_filter = instruction(BPF_RET | BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW);
 
+    /// Lets the tracer look first.
+    pub(in crate::exec) const STOP: sock_filter = instruction(BPF_RET | BPF_K, 0, 0, libc::SECCOMP_RET_TRACE);
+
     /// The lower half of a register on a little-endian machine.
     pub(in crate::exec) fn arg_low(arg: u8) -> u32 {
         16 + 8 * u32::from(arg)

@@ -3,7 +3,7 @@
 use super::Case;
 use super::judge::{Broken, Judged, at_any_time};
 use super::observe::{Descriptor, Seen};
-use super::observer::{Scene, value};
+use super::observer::Scene;
 use super::rewrite::{Rewritten, matched, owned};
 use crate::oracle::Answer;
 use crate::program::Argument;
@@ -71,7 +71,7 @@ impl Comparing<'_> {
             let mut values = vec![None; self.law.variables.len()];
             for ((arg, register), param) in self.left.args.iter().zip(self.first.registers[*index]).zip(params) {
                 if let ResolvedArg::Variable(variable) = arg {
-                    values[usize::from(*variable)] = Some(value(register, param, self.numbers.word));
+                    values[usize::from(*variable)] = Some(param.int.value_of(register, self.numbers.word));
                 }
             }
             let scene = Scene { values, memory: Some(self.first.before()), numbers: self.numbers };

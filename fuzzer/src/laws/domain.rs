@@ -1,7 +1,6 @@
 //! Whether what a law is given is of the types that it names: what is made simpler must stay so, and so must what a person
 //! writes into a replay file.
 
-use super::observer::value;
 use crate::program::Argument;
 use abispec::expr::Expr;
 use abispec::target::{Resolved, ResolvedParam};
@@ -17,7 +16,7 @@ fn fits(resolved: &Resolved, param: &ResolvedParam, arg: &Argument) -> bool {
         return matches!(arg, Argument::Block(_)) || nullable && matches!(arg, Argument::Number(0));
     }
     let number = match arg {
-        Argument::Number(number) => value(*number, param, resolved.target.arch.data_model().word()),
+        Argument::Number(number) => param.int.value_of(*number, resolved.target.arch.data_model().word()),
         Argument::Result { .. } => return matches!(param.ty, Type::Resource(_)),
         Argument::Block(_) => return false,
     };

@@ -2,7 +2,7 @@
 
 use super::Case;
 use super::observe::Seen;
-use super::observer::{Scene, value};
+use super::observer::Scene;
 use super::rewrite::owned;
 use crate::oracle::Answer;
 use crate::world::Numbers;
@@ -47,7 +47,7 @@ pub fn judge(resolved: &Resolved, numbers: &Numbers, case: &Case, seen: &Seen) -
     let mut values: Vec<Option<i128>> = vec![None; law.variables.len()];
     for (index, arg) in case.given(law).iter().enumerate().take(*given) {
         values[index] = match arg {
-            crate::program::Argument::Number(number) => Some(value(*number, &law.variables[index], numbers.word)),
+            crate::program::Argument::Number(number) => Some(law.variables[index].int.value_of(*number, numbers.word)),
             crate::program::Argument::Result { .. } | crate::program::Argument::Block(_) => None,
         };
     }
@@ -68,7 +68,7 @@ pub fn judge(resolved: &Resolved, numbers: &Numbers, case: &Case, seen: &Seen) -
             // What is passed shows what it is: the address of a block, the number of a descriptor.
             if let ResolvedArg::Variable(index) = arg {
                 let index = usize::from(*index);
-                values[index] = Some(value(*register, &law.variables[index], numbers.word));
+                values[index] = Some(law.variables[index].int.value_of(*register, numbers.word));
             }
         }
         // A block inside a struct is passed by no register.

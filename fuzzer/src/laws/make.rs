@@ -1,7 +1,7 @@
 //! Programs for laws: a relation's own calls, and arguments that a law states.
 
 use super::Case;
-use super::observer::{Scene, converted, value};
+use super::observer::Scene;
 use crate::generate::{GIVEN, Generator};
 use crate::program::{Argument, Block, Invocation, Output, Program};
 use crate::world::Numbers;
@@ -145,7 +145,7 @@ impl<'a> Arguments<'a> {
     /// The variables that are plain numbers.
     fn scene(&self) -> Scene<'_> {
         let values = self.bound.iter().zip(&self.law.variables).map(|(bound, param)| match bound {
-            Some(Argument::Number(number)) => Some(value(*number, param, self.numbers.word)),
+            Some(Argument::Number(number)) => Some(param.int.value_of(*number, self.numbers.word)),
             _ => None,
         });
         Scene { values: values.collect(), memory: None, numbers: self.numbers }
@@ -178,5 +178,5 @@ pub(super) fn low_bits(number: i128) -> u64 {
 
 /// A number as a narrower parameter has it, as wide as a register again.
 pub(super) fn widened(number: u64, int: abispec::types::IntType, word: u32) -> u64 {
-    low_bits(converted(number, int, word))
+    low_bits(int.value_of(number, word))
 }

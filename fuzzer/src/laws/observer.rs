@@ -4,7 +4,6 @@ use crate::cell::CellMemory;
 use crate::world::Numbers;
 use crate::world::memory::Memory;
 use abispec::expr::{Function, Moment, Observer, OperandValue};
-use abispec::target::ResolvedParam;
 use abispec::types::IntType;
 
 /// Bytes that one answer may look at.
@@ -16,19 +15,6 @@ pub(super) struct Scene<'a> {
     pub(super) values: Vec<Option<i128>>,
     pub(super) memory: Option<CellMemory<'a>>,
     pub(super) numbers: &'a Numbers,
-}
-
-/// A register as a variable's type has it.
-pub(super) fn value(register: u64, param: &ResolvedParam, word: u32) -> i128 {
-    converted(register, param.int, word)
-}
-
-/// A register as an integer type has it.
-pub(super) fn converted(register: u64, int: IntType, word: u32) -> i128 {
-    let bits = int.bytes(word) * 8;
-    let low = if bits >= 64 { register } else { register & ((1 << bits) - 1) };
-    let negative = int.signed() && low >> (bits - 1) & 1 != 0;
-    i128::from(low) - if negative { 1_i128 << bits } else { 0 }
 }
 
 impl Scene<'_> {
@@ -55,7 +41,7 @@ impl Observer for Scene<'_> {
         let mut whole = [0; 8];
         whole.get_mut(..bytes.len())?.copy_from_slice(&bytes);
         let int = IntType::Fixed { bits: size.checked_mul(8)?, signed };
-        Some(converted(u64::from_le_bytes(whole), int, 8))
+        Some(int.value_of(u64::from_le_bytes(whole), 8))
     }
 
     fn call(&self, function: Function, operands: &[OperandValue], moment: Moment) -> Option<i128> {

@@ -1,7 +1,7 @@
 //! The same program with another call in it: the right call of an equivalence wherever the left one occurs.
 
 use super::make::{Arguments, low_bits, widened};
-use super::observer::{Scene, converted, value};
+use super::observer::Scene;
 use crate::program::{Argument, Block, Invocation, Program};
 use crate::world::Numbers;
 use abispec::expr::{Moment, Truth, evaluate, truth};
@@ -73,7 +73,7 @@ pub(super) fn matched(
             (ResolvedArg::Variable(index), arg) => *bound.get_mut(usize::from(*index))? = Some(arg.clone()),
             (ResolvedArg::Value(expr), Argument::Number(number)) => {
                 let wanted = low_bits(evaluate(expr, &nothing, Moment::Before)?);
-                let as_passed = |number: u64| converted(number, param.int, numbers.word);
+                let as_passed = |number: u64| param.int.value_of(number, numbers.word);
                 if as_passed(*number) != as_passed(wanted) {
                     return None;
                 }
@@ -87,7 +87,7 @@ pub(super) fn matched(
 /// Whether the law's condition is false already for what is known before the program runs.
 fn refuted(numbers: &Numbers, law: &ResolvedLaw, bound: &[Argument]) -> bool {
     let values = bound.iter().zip(&law.variables).map(|(arg, param)| match arg {
-        Argument::Number(number) => Some(value(*number, param, numbers.word)),
+        Argument::Number(number) => Some(param.int.value_of(*number, numbers.word)),
         Argument::Result { .. } | Argument::Block(_) => None,
     });
     let scene = Scene { values: values.collect(), memory: None, numbers };

@@ -3,13 +3,12 @@
 use super::able::able;
 use super::roles::{self, Role};
 use crate::exec::tracer::Harmless;
-use crate::plan::Reach;
 use crate::world::Numbers;
 use abispec::arch::Arch;
 use abispec::expr::{Expr, Function, Moment, Subject};
 use abispec::model::{Effect, Spec, Unknown};
 use abispec::target::{Call, Resolved, ResolvedParam, Variant};
-use abispec::types::{Direction, IntType, Type};
+use abispec::types::{Direction, Type};
 use std::collections::BTreeSet;
 
 /// Everything that is worked out.
@@ -51,8 +50,8 @@ pub struct Sight {
     pub success: Variant,
     /// Conditions ask for the signals that are blocked.
     pub asks_signals: bool,
-    /// What it does to the descriptor table.
-    pub reach: Reach,
+    /// It may open descriptors.
+    pub opens: bool,
     /// Some effect concerns descriptors.
     pub changes_table: bool,
     /// Conditions after success depend on memory.
@@ -144,20 +143,12 @@ impl<'a> Book<'a> {
         let last = call.variants.len().checked_sub(1)?;
         let selector = call.select.and_then(|index| {
             let param = call.variants[last].params.get(usize::from(index))?;
-            Some(convert(*args.get(usize::from(index))?, param.int, self.numbers.word))
+            Some(param.int.value_of(*args.get(usize::from(index))?, self.numbers.word))
         });
         let found =
             selector.and_then(|value| call.variants[..last].iter().position(|variant| variant.selector == Some(value)));
         Some((call, found.unwrap_or(last)))
     }
-}
-
-/// A register as the kernel converts it.
-pub fn convert(register: u64, int: IntType, word: u32) -> i128 {
-    let bits = int.bytes(word) * 8;
-    let value = if bits >= 64 { register } else { register & ((1 << bits) - 1) };
-    let negative = int.signed() && bits > 0 && value >> (bits - 1) & 1 != 0;
-    i128::from(value) - if negative { 1_i128 << bits } else { 0 }
 }
 
 /// Whether a parameter is a descriptor.
@@ -188,6 +179,7 @@ fn sight(variant: &Variant) -> Sight {
         .filter(|function| function.subject() == Subject::Descriptors)
         .map(|function| function.name())
         .collect();
+    let any = |is: fn(&Effect) -> bool| variant.effects.iter().any(|rule| is(&rule.effect.effect));
     let table = |effect: &Effect| {
         matches!(
             effect,
@@ -203,8 +195,8 @@ fn sight(variant: &Variant) -> Sight {
         looks_closer: of_descriptors.iter().any(closer),
         descriptors,
         asks_signals: functions.contains(&Function::Sigmask),
-        reach: reach(variant),
-        changes_table: variant.effects.iter().any(|rule| table(&rule.effect.effect)),
+        opens: any(|effect| matches!(effect, Effect::Opens { .. } | Effect::Duplicates { .. })),
+        changes_table: any(table),
         reads_after: loads_after,
         success,
     }
@@ -228,45 +220,16 @@ fn captures(variant: &Variant) -> Vec<Capture> {
     (0..).zip(&variant.params).filter_map(capture).collect()
 }
 
-fn reach(variant: &Variant) -> Reach {
-    let mut reach = Reach::default();
-    for rule in &variant.effects {
-        match &rule.effect.effect {
-            Effect::Opens { .. } => reach.opens += 1,
-            Effect::Duplicates { .. } => {
-                reach.opens += 1;
-                reach.chooses |= variant.params.len() > 1;
-            }
-            Effect::Closes { .. } => reach.changes = true,
-            _ => {}
-        }
-    }
-    reach
-}
-
 /// Functions that an expression asks, and whether it reads memory.
 fn asked(expr: &Expr, functions: &mut BTreeSet<Function>, loads: &mut bool) {
-    match expr {
-        Expr::Load { address, .. } => {
-            *loads = true;
-            asked(address, functions, loads);
-        }
-        Expr::Unary(_, inner) | Expr::Old(inner) => asked(inner, functions, loads),
-        Expr::Binary(_, a, b) => {
-            asked(a, functions, loads);
-            asked(b, functions, loads);
-        }
-        Expr::In(inner, list) => {
-            asked(inner, functions, loads);
-            list.iter().for_each(|item| asked(item, functions, loads));
-        }
-        Expr::Call(function, operands) => {
+    expr.walk(&mut |part| match part {
+        Expr::Load { .. } => *loads = true,
+        Expr::Call(function, _) => {
             functions.insert(*function);
             *loads |= function.subject() == Subject::Memory;
-            operands.iter().for_each(|operand| asked(operand, functions, loads));
         }
         _ => {}
-    }
+    });
 }
 
 /// Expressions of effects on descriptors; what other effects say is not followed.

@@ -232,24 +232,9 @@ impl<'a, W: Witness> Checker<'a, W> {
                 false => None,
             };
             let reach = self.reach(entry, variant, &args);
-            let alone = self.tasks.is_alone(tid);
-            let own_memory = self.tasks.owns_memory(tid);
-            let Some(table) = self.tasks.table_of(tid) else { return false };
-            let descriptors = table.descriptors.clone();
-            table.begin(tid, reach);
-            let pending = Pending {
-                nr: number,
-                args,
-                pieces,
-                descriptors,
-                signals,
-                variant: Some(variant),
-                alone,
-                own_memory,
-                limits: self.limits,
-            };
-            self.tasks.set_pending(tid, pending);
-            return true;
+            let (alone, own_memory) = (self.tasks.is_alone(tid), self.tasks.owns_memory(tid));
+            let more = |pending| Pending { pieces, signals, variant: Some(variant), alone, own_memory, ..pending };
+            return self.begin(tid, number, args, reach, more);
         }
         let reach = match entry.role {
             Some(Role::Opens | Role::Controls | Role::Receives | Role::ReceivesMany) => {
@@ -258,21 +243,26 @@ impl<'a, W: Witness> Checker<'a, W> {
             Some(Role::Escapes | Role::Unshares) => Reach { all: true, ..Reach::default() },
             Some(Role::Limits | Role::Spawns) | None => Reach::default(),
         };
+        self.begin(tid, number, args, reach, |pending| pending)
+    }
+
+    /// Keeps a call that was entered until it returns, with what else is known of it.
+    fn begin(
+        &mut self,
+        tid: i32,
+        nr: u32,
+        args: [u64; 6],
+        reach: Reach,
+        more: impl FnOnce(Pending) -> Pending,
+    ) -> bool {
         let Some(table) = self.tasks.table_of(tid) else { return false };
         let descriptors = table.descriptors.clone();
         table.begin(tid, reach);
-        let pending = Pending {
-            nr: number,
-            args,
-            pieces: Vec::new(),
-            descriptors,
-            signals: None,
-            variant: None,
-            alone: false,
-            own_memory: false,
-            limits: self.limits,
-        };
-        self.tasks.set_pending(tid, pending);
+        let limits = self.limits;
+        let (pieces, signals, variant) = (Vec::new(), None, None);
+        let pending =
+            Pending { nr, args, pieces, descriptors, signals, variant, alone: false, own_memory: false, limits };
+        self.tasks.set_pending(tid, more(pending));
         true
     }
 
@@ -295,7 +285,7 @@ impl<'a, W: Witness> Checker<'a, W> {
         let sight = &entry.sights[index];
         for param in &sight.descriptors {
             let Some(found) = variant.params.get(usize::from(*param)) else { continue };
-            let fd = super::book::convert(args[usize::from(*param)], found.int, 4);
+            let fd = found.int.value_of(args[usize::from(*param)], 4);
             let Some(number) = i32::try_from(fd).ok().filter(|fd| *fd >= 0) else { continue };
             let Some(table) = self.tasks.table_of(tid) else { return };
             if !table.is_quiet(fd) {
@@ -357,7 +347,7 @@ impl<'a, W: Witness> Checker<'a, W> {
     /// What a call may do to the table.
     fn reach(&self, entry: &Entry, variant: usize, args: &[u64; 6]) -> Reach {
         let sight = &entry.sights[variant];
-        let opens = sight.reach.opens > 0 || entry.role == Some(Role::Controls);
+        let opens = sight.opens || entry.role == Some(Role::Controls);
         let mut reach = Reach { opens, ..Reach::default() };
         if !sight.changes_table {
             return reach;
@@ -441,7 +431,7 @@ impl<'a, W: Witness> Checker<'a, W> {
             let word = self.book.numbers.word;
             let value = |position: u8| {
                 let position = usize::from(position);
-                super::book::convert(pending.args[position], variant.params[position].int, word)
+                variant.params[position].int.value_of(pending.args[position], word)
             };
             self.tally.passed(call_index, index, variant, value);
             if matches!(answer, oracle::Answer::Value(_)) {

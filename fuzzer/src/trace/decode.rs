@@ -1,6 +1,5 @@
 //! Arguments as people read them, with the names that the specification gives.
 
-use super::book::convert;
 use super::memory::Piece;
 use abispec::target::{Call, Resolved, ResolvedParam, Variant};
 use abispec::types::Type;
@@ -41,7 +40,7 @@ pub fn call(resolved: &Resolved, call: &Call, variant: &Variant, args: &[u64; 6]
 }
 
 fn argument(resolved: &Resolved, param: &ResolvedParam, register: u64, pieces: &[Piece]) -> String {
-    let value = convert(register, param.int, resolved.target.arch.data_model().word());
+    let value = param.int.value_of(register, resolved.target.arch.data_model().word());
     match &param.ty {
         Type::Flags { set, .. } => {
             let bits = if value < 0 { value & 0xffff_ffff } else { value };

@@ -194,7 +194,7 @@ pub(super) fn numbers_of(call: &Returned<'_>, book: &Book<'_>, judged: &Judged) 
     let word = book.numbers.word;
     let argument = |index: &u8| {
         let param = call.variant.params.get(usize::from(*index))?;
-        Some(super::book::convert(call.args[usize::from(*index)], param.int, word.min(4)))
+        Some(param.int.value_of(call.args[usize::from(*index)], word.min(4)))
     };
     let mut numbers: Vec<i128> = call.sight.descriptors.iter().filter_map(argument).collect();
     numbers.extend(&judged.opened);
@@ -214,7 +214,7 @@ pub(super) struct Arguments<'a> {
 impl Observer for Arguments<'_> {
     fn argument(&self, index: u8) -> Option<i128> {
         let param = self.variant.params.get(usize::from(index))?;
-        Some(super::book::convert(*self.args.get(usize::from(index))?, param.int, self.book.numbers.word))
+        Some(param.int.value_of(*self.args.get(usize::from(index))?, self.book.numbers.word))
     }
 
     fn result(&self) -> Option<i128> {

@@ -1,6 +1,6 @@
 //! What a program does that no kernel needs to put up with.
 
-use super::book::{Book, convert, is_accepted, undefined};
+use super::book::{Book, is_accepted, undefined};
 use super::memory::Piece;
 use crate::oracle::Answer;
 use abispec::model::Unknown;
@@ -79,13 +79,13 @@ pub(super) fn misuses(
         else {
             continue;
         };
-        found.extend(of_size(found_struct, convert(*size, measure.int, book.numbers.word)));
+        found.extend(of_size(found_struct, measure.int.value_of(*size, book.numbers.word)));
     }
     found
 }
 
 fn of_argument(book: &Book<'_>, param: &ResolvedParam, register: u64, answer: Answer) -> Option<Misuse> {
-    let value = convert(register, param.int, book.numbers.word);
+    let value = param.int.value_of(register, book.numbers.word);
     let probing = matches!(param.unknown, Some(Unknown::Rejected(_))) && matches!(answer, Answer::Error(_));
     if !probing
         && let Some(bits) = undefined(param, if value < 0 { value & 0xffff_ffff } else { value }, book.resolved)

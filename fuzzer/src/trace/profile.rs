@@ -1,7 +1,7 @@
 //! What a run needed of the ABI, as a seccomp profile: which calls, and with which flags and values where the
 //! specification knows them.
 
-use super::book::{Book, convert};
+use super::book::Book;
 use super::names::Names;
 use crate::exec::ArgCondition;
 use crate::exec::tracer::Allowed;
@@ -43,7 +43,7 @@ impl Profile {
         let word = book.numbers.word;
         if let Some((call, variant)) = book.entry(nr.into()).and_then(|entry| book.variant(entry, args)) {
             for (position, param) in (0..).zip(&call.variants[variant].params) {
-                let value = convert(args[usize::from(position)], param.int, word) as u64 & width(param, word);
+                let value = param.int.value_of(args[usize::from(position)], word) as u64 & width(param, word);
                 match param.ty {
                     Type::Enum { .. } => together.push((position, value)),
                     Type::Flags { .. } => {

@@ -2,6 +2,7 @@
 
 use super::witness::{Answer, Descriptor, Mapping, Question, Status, Witness};
 use crate::exec::tracer;
+use crate::world::description::kind_of_mode;
 use abispec::expr::Word;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
@@ -98,30 +99,21 @@ fn descriptor(tid: i32, fd: i32) -> Option<Descriptor> {
 
 fn kind(tid: i32, fd: i32) -> Option<Word> {
     let path = format!("/proc/{tid}/fd/{fd}");
-    match fs::metadata(&path).ok()?.mode() & libc::S_IFMT {
-        libc::S_IFREG => Some(Word::Regular),
-        libc::S_IFDIR => Some(Word::Directory),
-        libc::S_IFLNK => Some(Word::Symlink),
-        libc::S_IFCHR => Some(Word::CharDevice),
-        libc::S_IFBLK => Some(Word::BlockDevice),
-        libc::S_IFIFO => Some(Word::Pipe),
-        libc::S_IFSOCK => Some(Word::Socket),
-        // What has no name of its own has no mode either.
-        _ => {
-            let link = fs::read_link(&path).ok()?;
-            let name = link.as_os_str().as_bytes();
-            let starts = |prefix: &str| name.starts_with(prefix.as_bytes());
-            Some(match () {
-                () if starts("anon_inode:[eventfd]") => Word::Eventfd,
-                () if starts("anon_inode:[timerfd]") => Word::Timerfd,
-                () if starts("anon_inode:[eventpoll]") => Word::Epoll,
-                () if starts("anon_inode:[signalfd]") => Word::Signalfd,
-                () if starts("anon_inode:inotify") => Word::Inotify,
-                () if starts("anon_inode:[pidfd]") || starts("pidfd:") => Word::Pidfd,
-                () => Word::Other,
-            })
-        }
+    if let Some(kind) = kind_of_mode(fs::metadata(&path).ok()?.mode()) {
+        return Some(kind);
     }
+    let link = fs::read_link(&path).ok()?;
+    let name = link.as_os_str().as_bytes();
+    let starts = |prefix: &str| name.starts_with(prefix.as_bytes());
+    Some(match () {
+        () if starts("anon_inode:[eventfd]") => Word::Eventfd,
+        () if starts("anon_inode:[timerfd]") => Word::Timerfd,
+        () if starts("anon_inode:[eventpoll]") => Word::Epoll,
+        () if starts("anon_inode:[signalfd]") => Word::Signalfd,
+        () if starts("anon_inode:inotify") => Word::Inotify,
+        () if starts("anon_inode:[pidfd]") || starts("pidfd:") => Word::Pidfd,
+        () => Word::Other,
+    })
 }
 
 fn descriptors(tid: i32) -> Option<Vec<(i32, Descriptor)>> {

@@ -12,6 +12,20 @@ pub struct DescriptionId(pub(super) u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PipeId(pub(super) u32);
 
+/// The kind of file that a mode tells; what has no name of its own, as an eventfd, has no kind in its mode either.
+pub fn kind_of_mode(mode: u32) -> Option<Word> {
+    match mode & libc::S_IFMT {
+        libc::S_IFREG => Some(Word::Regular),
+        libc::S_IFDIR => Some(Word::Directory),
+        libc::S_IFLNK => Some(Word::Symlink),
+        libc::S_IFCHR => Some(Word::CharDevice),
+        libc::S_IFBLK => Some(Word::BlockDevice),
+        libc::S_IFIFO => Some(Word::Pipe),
+        libc::S_IFSOCK => Some(Word::Socket),
+        _ => None,
+    }
+}
+
 /// What a description was opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Access {

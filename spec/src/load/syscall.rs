@@ -39,35 +39,10 @@ fn one(log: &Log<'_>, spec: &Spec, file: FileId, yaml: Yaml) -> Option<Syscall> 
     let nr = fields.need("nr").map(|yaml| numbers(log, yaml)).unwrap_or_default();
     let entry = fields.text("entry").map(|at| at.value);
     let config = fields.text("config");
-    if let Some(contract) = unimplemented(&mut fields, name.as_ref()) {
-        fields.close();
-        let (params, commands) = (Vec::new(), Vec::new());
-        let groups = groups.into_iter().map(|at| at.value).collect();
-        let (name, summary) = (name?, summary?.value);
-        let select = None;
-        return Some(Syscall {
-            name,
-            summary,
-            span,
-            man,
-            groups,
-            nr,
-            entry,
-            config,
-            params,
-            contract,
-            select,
-            commands,
-        });
-    }
-    let params = params(log, spec, &mut fields);
-    let signatures = signatures(&params);
-    let select = fields.text("select").and_then(|select| selector(log, spec, &params, &select));
-    let contract = contract(log, spec, &signatures, &mut fields, true);
-    let commands = fields.take("commands").map(|yaml| commands(log, spec, &params, select, yaml)).unwrap_or_default();
-    if select.is_some() && commands.is_empty() {
-        log.report("missing-key", fields.at(), "a call with `select` has `commands`", None);
-    }
+    let (params, contract, select, commands) = match unimplemented(&mut fields, name.as_ref()) {
+        Some(contract) => (Vec::new(), contract, None, Vec::new()),
+        None => promised(log, spec, &mut fields),
+    };
     fields.close();
     Some(Syscall {
         name: name?,
@@ -83,6 +58,19 @@ fn one(log: &Log<'_>, spec: &Spec, file: FileId, yaml: Yaml) -> Option<Syscall> 
         select,
         commands,
     })
+}
+
+/// What a call takes and promises: its parameters, its contract, the parameter that selects a command, and the commands.
+fn promised(log: &Log<'_>, spec: &Spec, fields: &mut Fields<'_>) -> (Vec<Param>, Contract, Option<u8>, Vec<Command>) {
+    let params = params(log, spec, fields);
+    let signatures = signatures(&params);
+    let select = fields.text("select").and_then(|select| selector(log, spec, &params, &select));
+    let contract = contract(log, spec, &signatures, fields, true);
+    let commands = fields.take("commands").map(|yaml| commands(log, spec, &params, select, yaml)).unwrap_or_default();
+    if select.is_some() && commands.is_empty() {
+        log.report("missing-key", fields.at(), "a call with `select` has `commands`", None);
+    }
+    (params, contract, select, commands)
 }
 
 /// The contract of a call that has a number and no kernel that serves it.

@@ -211,6 +211,14 @@ impl IntType {
             Self::Fixed { signed, .. } | Self::Long { signed } => signed,
         }
     }
+
+    /// What a register holds of it, given the bytes of a register: the kernel looks at so many bits, and at the sign.
+    pub fn value_of(self, register: u64, word: u32) -> i128 {
+        let bits = self.bytes(word) * 8;
+        let value = if bits >= 64 { register } else { register & ((1 << bits) - 1) };
+        let negative = self.signed() && bits > 0 && value >> (bits - 1) & 1 != 0;
+        i128::from(value) - if negative { 1_i128 << bits } else { 0 }
+    }
 }
 
 impl Type {

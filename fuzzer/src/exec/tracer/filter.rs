@@ -2,7 +2,7 @@
 
 use crate::exec::ArgCondition;
 use crate::exec::deny::bpf;
-use libc::{BPF_JEQ, BPF_JMP, BPF_K, BPF_RET, sock_filter};
+use libc::sock_filter;
 
 /// Commands of one call that are not worth a stop.
 #[derive(Clone, Copy, Debug)]
@@ -15,32 +15,26 @@ pub struct Harmless<'a> {
     pub values: &'a [u32],
 }
 
-const STOP: sock_filter = sock_filter { code: (BPF_RET | BPF_K) as u16, jt: 0, jf: 0, k: libc::SECCOMP_RET_TRACE };
-
-fn skip_unless(value: u32, skipped: u8) -> sock_filter {
-    sock_filter { code: (BPF_JMP | BPF_JEQ | BPF_K) as u16, jt: 0, jf: skipped, k: value }
-}
-
 /// A filter that stops at these calls, or at all without a list. Calls of another ABI always stop: their numbers mean
 /// other calls, and what they do is not followed.
 pub fn trace_filter(calls: Option<&[u32]>, harmless: Option<Harmless<'_>>) -> Vec<sock_filter> {
-    let Some(calls) = calls else { return vec![STOP] };
-    let mut program = vec![bpf::load(bpf::ARCH), bpf::skip_if_equal(super::NATIVE, 1), STOP, bpf::load(bpf::NR)];
+    let Some(calls) = calls else { return vec![bpf::STOP] };
+    let mut program = vec![bpf::load(bpf::ARCH), bpf::skip_if_equal(super::NATIVE, 1), bpf::STOP, bpf::load(bpf::NR)];
     if cfg!(target_arch = "x86_64") {
-        program.extend([bpf::skip_unless_at_least(0x4000_0000, 1), STOP]);
+        program.extend([bpf::skip_unless_at_least(0x4000_0000, 1), bpf::STOP]);
     }
     for nr in calls.iter().filter(|nr| harmless.is_none_or(|harmless| harmless.nr != **nr)) {
-        program.extend([skip_unless(*nr, 1), STOP]);
+        program.extend([bpf::skip_unless_same(*nr, 1), bpf::STOP]);
     }
     if let Some(harmless) = harmless.filter(|harmless| calls.contains(&harmless.nr)) {
         program.extend([
-            skip_unless(harmless.nr, 2 + 2 * harmless.values.len() as u8),
+            bpf::skip_unless_same(harmless.nr, 2 + 2 * harmless.values.len() as u8),
             bpf::load(bpf::arg_low(harmless.arg)),
         ]);
         for value in harmless.values {
-            program.extend([skip_unless(*value, 1), bpf::ALLOW]);
+            program.extend([bpf::skip_unless_same(*value, 1), bpf::ALLOW]);
         }
-        program.push(STOP);
+        program.push(bpf::STOP);
     }
     program.push(bpf::ALLOW);
     program
@@ -80,6 +74,7 @@ pub fn allow_filter(rules: &[Allowed], otherwise: u16) -> Vec<sock_filter> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use libc::{BPF_JEQ, BPF_JMP, BPF_K, BPF_RET};
 
     /// Runs a filter as the kernel does.
     fn run(program: &[sock_filter], nr: u32, arch: u32, arg1: u32) -> u32 {

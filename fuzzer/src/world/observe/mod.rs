@@ -71,7 +71,7 @@ impl<'a> View<'a> {
             let wide_fd =
                 param.int.bytes(8) == 8 && matches!(&param.ty, Type::Resource(name) if name.starts_with("fd"));
             let int = if wide_fd { IntType::Fixed { bits: 32, signed: true } } else { param.int };
-            *argument = convert(register, int, numbers.word);
+            *argument = int.value_of(register, numbers.word);
         }
         Self {
             numbers,
@@ -160,14 +160,6 @@ impl<'a> View<'a> {
             _ => None,
         }
     }
-}
-
-/// A register as the kernel converts it to the parameter's C type.
-fn convert(register: u64, int: IntType, word: u32) -> i128 {
-    let bits = int.bytes(word) * 8;
-    let value = if bits >= 64 { register } else { register & ((1 << bits) - 1) };
-    let negative = int.signed() && bits > 0 && value >> (bits - 1) & 1 != 0;
-    i128::from(value) - if negative { 1_i128 << bits } else { 0 }
 }
 
 impl Observer for View<'_> {

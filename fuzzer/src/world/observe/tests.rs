@@ -138,7 +138,7 @@ fn registers_are_converted_as_the_kernel_does() {
         (u64::MAX, IntType::Long { signed: false }, i128::from(u64::MAX)),
     ];
     for (register, int, expected) in table {
-        assert_eq!(convert(*register, *int, 8), *expected, "{register:#x} {int:?}");
+        assert_eq!(int.value_of(*register, 8), *expected, "{register:#x} {int:?}");
     }
 }
 
