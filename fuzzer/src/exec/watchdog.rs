@@ -1,6 +1,7 @@
 //! When an operation has been in flight for too long.
 
 use std::fs;
+use std::time::Duration;
 
 use super::layout::NO_OP;
 
@@ -8,6 +9,10 @@ use super::layout::NO_OP;
 const INTERRUPTS: u32 = 2;
 /// How many times longer a call may take that is not sleeping: busy, or waiting for a processor.
 const BUSY_PATIENCE: u32 = 25;
+/// The least that such a call may take: on a loaded machine a processor may be away for that long.
+const LEAST_PATIENCE: Duration = Duration::from_millis(100);
+/// Time between two looks, where the clock may be that fine.
+const FINEST: Duration = Duration::from_micros(250);
 
 /// What to do about the operation in flight.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,9 +22,13 @@ pub(super) enum Verdict {
     Kill,
 }
 
-/// Decides from a look at the cursor every half timeout what to do about the operation in flight.
+/// Decides from a look at the cursor every [`Watchdog::tick`] what to do about the operation in flight.
 #[derive(Debug)]
 pub(super) struct Watchdog {
+    /// Time between two looks: half of what an operation may sleep.
+    pub(super) tick: Duration,
+    /// Looks at a call that does not sleep before it is interrupted all the same.
+    patience: u32,
     cursor: u32,
     asleep: u32,
     looks: u32,
@@ -27,21 +36,23 @@ pub(super) struct Watchdog {
     pub(super) interrupts: u32,
 }
 
-impl Default for Watchdog {
-    fn default() -> Watchdog {
-        Watchdog { cursor: NO_OP, asleep: 0, looks: 0, interrupts: 0 }
-    }
-}
-
 impl Watchdog {
+    /// A watchdog that lets an operation sleep for `timeout`.
+    pub(super) fn new(timeout: Duration) -> Watchdog {
+        let tick = (timeout / 2).max(FINEST);
+        let least = LEAST_PATIENCE.as_nanos().div_ceil(tick.as_nanos());
+        let patience = u32::try_from(least).unwrap_or(u32::MAX).max(2 * BUSY_PATIENCE);
+        Watchdog { tick, patience, cursor: NO_OP, asleep: 0, looks: 0, interrupts: 0 }
+    }
+
     pub(super) fn look(&mut self, cursor: u32, sleeps: impl FnOnce() -> bool) -> Verdict {
         if cursor != self.cursor {
-            *self = Watchdog { cursor, asleep: 0, looks: 0, interrupts: 0 };
+            *self = Watchdog { cursor, asleep: 0, looks: 0, interrupts: 0, ..*self };
         }
         self.looks += 1;
         self.asleep = if sleeps() { self.asleep + 1 } else { 0 };
         // Three looks span one timeout at least.
-        if self.asleep < 3 && self.looks < 2 * BUSY_PATIENCE {
+        if self.asleep < 3 && self.looks < self.patience {
             return Verdict::Wait;
         }
         (self.asleep, self.looks) = (0, 0);
@@ -66,7 +77,7 @@ mod tests {
 
     #[test]
     fn a_sleeping_operation_is_interrupted_twice_and_then_killed() {
-        let mut watchdog = Watchdog::default();
+        let mut watchdog = Watchdog::new(Duration::from_millis(20));
         let verdicts: Vec<Verdict> = (0..9).map(|_| watchdog.look(7, || true)).collect();
         let expected = [Verdict::Wait, Verdict::Wait, Verdict::Interrupt];
         assert_eq!(verdicts[..3], expected);
@@ -76,9 +87,17 @@ mod tests {
 
     #[test]
     fn a_busy_operation_and_one_that_moves_on_are_left_alone() {
-        let mut watchdog = Watchdog::default();
+        let mut watchdog = Watchdog::new(Duration::from_millis(20));
         assert!((0..40).all(|_| watchdog.look(7, || false) == Verdict::Wait));
-        let mut watchdog = Watchdog::default();
+        let mut watchdog = Watchdog::new(Duration::from_millis(20));
         assert!((0..40).all(|cursor| watchdog.look(cursor, || true) == Verdict::Wait));
+    }
+
+    #[test]
+    fn haste_is_for_sleepers_only() {
+        let mut watchdog = Watchdog::new(Duration::from_millis(1));
+        let ticks = LEAST_PATIENCE.as_nanos() / watchdog.tick.as_nanos();
+        assert!((1..ticks).all(|_| watchdog.look(7, || false) == Verdict::Wait));
+        assert_eq!(watchdog.look(7, || false), Verdict::Interrupt);
     }
 }

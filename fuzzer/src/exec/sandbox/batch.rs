@@ -174,8 +174,7 @@ impl Sandbox {
     }
 
     fn watch(&mut self, go: u32) -> BatchEnd {
-        let tick = (self.config.block_timeout / 2).max(Duration::from_millis(1));
-        let mut watchdog = Watchdog::default();
+        let mut watchdog = Watchdog::new(self.config.block_timeout);
         loop {
             let control = self.arena.control();
             let seen = control.event.load(Acquire);
@@ -186,7 +185,7 @@ impl Sandbox {
             if control.ended.load(Acquire) == self.number {
                 return self.died(watchdog.interrupts > 0);
             }
-            if sys::futex_wait(&control.event, seen, Some(tick)) != Err(Errno::ETIMEDOUT) {
+            if sys::futex_wait(&control.event, seen, Some(watchdog.tick)) != Err(Errno::ETIMEDOUT) {
                 continue;
             }
             if self.hung_up() {
