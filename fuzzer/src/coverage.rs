@@ -1,5 +1,6 @@
 //! Spec coverage: which clauses have been seen to hold on a real kernel.
 
+use crate::exec::deny;
 use crate::habitat::Habitat;
 use crate::world;
 use abispec::expr::{BinaryOp, Expr, Function, UnaryOp, Word};
@@ -52,6 +53,9 @@ pub enum Executable {
     No(String),
 }
 
+/// Why nothing of a denied call is seen.
+const DENIED: &str = "needs a machine of its own (--privileged): the sandbox denies the call";
+
 /// Judges every clause, by [`ClauseId`].
 pub fn executable(resolved: &Resolved, habitats: &[Habitat]) -> Vec<Executable> {
     let here = &Here::of(habitats);
@@ -67,6 +71,12 @@ pub fn executable(resolved: &Resolved, habitats: &[Habitat]) -> Vec<Executable> 
         for effect in &variant.effects {
             let when = effect.effect.when.as_ref().map_or(Executable::Yes, |when| reachable(&when.value, here));
             verdicts[effect.clause.0 as usize] = when;
+        }
+    }
+    if !here.privileged {
+        let denied = |syscall: &str| deny::because(syscall).is_some();
+        for (verdict, _) in verdicts.iter_mut().zip(&resolved.clauses).filter(|(_, clause)| denied(&clause.syscall)) {
+            *verdict = Executable::No(DENIED.to_owned());
         }
     }
     for law in &resolved.laws {
@@ -330,5 +340,7 @@ mod tests {
         assert!(count(&plain, "file system that the run") > count(&everywhere, "file system that the run"));
         assert!(count(&plain, "capability in the initial") > 0);
         assert_eq!(count(&privileged, "capability in the initial"), 0);
+        assert!(count(&plain, "denies the call") > 0);
+        assert_eq!(count(&privileged, "denies the call"), 0);
     }
 }

@@ -64,7 +64,7 @@ impl Setting {
     fn ia32(&self) -> Vec<u32> {
         match self.entry {
             Entry::Ia32 => {
-                let permitted = self.resolved.calls.iter().filter(|call| !deny::is_denied(&call.name));
+                let permitted = self.resolved.calls.iter().filter(|call| deny::because(&call.name).is_none());
                 permitted.map(|call| call.nr).collect()
             }
             Entry::Native | Entry::Vdso => Vec::new(),
@@ -83,6 +83,8 @@ pub enum WorkerError {
     Lost,
     /// The kernel has none of the entries that programs were to take.
     NoEntry,
+    /// Every chosen call is denied in the sandbox.
+    Denied,
 }
 
 impl fmt::Display for WorkerError {
@@ -92,6 +94,9 @@ impl fmt::Display for WorkerError {
             Self::Build(error) => write!(f, "{error}"),
             Self::Lost => f.write_str("the sandbox process is gone"),
             Self::NoEntry => f.write_str("this kernel has none of the chosen entries for the chosen calls"),
+            Self::Denied => f.write_str(
+                "the sandbox denies each of the chosen calls; a guest tries them (`abispec vm`, --privileged)",
+            ),
         }
     }
 }
@@ -117,7 +122,7 @@ pub const BATCH: usize = CELLS as usize - 1;
 pub const VARIATIONS: usize = 3;
 
 /// How long a call sleeps before it is woken, where time matters more than patience.
-const HASTE: std::time::Duration = std::time::Duration::from_millis(4);
+const HASTE: std::time::Duration = std::time::Duration::from_millis(1);
 
 /// A sandbox with its files, and the model of its first state.
 pub struct Room {

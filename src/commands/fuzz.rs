@@ -17,7 +17,7 @@ use abispec::target::{Call, Clause, ClauseId, ClauseKind, Resolved};
 use abispec_fuzzer::campaign::{self, Entries, First, Options, Outcome, Progress, Reporter, Shard, SideOutcome};
 use abispec_fuzzer::coverage::{self, Executable};
 use abispec_fuzzer::environment::Environment;
-use abispec_fuzzer::exec::{Entry, FileSystem};
+use abispec_fuzzer::exec::{Entry, FileSystem, deny};
 use abispec_fuzzer::findings;
 use abispec_fuzzer::habitat::Habitat;
 use abispec_fuzzer::pending::{Pending, replay_files};
@@ -415,7 +415,7 @@ fn summary(
     chosen: &[String],
 ) -> Vec<String> {
     let rate = outcome.calls as f64 / outcome.elapsed.as_secs_f64().max(0.001);
-    let calls = chosen.len();
+    let calls = chosen.iter().filter(|name| job.privileged || deny::because(name).is_none()).count();
     let focused = |clause: &Clause| concerns(resolved, clause, chosen);
     let totals = |wanted: &dyn Fn(&Clause) -> bool| {
         let totals = coverage::totals(resolved, &outcome.executable, &outcome.coverage, |clause| {

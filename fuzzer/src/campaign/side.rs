@@ -2,7 +2,7 @@
 
 use super::{Options, Progress};
 use crate::coverage::{Coverage, Executable, executable};
-use crate::exec::{Arg, BatchEnd, Entry, FileSystem, Op, Sandbox, SandboxConfig};
+use crate::exec::{Arg, BatchEnd, Entry, FileSystem, Op, Sandbox, SandboxConfig, deny};
 use crate::foreign::struct_differs;
 use crate::generate::Generator;
 use crate::habitat::Habitat;
@@ -103,6 +103,10 @@ pub(super) fn open(
     wanted: &(dyn Fn(&Call) -> bool + Sync),
     options: &Options,
 ) -> Result<(Vec<Side>, Vec<Absent>), WorkerError> {
+    let wanted = &|call: &Call| wanted(call) && (options.privileged || deny::because(&call.name).is_none());
+    if !resolved.calls.iter().any(wanted) {
+        return Err(WorkerError::Denied);
+    }
     let setting = |entry: Entry, resolved: &Arc<Resolved>| Setting {
         plants: Arc::new(options.plants.clone()),
         emulator: options.emulator.clone(),

@@ -90,9 +90,9 @@ pub fn denied(nr: u32) -> Option<&'static Denied> {
     DENIED.into_iter().flatten().find(|denied| denied.nr == nr)
 }
 
-/// Whether the call of this name is denied, by whatever number.
-pub fn is_denied(name: &str) -> bool {
-    DENIED.into_iter().flatten().any(|denied| denied.name == name)
+/// Why the call of this name is denied, by whatever number; `None` where it is not.
+pub fn because(name: &str) -> Option<&'static str> {
+    DENIED.into_iter().flatten().find(|denied| denied.name == name).map(|denied| denied.because)
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -225,6 +225,6 @@ mod tests {
     fn calls_are_found_by_number() {
         assert_eq!(denied(libc::SYS_reboot as u32).map(|denied| denied.name), Some("reboot"));
         assert_eq!(denied(libc::SYS_read as u32), None);
-        assert!(is_denied("reboot") && !is_denied("read"));
+        assert!(because("reboot").is_some() && because("read").is_none());
     }
 }
