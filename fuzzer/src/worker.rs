@@ -216,7 +216,7 @@ impl Room {
     pub fn renew(&mut self) -> Result<(), WorkerError> {
         self.sandbox.respawn()?;
         setup::build(&mut self.sandbox, &fixture::setup_calls())?;
-        self.fresh.process_mut().identity.pid = inner_pid(&self.sandbox);
+        Arc::make_mut(&mut self.fresh.process_mut().identity).pid = inner_pid(&self.sandbox);
         self.current = self.fresh.clone();
         Ok(())
     }

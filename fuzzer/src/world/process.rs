@@ -2,6 +2,7 @@
 
 use super::tree::InodeId;
 use abispec::expr::Word;
+use std::sync::Arc;
 
 /// Resource limits that the kernel has.
 pub const LIMITS: usize = 16;
@@ -85,7 +86,7 @@ impl Default for Identity {
 #[derive(Clone, Debug)]
 pub struct Process {
     /// Who it is; what calls change is beside it.
-    pub identity: Identity,
+    pub identity: Arc<Identity>,
     /// The working directory.
     pub cwd: Option<InodeId>,
     /// File mode creation mask.
@@ -136,7 +137,7 @@ impl Process {
             policy: identity.policy,
             limits: identity.limits,
             alteration: Alteration::None,
-            identity: identity.clone(),
+            identity: Arc::new(identity.clone()),
         }
     }
 
