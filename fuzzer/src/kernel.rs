@@ -67,6 +67,11 @@ const RECORD: usize = 16 << 10;
 /// Records read in one look: a log that is written faster is read on in the next one.
 const RECORDS: usize = 4096;
 
+/// Bits of the taint that say something went wrong: a machine check (4), a bad page (5), a fault of its own (7), a warning (9), a
+/// processor that was stuck (14). The others say what is done with the kernel: modules, firmware, features whose use is a risk.
+/// Source: include/linux/panic.h.
+const ALARMING: u64 = 1 << 4 | 1 << 5 | 1 << 7 | 1 << 9 | 1 << 14;
+
 /// A kernel under watch, from when the watch began.
 #[derive(Debug)]
 pub struct Watch {
@@ -95,7 +100,7 @@ impl Watch {
     pub fn look(&mut self) -> Option<Alarm> {
         let complaint = self.log.as_mut().and_then(|log| complaint(log, &mut self.record));
         let tainted = self.taint.as_mut().and_then(|(file, before)| {
-            let now = number(file).filter(|now| now & !*before != 0)?;
+            let now = number(file).filter(|now| now & !*before & ALARMING != 0)?;
             let text = format!("tainted: {before} became {now}");
             *before |= now;
             Some(text)
@@ -225,6 +230,9 @@ mod tests {
         std::fs::write(&fake.source.taint, "640\n").unwrap();
         let text = "tainted: 512 became 640".to_owned();
         assert_eq!(watch.look(), Some(Alarm { id: "kernel-tainted", text }));
+        // Permission events of fanotify are such a feature.
+        std::fs::write(&fake.source.taint, "66176\n").unwrap();
+        assert_eq!(watch.look(), None);
         assert_eq!(watch.look(), None);
     }
 

@@ -214,6 +214,7 @@ fn alters_the_caller(what: Changed) -> bool {
         | Changed::Scheduling
         | Changed::Caller
         | Changed::Alarms
+        | Changed::Mounts
         | Changed::Pending => true,
         Changed::Timer
         | Changed::Epoll
@@ -229,7 +230,6 @@ fn alters_the_caller(what: Changed) -> bool {
         | Changed::Attributes
         | Changed::Watches
         | Changed::Requests
-        | Changed::Mounts
         | Changed::System
         | Changed::Connections
         | Changed::Names

@@ -4,7 +4,9 @@ use crate::coverage::Coverage;
 use crate::examine::{Context, Examined, Notes, Suspicion, examine};
 use crate::exec::layout::CELLS;
 use crate::exec::layout::{PLAYGROUND_MARGIN_PAGES, PLAYGROUND_PAGES};
-use crate::exec::{BatchEnd, EMPTY_FILE, Ending, Entry, Part, Sandbox, SandboxConfig, SandboxError, VDSO_CALLS, deny};
+use crate::exec::{
+    BatchEnd, EMPTY_FILE, Ending, Entry, Part, Sandbox, SandboxConfig, SandboxError, Stage, VDSO_CALLS, deny,
+};
 use crate::generate::Generator;
 use crate::habitat::Habitat;
 use crate::lower::{Lowered, Lowering, Mode, lower};
@@ -105,7 +107,8 @@ impl std::error::Error for WorkerError {}
 
 impl From<SandboxError> for WorkerError {
     fn from(error: SandboxError) -> Self {
-        Self::Sandbox(error)
+        // One that was there and is gone can be had again.
+        if error.stage == Stage::Gone { Self::Lost } else { Self::Sandbox(error) }
     }
 }
 

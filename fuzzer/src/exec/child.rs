@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU8, Ordering::Relaxed, Order
 use libc::{c_int, sock_filter};
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open, openat};
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
@@ -85,6 +86,10 @@ fn set_up(control: &Control, host_proc: Option<&OwnedFd>) -> Result<(), (Stage, 
     umask(Mode::from_bits_truncate(0o022));
     chdir(WORK_DIRECTORY).map_err(|errno| (Stage::WorkDirectory, errno))?;
 
+    // Where nothing is denied, what one executor mounts would be the next one's to meet.
+    if control.privileged.load(Relaxed) != 0 {
+        unshare(CloneFlags::CLONE_NEWNS).map_err(|errno| (Stage::MountNamespace, errno))?;
+    }
     let ia32 = ia32(control);
     if !ia32.is_empty() {
         shared::map_low(inherited(1)).map_err(|errno| (Stage::Memory, errno))?;

@@ -227,7 +227,7 @@ impl Making<'_> {
                 ResolvedParam {
                     name: param.name.value.clone(),
                     c: param.c.value.clone(),
-                    int: int_of(&param.c.value).unwrap_or(IntType::Long { signed: false }),
+                    int: register(param),
                     ty: param.ty.value.clone(),
                     unknown: param.unknown.as_ref().map(|at| at.value),
                     ignored_clause,
@@ -374,5 +374,15 @@ pub(crate) fn for_each_expr(effect: &mut Effect, f: &mut dyn FnMut(&mut Expr)) {
         Effect::Unmaps { addr, len } => all(&mut [addr, len]),
         Effect::Protects { addr, len, prot } => all(&mut [addr, len, prot]),
         Effect::Removes { .. } | Effect::Changes { .. } => {}
+    }
+}
+
+/// How the kernel reads a parameter's register: as its C type says, but for a command that hands a `long` on as a number of
+/// fewer bits.
+fn register(param: &Param) -> IntType {
+    let declared = int_of(&param.c.value).unwrap_or(IntType::Long { signed: false });
+    match (declared, &param.ty.value) {
+        (IntType::Long { .. }, Type::Int { int: int @ IntType::Fixed { bits: ..=32, .. }, .. }) => *int,
+        _ => declared,
     }
 }

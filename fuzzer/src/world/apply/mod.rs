@@ -234,7 +234,6 @@ impl<'v, 'a, 'w> Applying<'v, 'a, 'w> {
             | Changed::Attributes
             | Changed::Watches
             | Changed::Requests
-            | Changed::Mounts
             | Changed::System => {}
             Changed::Mappings => {
                 self.touched.mappings = true;
@@ -244,7 +243,9 @@ impl<'v, 'a, 'w> Applying<'v, 'a, 'w> {
             Changed::Names => self.world.tree_mut().lose(),
             Changed::Connections => self.world.descriptors_mut().touch_sockets(),
             Changed::Residence => self.world.mappings_mut().forget_locks(),
-            Changed::Credentials | Changed::Handlers | Changed::Behaviour => self.alters(Alteration::Strange),
+            Changed::Credentials | Changed::Handlers | Changed::Behaviour | Changed::Mounts => {
+                self.alters(Alteration::Strange);
+            }
             Changed::Caller | Changed::Alarms | Changed::Pending => self.alters(Alteration::Marked),
             Changed::Priority => self.world.process_mut().nice = None,
             Changed::Scheduling => {
