@@ -107,8 +107,11 @@ impl std::error::Error for WorkerError {}
 
 impl From<SandboxError> for WorkerError {
     fn from(error: SandboxError) -> Self {
-        // One that was there and is gone can be had again.
-        if error.stage == Stage::Gone { Self::Lost } else { Self::Sandbox(error) }
+        // One that was there and is gone can be had again. Without its first process a pid namespace has no memory for others.
+        match (error.stage, error.errno) {
+            (Stage::Gone, _) | (Stage::Fork, Some(libc::ENOMEM)) => Self::Lost,
+            _ => Self::Sandbox(error),
+        }
     }
 }
 
