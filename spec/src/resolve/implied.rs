@@ -150,9 +150,14 @@ fn extensible(resolved: &Resolved, rules: &mut Vec<Implied>, x: Expr, n: Expr, n
     let few = compare(BinaryOp::Lt, n.clone(), Expr::Int(first.into()));
     let many = compare(BinaryOp::Gt, n.clone(), page);
     let readable = call(Function::Mapped, [x.clone(), n.clone(), Expr::Word(Word::Read)]);
+    let size = n.clone();
     let tail = call(Function::Zeroed, [x, Expr::Int(known.into()), n]);
     rules.push(Implied::when("EINVAL", and([present.clone(), few.clone()])));
     let beyond = and([not(many.clone()), readable.clone(), not(tail)]);
+    // What comes before the end of memory may say so first.
+    let long = compare(BinaryOp::Gt, size, Expr::Int(known.into()));
+    let cut = and([present.clone(), long, not(many.clone()), not(readable.clone())]);
+    rules.push(Implied::may("E2BIG", cut, Origin::Args));
     rules.push(Implied::when("E2BIG", and([present.clone(), not(few.clone()), or(many.clone(), beyond)])));
     rules.push(Implied::when("EFAULT", and([present.clone(), not(few), not(many), not(readable)])));
 }
