@@ -191,8 +191,8 @@ fn types(ty: &Type) -> Vec<Type> {
         Access::Out | Access::InOut => Access::In,
     };
     match ty {
-        Type::Ptr { direction, nullable, to } => {
-            let with = |direction, nullable, to: Type| Type::Ptr { direction, nullable, to: Box::new(to) };
+        Type::Ptr { direction, nullable, to, wide } => {
+            let with = |direction, nullable, to: Type| Type::Ptr { direction, nullable, to: Box::new(to), wide: *wide };
             let mut list =
                 vec![with(turned(*direction), *nullable, (**to).clone()), with(*direction, !nullable, (**to).clone())];
             if let Type::Array { of, count: Count::Number(n) } = &**to {

@@ -163,6 +163,7 @@ pub(crate) fn size_of(spec: &Spec, ty: &Type, model: DataModel) -> Option<u32> {
         }
         Type::Const(_) | Type::Bool | Type::Mode | Type::Signal => 4,
         Type::Offset => 8,
+        Type::Ptr { wide: true, .. } => 8,
         Type::Ptr { .. } | Type::Buffer { .. } | Type::Text { .. } | Type::Path { .. } => word,
         Type::Len(_) | Type::Bytesize(_) | Type::Size | Type::Vma | Type::Addr => word,
         Type::Unused | Type::ByCommand | Type::Zero | Type::Never => word,

@@ -49,6 +49,8 @@ pub enum Type {
         nullable: bool,
         /// What it points to.
         to: Box<Self>,
+        /// Whether it takes 64 bits on every port, as in structs that are laid out alike everywhere.
+        wide: bool,
     },
     /// Elements one after the other.
     Array {

@@ -25,8 +25,9 @@ pub fn print(ty: &Type, params: &[&str]) -> String {
         Type::Flags { set, width } => with_width("flags", set, width),
         Type::Enum { set, width } => with_width("enum", set, width),
         Type::Resource(name) => name.clone(),
-        Type::Ptr { direction, nullable, to } => {
-            format!("ptr[{}, {}]{}", direction.name(), print(to, params), null(*nullable))
+        Type::Ptr { direction, nullable, to, wide } => {
+            let width = if *wide { ", uint64" } else { "" };
+            format!("ptr[{}, {}{width}]{}", direction.name(), print(to, params), null(*nullable))
         }
         Type::Array { of, count: n } => format!("array[{}, {}]", print(of, params), count(*n)),
         Type::Buffer { direction, nullable, count: n } => {

@@ -82,9 +82,14 @@ pub fn resolve(term: &Term, scope: Scope<'_>) -> Result<Type, Problem> {
             let set = set.name.clone();
             plain(term, if term.name == "flags" { Type::Flags { set, width } } else { Type::Enum { set, width } })
         }
-        ("ptr", [TermArg::Term(way), TermArg::Term(to)]) => {
+        ("ptr", [TermArg::Term(way), TermArg::Term(to), rest @ ..]) => {
             let to = Box::new(resolve(to, scope)?);
-            Ok(Type::Ptr { direction: direction(way)?, nullable: term.nullable, to })
+            let wide = match rest {
+                [] => false,
+                [TermArg::Term(width)] if width.name == "uint64" => true,
+                _ => return wrong(term, "ptr[in, T] or ptr[in, T, uint64]".to_owned()),
+            };
+            Ok(Type::Ptr { direction: direction(way)?, nullable: term.nullable, to, wide })
         }
         ("array", [TermArg::Term(of), n]) => {
             plain(term, Type::Array { of: Box::new(resolve(of, scope)?), count: count(n, term, scope)? })

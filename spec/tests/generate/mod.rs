@@ -49,7 +49,7 @@ impl World {
             Type::Resource("fd".to_owned()),
             Type::Int { int: IntType::Long { signed: true }, range: None },
             Type::Flags { set: "f".to_owned(), width: None },
-            Type::Ptr { direction: Direction::InOut, nullable: true, to },
+            Type::Ptr { direction: Direction::InOut, nullable: true, to, wide: false },
             Type::Path { nullable: false },
             Type::Buffer { direction: Direction::Out, nullable: false, count: Count::Param(1) },
         ]
@@ -273,10 +273,8 @@ pub(crate) fn any_type() -> impl Strategy<Value = Type> {
     ];
     leaf.prop_recursive(4, 12, 1, move |inner| {
         prop_oneof![
-            (direction(), any::<bool>(), inner.clone()).prop_map(|(direction, nullable, to)| Type::Ptr {
-                direction,
-                nullable,
-                to: Box::new(to)
+            (direction(), any::<bool>(), any::<bool>(), inner.clone()).prop_map(|(direction, nullable, wide, to)| {
+                Type::Ptr { direction, nullable, to: Box::new(to), wide }
             }),
             (inner, count()).prop_map(|(of, count)| Type::Array { of: Box::new(of), count }),
         ]
