@@ -257,6 +257,8 @@ impl Asks {
             | Effect::SetsUmask { .. }
             | Effect::Writes { .. }
             | Effect::Changes { .. } => {}
+            // The executor says it without being asked.
+            Effect::Ends { .. } | Effect::Executes { .. } | Effect::Begins { .. } => {}
         }
     }
 

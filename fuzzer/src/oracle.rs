@@ -3,7 +3,8 @@
 use abispec::arch::Arch;
 use abispec::errno::Errno;
 use abispec::expr::{BinaryOp, Expr, Moment, Observer, Truth, evaluate, truth};
-use abispec::target::{ClauseId, Rule, Variant};
+use abispec::model::Effect;
+use abispec::target::{ClauseId, ResolvedEffect, Rule, Variant};
 use abispec::types::{IntType, Type};
 
 /// The ids of the oracle's findings, with what each means and what to do about it.
@@ -70,6 +71,8 @@ pub enum Answer {
     Value(i64),
     /// Failure, with the number of the errno.
     Error(u32),
+    /// It did not return: its caller ended, or became another program.
+    Left,
 }
 
 impl Answer {
@@ -89,6 +92,7 @@ impl Answer {
                 Some(errno) => errno.name().to_owned(),
                 None => format!("errno {number}, which has no name"),
             },
+            Self::Left => "no return".to_owned(),
         }
     }
 }
@@ -172,17 +176,47 @@ pub fn judge_success<O: Observer>(
     ret: i64,
     seen: &mut Vec<ClauseId>,
 ) -> Option<Verdict> {
-    for rule in variant.rules.iter().filter(|rule| rule.duty) {
-        if truth(&rule.condition, observer, Moment::Before) == Truth::True {
-            let (expected, actual) = (rule.errno.name().to_owned(), format!("success, {ret}"));
-            return Some(Verdict { id: "missing-error", clause: Some(rule.clause), expected, actual });
-        }
-    }
-    let verdict = judge_return(variant, observer, ret);
+    let verdict = missing_error(variant, observer, || format!("success, {ret}"));
+    let verdict = verdict.or_else(|| judge_return(variant, observer, ret));
     if verdict.is_none() {
         seen.push(variant.returns_clause);
     }
     verdict
+}
+
+/// Judges a call that did not return: no `when` rule may hold, and an effect must say that it does not.
+pub fn judge_left<O: Observer>(variant: &Variant, observer: &O, seen: &mut Vec<ClauseId>) -> Option<Verdict> {
+    let actual = || "the caller ended, or became another program".to_owned();
+    if let Some(verdict) = missing_error(variant, observer, actual) {
+        return Some(verdict);
+    }
+    if leaves(variant, observer) == Truth::False {
+        let expected = "the call returns".to_owned();
+        return Some(Verdict { id: "executor-died", clause: None, expected, actual: actual() });
+    }
+    seen.extend((variant.returns == Type::Never).then_some(variant.returns_clause));
+    None
+}
+
+/// Whether success takes the caller away.
+pub fn leaves<O: Observer>(variant: &Variant, observer: &O) -> Truth {
+    let away = |effect: &Effect| matches!(effect, Effect::Ends { .. } | Effect::Executes { .. });
+    let when = |rule: &ResolvedEffect| {
+        rule.effect.when.as_ref().map_or(Truth::True, |when| truth(&when.value, observer, Moment::Before))
+    };
+    let found = variant.effects.iter().filter(|rule| away(&rule.effect.effect)).map(when);
+    found.fold(Truth::False, |sum, one| match (sum, one) {
+        (Truth::True, _) | (_, Truth::True) => Truth::True,
+        (Truth::Unknown, _) | (_, Truth::Unknown) => Truth::Unknown,
+        (Truth::False, Truth::False) => Truth::False,
+    })
+}
+
+fn missing_error<O: Observer>(variant: &Variant, observer: &O, actual: impl FnOnce() -> String) -> Option<Verdict> {
+    let holds = |rule: &&Rule| rule.duty && truth(&rule.condition, observer, Moment::Before) == Truth::True;
+    let rule = variant.rules.iter().find(holds)?;
+    let (expected, actual) = (rule.errno.name().to_owned(), actual());
+    Some(Verdict { id: "missing-error", clause: Some(rule.clause), expected, actual })
 }
 
 fn judge_return<O: Observer>(variant: &Variant, observer: &O, ret: i64) -> Option<Verdict> {

@@ -197,6 +197,7 @@ pub fn footprint(call: &abispec::target::Call) -> Footprint {
             Effect::Opens { .. } | Effect::Closes { .. } | Effect::Duplicates { .. } | Effect::SetsCloexec { .. } => {}
             Effect::SetsStatus { .. } | Effect::SetsOffset { .. } | Effect::Queues { .. } => {}
             Effect::Drains { .. } | Effect::SetsSeals { .. } | Effect::Writes { .. } => {}
+            Effect::Ends { .. } | Effect::Executes { .. } | Effect::Begins { .. } => {}
             Effect::Changes { what: Changed::Names } => found.files = true,
             Effect::Changes { what } => found.process |= alters_the_caller(*what),
         }

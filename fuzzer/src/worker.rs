@@ -5,7 +5,8 @@ use crate::examine::{Context, Examined, Notes, Suspicion, examine};
 use crate::exec::layout::CELLS;
 use crate::exec::layout::{PLAYGROUND_MARGIN_PAGES, PLAYGROUND_PAGES};
 use crate::exec::{
-    BatchEnd, EMPTY_FILE, Ending, Entry, Part, Sandbox, SandboxConfig, SandboxError, Stage, VDSO_CALLS, deny,
+    BatchEnd, EMPTY_FILE, Ending, Entry, PROGRAM_FILE, Part, Sandbox, SandboxConfig, SandboxError, Stage, VDSO_CALLS,
+    deny,
 };
 use crate::generate::Generator;
 use crate::habitat::Habitat;
@@ -465,7 +466,7 @@ fn may_sleep(resolved: &Resolved, program: &Program, call: usize, id: &str) -> b
 fn identity(setting: &Setting, config: &SandboxConfig, sandbox: &mut Sandbox) -> Identity {
     let lacks = |part: Part| sandbox.report().skipped.iter().any(|skipped| skipped.part == part);
     let mut root = vec![("dev".to_owned(), Word::Directory), ("proc".to_owned(), Word::Directory)];
-    root.push((EMPTY_FILE.trim_start_matches('/').to_owned(), Word::Regular));
+    root.extend([EMPTY_FILE, PROGRAM_FILE].map(|path| (path.trim_start_matches('/').to_owned(), Word::Regular)));
     let devices = [("null", Part::DevNull), ("zero", Part::DevZero), ("full", Part::DevFull)];
     let mut identity = Identity {
         root_read_only: Some(!lacks(Part::ReadOnlyRoot)),

@@ -5,6 +5,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use abispec_fuzzer::exec::{Arg, BatchEnd, FileSystem, Op, Sandbox, SandboxConfig, layout};
 
@@ -54,6 +58,40 @@ fn open_descriptors() -> usize {
     fs::read_dir("/proc/self/fd").unwrap().count()
 }
 
+/// Who executes the calls is killed while another process makes one for it.
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn who_stands_in_for_an_executor_ends_with_it() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut sandbox = Sandbox::start(&SandboxConfig::default()).unwrap_or_else(|error| panic!("{error}"));
+    let executor = sandbox.executor_pid();
+    // It is stopped when what it began ends.
+    sandbox.push(Op::new(libc::SYS_clone, &[Arg::imm(libc::SIGSTOP as u64)])).unwrap();
+    let killer = std::thread::spawn(move || {
+        let children = format!("/proc/{executor}/task/{executor}/children");
+        let begin = Instant::now();
+        while begin.elapsed() < Duration::from_secs(5) {
+            let stand_in = fs::read_to_string(&children).unwrap().trim().parse::<i32>();
+            let stat = |pid: i32| fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            if let Some(stand_in) = stand_in.ok().filter(|pid| stat(*pid).contains(") T ")) {
+                kill(Pid::from_raw(executor), Signal::SIGKILL).unwrap();
+                return Some(stand_in);
+            }
+        }
+        None
+    });
+    let end = sandbox.run();
+    let stand_in = killer.join().unwrap().expect("a process stood in for the executor");
+    assert!(matches!(end, BatchEnd::Died { .. }), "{end:?}");
+    let begin = Instant::now();
+    while runs(stand_in) && begin.elapsed() < Duration::from_secs(5) {
+        std::thread::yield_now();
+    }
+    assert!(!runs(stand_in), "{stand_in} outlived its executor");
+    sandbox.respawn().unwrap();
+    assert_eq!(descendants().len(), 3, "commander, init and executor");
+}
+
 #[test]
 fn a_dropped_sandbox_leaves_nothing() {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -64,7 +102,7 @@ fn a_dropped_sandbox_leaves_nothing() {
         assert_eq!(processes.len(), 3, "commander, init and executor: {processes:?}");
         let call = match last {
             "idle" => Op::new(libc::SYS_getpid, &[]),
-            "dead" => Op::new(libc::SYS_exit_group, &[]),
+            "dead" => Op::new(libc::SYS_kill, &[Arg::imm(0), Arg::imm(libc::SIGKILL as u64)]),
             _ => Op::new(libc::SYS_kill, &[Arg::imm(0), Arg::imm(libc::SIGSTOP as u64)]),
         };
         sandbox.push(call).unwrap();

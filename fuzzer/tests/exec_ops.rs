@@ -9,9 +9,9 @@ use abispec_fuzzer::exec::{
     Sandbox, SandboxConfig, ShimFilter, ShimOutcome,
 };
 use libc::{
-    SYS_capget, SYS_clock_nanosleep, SYS_close, SYS_dup, SYS_exit_group, SYS_fcntl, SYS_getcwd, SYS_getpid,
-    SYS_getppid, SYS_getuid, SYS_kill, SYS_mkdirat, SYS_mmap, SYS_munmap, SYS_openat, SYS_pipe2, SYS_prlimit64,
-    SYS_read, SYS_reboot, SYS_rt_sigprocmask, SYS_unshare, SYS_write,
+    SYS_capget, SYS_clock_nanosleep, SYS_close, SYS_dup, SYS_fcntl, SYS_getcwd, SYS_getpid, SYS_getppid, SYS_getuid,
+    SYS_kill, SYS_mkdirat, SYS_mmap, SYS_munmap, SYS_openat, SYS_pipe2, SYS_prlimit64, SYS_read, SYS_reboot,
+    SYS_rt_sigprocmask, SYS_unshare, SYS_write,
 };
 
 abispec_fuzzer::sandbox_before_main!();
@@ -221,15 +221,13 @@ fn death_names_its_operation() {
         let pid = push(sandbox, op(SYS_getpid, []));
         push(sandbox, Op::new(SYS_kill, &[Arg::result(pid), Arg::imm(libc::SIGKILL as u64)]))
     };
-    let exit = |sandbox: &mut Sandbox| push(sandbox, op(SYS_exit_group, [7]));
     let unmap = |sandbox: &mut Sandbox| {
         let low = text.iter().map(|range| range.0).filter(|start| *start > PLAYGROUND_BASE * 2).min().unwrap();
         let high = text.iter().map(|range| range.1).filter(|end| *end < 1 << 47).max().unwrap();
         push(sandbox, op(SYS_munmap, [low, high - low]))
     };
     type Last<'a> = &'a dyn Fn(&mut Sandbox) -> OpIndex;
-    let deaths: [(Last, Ending); 3] =
-        [(&kill, Ending::Signal(libc::SIGKILL)), (&exit, Ending::Exit(7)), (&unmap, Ending::Signal(libc::SIGSEGV))];
+    let deaths: [(Last, Ending); 2] = [(&kill, Ending::Signal(libc::SIGKILL)), (&unmap, Ending::Signal(libc::SIGSEGV))];
     for (last, ending) in deaths {
         sandbox.clear();
         let before = push(&mut sandbox, op(SYS_getuid, []));

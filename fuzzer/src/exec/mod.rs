@@ -14,12 +14,14 @@
 //! A program that uses this module calls [`sandbox_main_if_asked`] first in its `main`; one whose `main`
 //! is not its own (a test harness) says [`sandbox_before_main!`](crate::sandbox_before_main) once.
 
+mod apart;
 mod child;
 mod commander;
 pub mod deny;
 mod disk;
 mod entry;
 mod error;
+mod image;
 mod invoke;
 pub mod layout;
 mod op;
@@ -33,9 +35,11 @@ mod vdso;
 mod vdso_image;
 mod watchdog;
 
+pub use apart::{Apart, Begun, CHILD_STATUS, Told, is_apart, is_beginning};
 pub use child::{EMPTY_FILE, HEEDED};
 pub use entry::Entry;
 pub use error::{Part, SandboxError, SandboxReport, Skipped, Stage};
+pub use image::{PROGRAM_FILE, PROGRAM_MODE, PROGRAM_STATUS};
 pub use layout::INTERRUPT_SIGNAL;
 pub use op::{Arg, Guard, Op, OpIndex, OpResult, OpState, PushError, Source};
 pub use place::FileSystem;

@@ -183,6 +183,10 @@ pub enum OpState {
     Interrupted,
     /// It returned, but a signal meant for an earlier operation came while it ran: the value proves nothing.
     Disturbed,
+    /// It was made apart and did not return: the process that made it ended, or became another program.
+    Left,
+    /// It was made apart, and what came of it had to be killed.
+    Late,
 }
 
 /// What is known of an operation after its batch.

@@ -1,6 +1,6 @@
 //! C programs that make the calls of a divergence, for kernels and people without abispec.
 
-use super::{c_entry, law_c};
+use super::{c_apart, c_entry, law_c};
 use crate::confirm::Confirmed;
 use crate::exec::{Entry, FileSystem};
 use crate::oracle::Answer;
@@ -124,8 +124,13 @@ pub fn write(found: &Confirmed, resolved: &Resolved, place: &str, kernel: &str) 
     };
     let entry = found.key.entry;
     out.push_str(c_entry::head(entry));
+    let calls = found.program.calls.iter().chain(other.iter().flat_map(|program| &program.calls));
+    let apart = c_apart::any(entry, resolved, calls);
+    if apart {
+        out.push_str(&c_apart::head(entry));
+    }
     if args().any(|arg| matches!(arg, Argument::Block(_))) {
-        out.push_str(&c_entry::memory(entry, MEMORY));
+        out.push_str(&c_entry::memory(entry, MEMORY, apart));
     }
     if args().any(|arg| matches!(arg, Argument::Result { output: Output::Written { .. }, .. })) {
         out.push_str(WORD);

@@ -1,5 +1,6 @@
 //! Calls in C, by the way into the kernel that they take.
 
+use super::c_apart;
 use crate::exec::{Entry, VDSO_CALLS};
 use crate::lower::by_function;
 use crate::program::{Argument, Invocation};
@@ -8,7 +9,7 @@ use abispec::target::Resolved;
 /// A 64-bit program that makes calls of i386.
 const IA32: &str = r#"
 /* Call `nr` of i386, from a 64-bit program. The sixth argument travels in the frame pointer. */
-static long ia32(uint32_t nr, uint32_t a, uint32_t b, uint32_t c, uint32_t d, uint32_t e, uint32_t f)
+__attribute__((unused)) static long ia32(uint32_t nr, uint32_t a, uint32_t b, uint32_t c, uint32_t d, uint32_t e, uint32_t f)
 {
 	uint32_t result;
 	register unsigned long sixth __asm__("r15") = f;
@@ -38,10 +39,13 @@ pub(super) fn head(entry: Entry) -> &'static str {
 }
 
 /// Memory where an entry's pointers reach it.
-pub(super) fn memory(entry: Entry, plain: &str) -> String {
+pub(super) fn memory(entry: Entry, plain: &str, shared: bool) -> String {
+    // What a child writes is to be seen.
+    let shared = if shared { plain.replace("MAP_PRIVATE", "MAP_SHARED") } else { plain.to_owned() };
+    let plain = shared.as_str();
     match entry {
         Entry::Native | Entry::Vdso => plain.to_owned(),
-        Entry::Ia32 => plain.replace("MAP_PRIVATE | MAP_ANONYMOUS", "MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT"),
+        Entry::Ia32 => plain.replace("| MAP_ANONYMOUS", "| MAP_ANONYMOUS | MAP_32BIT"),
     }
 }
 
@@ -49,6 +53,9 @@ pub(super) fn memory(entry: Entry, plain: &str) -> String {
 pub(super) fn call(entry: Entry, resolved: &Resolved, index: usize, call: &Invocation, args: &[String]) -> String {
     let spec = &resolved.calls[call.call];
     let function = || VDSO_CALLS.contains(&spec.name.as_str()) && by_function(resolved, index, call);
+    if let Some(made) = c_apart::call(entry, spec.nr, args) {
+        return made;
+    }
     match entry {
         Entry::Ia32 => format!("ia32({}, {})", spec.nr, registers(resolved, call, args).join(", ")),
         Entry::Vdso if function() => {

@@ -1,6 +1,7 @@
 //! A divergence as files: YAML that is replayed, and a C program that needs nothing but a libc.
 
 mod c;
+mod c_apart;
 mod c_entry;
 mod law;
 mod law_c;

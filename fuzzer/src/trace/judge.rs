@@ -10,6 +10,7 @@ use crate::world::{Identity, Scene, View, World, apply};
 use abispec::expr::{Expr, Moment, Observer, Truth, evaluate, truth};
 use abispec::model::Effect;
 use abispec::target::{ClauseId, ResolvedEffect, Variant};
+use abispec::types::Type;
 use std::cell::RefCell;
 use std::sync::Arc;
 
@@ -95,6 +96,12 @@ pub(super) fn judge<W: Witness>(
             let verdict = judge_error(call.variant, &eyes, number, arch, seen);
             let verdict = verdict.filter(|_| !may_be_value(call.variant, call.ret, book.numbers.word));
             Judged { verdict, after: None, opened: Vec::new(), opened_others: false }
+        }
+        // Who does not return is not judged.
+        Answer::Left => Judged { verdict: None, after: None, opened: Vec::new(), opened_others: false },
+        // Who came back is another program.
+        Answer::Value(_) if call.variant.returns == Type::Never => {
+            Judged { verdict: None, after: None, opened: Vec::new(), opened_others: false }
         }
         Answer::Value(value) => {
             let variant = &call.sight.success;

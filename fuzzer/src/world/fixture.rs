@@ -2,6 +2,7 @@
 
 use super::process::Identity;
 use super::tree::{Inode, InodeId, Mount, ROOT, Tree, WORK};
+use crate::exec::{PROGRAM_FILE, PROGRAM_MODE};
 use abispec::expr::Word;
 use std::sync::Arc;
 
@@ -180,6 +181,14 @@ pub fn tree(identity: &Identity) -> Tree {
         let id = InodeId(inodes.len() as u32);
         let inode = match kind {
             // It lies on the root's own file system, and is empty.
+            Word::Regular if name.as_bytes() == PROGRAM_FILE.as_bytes().get(1..).unwrap_or_default() => Inode {
+                mount: Some(Mount::Root),
+                permissions: Some(PROGRAM_MODE),
+                links: Some(1),
+                // Nobody can write to it.
+                runnable: (identity.root_read_only == Some(true)).then_some(true),
+                ..Inode::of(Some(*kind))
+            },
             Word::Regular => {
                 Inode { mount: Some(Mount::Root), size: Some(0), links: Some(1), ..Inode::of(Some(*kind)) }
             }
@@ -236,7 +245,8 @@ pub(super) fn perform(tree: &mut Tree, step: &Build) {
             tree.create(parent, name, with(Word::Directory, *mode));
         }
         Build::File { mode, size, .. } => {
-            let id = existing.or_else(|| tree.create(parent, name, Inode::of(Some(Word::Regular))));
+            let plain = Inode { runnable: Some(false), ..Inode::of(Some(Word::Regular)) };
+            let id = existing.or_else(|| tree.create(parent, name, plain));
             if let Some(inode) = id.and_then(|id| tree.get_mut(id)) {
                 inode.permissions = Some(*mode);
                 inode.size = Some(*size);

@@ -49,6 +49,8 @@ pub struct World {
     pub mappings: Arc<Mappings>,
     /// The caller.
     pub process: Arc<Process>,
+    /// Contents of files may be others than at the program's start.
+    pub written: bool,
 }
 
 impl World {
@@ -74,6 +76,7 @@ impl World {
             tree: Arc::new(fixture::tree(identity)),
             mappings: Arc::new(Mappings::new(&known, numbers.page_size, numbers.task_size)),
             process: Arc::new(Process::new(identity, WORK)),
+            written: false,
         }
     }
 

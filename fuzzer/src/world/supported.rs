@@ -53,6 +53,7 @@ pub const fn supported(function: Function) -> Result<(), &'static str> {
         | Function::ReadOnlyFs
         | Function::Owns
         | Function::Immutable
+        | Function::Runnable
         | Function::TargetLength => Ok(()),
         Function::Mapped
         | Function::Unreadable

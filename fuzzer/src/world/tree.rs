@@ -52,6 +52,8 @@ pub struct Inode {
     pub removed: bool,
     /// The mount; `None` for files that never had a name.
     pub mount: Option<Mount>,
+    /// Whether its contents are of a format that the kernel executes, where nothing changes them.
+    pub runnable: Option<bool>,
     /// Sealed ways of changing it; `None` where that is unknown or makes no sense.
     pub seals: Option<u32>,
 }
@@ -70,6 +72,7 @@ impl Inode {
             parent: None,
             removed: false,
             mount: None,
+            runnable: None,
             seals: None,
         }
     }

@@ -78,6 +78,17 @@ pub fn effect_text(effect: &Effect, params: &[&str]) -> (&'static str, Vec<(&'st
         Effect::Protects { addr, len, prot } => {
             keys.expr("addr", addr).expr("len", len).expr("prot", prot);
         }
+        Effect::Ends { status } => {
+            keys.expr("status", status);
+        }
+        Effect::Executes { file } => {
+            keys.expr("file", file);
+        }
+        Effect::Begins { child, thread, sibling, first, reaped, memory, descriptors, directory } => {
+            keys.expr("child", child).maybe("thread", thread.as_ref()).maybe("sibling", sibling.as_ref());
+            keys.maybe("first", first.as_ref()).maybe("reaped", reaped.as_ref()).maybe("memory", memory.as_ref());
+            keys.maybe("descriptors", descriptors.as_ref()).maybe("directory", directory.as_ref());
+        }
         Effect::Changes { what } => keys.list.push(("what", what.name().to_owned())),
     }
     (crate::resolve::effect_name(effect), keys.list)

@@ -139,6 +139,7 @@ functions! {
     Owns "owns" Files (File) Bool, "the caller owns it, or may act as its owner";
     ReadOnlyFs "read_only_fs" Files (File) Bool, "mounted read-only";
     Immutable "immutable" Files (File) Bool, "immutable or append-only attribute";
+    Runnable "runnable" Files (File) Bool, "its contents are of a format that the kernel executes";
     TargetLength "target_length" Files (Path) Int, "length of the symbolic link's target";
     Mapped "mapped" Memory (Pointer, N, ACCESS) Bool, "the bytes are the caller's and can be so accessed";
     UserRange "user_range" Memory (Pointer, N) Bool, "the range lies below TASK_SIZE";

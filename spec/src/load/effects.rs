@@ -35,6 +35,9 @@ const NAMES: &[&str] = &[
     "maps",
     "unmaps",
     "protects",
+    "ends",
+    "executes",
+    "begins",
     "changes",
 ];
 
@@ -187,6 +190,15 @@ impl Keys<'_, '_> {
             "protects" => {
                 let (addr, len, prot) = (self.need("addr"), self.need("len"), self.need("prot"));
                 Effect::Protects { addr: addr?, len: len?, prot: prot? }
+            }
+            "ends" => Effect::Ends { status: self.need("status")? },
+            "executes" => Effect::Executes { file: self.need_file("file")? },
+            "begins" => {
+                let child = self.need("child");
+                let (thread, sibling, first) = (self.truth("thread"), self.truth("sibling"), self.truth("first"));
+                let (reaped, memory) = (self.truth("reaped"), self.truth("memory"));
+                let (descriptors, directory) = (self.truth("descriptors"), self.truth("directory"));
+                Effect::Begins { child: child?, thread, sibling, first, reaped, memory, descriptors, directory }
             }
             _ => return None,
         })

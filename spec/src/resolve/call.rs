@@ -322,6 +322,9 @@ pub(crate) fn effect_name(effect: &Effect) -> &'static str {
         Effect::Maps { .. } => "maps",
         Effect::Unmaps { .. } => "unmaps",
         Effect::Protects { .. } => "protects",
+        Effect::Ends { .. } => "ends",
+        Effect::Executes { .. } => "executes",
+        Effect::Begins { .. } => "begins",
         Effect::Changes { .. } => "changes",
     }
 }
@@ -373,6 +376,12 @@ pub(crate) fn for_each_expr(effect: &mut Effect, f: &mut dyn FnMut(&mut Expr)) {
         }
         Effect::Unmaps { addr, len } => all(&mut [addr, len]),
         Effect::Protects { addr, len, prot } => all(&mut [addr, len, prot]),
+        Effect::Ends { status } => all(&mut [status]),
+        Effect::Executes { file } => all(&mut [file]),
+        Effect::Begins { child, thread, sibling, first, reaped, memory, descriptors, directory } => {
+            f(child);
+            [thread, sibling, first, reaped, memory, descriptors, directory].into_iter().flatten().for_each(f);
+        }
         Effect::Removes { .. } | Effect::Changes { .. } => {}
     }
 }

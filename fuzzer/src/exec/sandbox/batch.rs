@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 
 use super::{PATIENCE, Sandbox};
+use crate::exec::apart::{Apart, is_apart};
 use crate::exec::commander::command;
 use crate::exec::entry::Entry;
 use crate::exec::layout::{INTERRUPT_SIGNAL, MAX_OPS, NO_OP, arena_offset, bits};
@@ -115,7 +116,7 @@ impl Sandbox {
             Entry::Native => 0,
             Entry::Ia32 => bits::IA32,
             Entry::Vdso => bits::VDSO,
-        };
+        } | if is_apart(op.entry, op.nr) { bits::APART } else { 0 };
         let head = entry | u64::from(op.nr) | u64::from(guard) << bits::GUARD_SHIFT | dynamic << bits::DYNAMIC_SHIFT;
         wire.head.store(head, Relaxed);
         records.states[index as usize].store(bits::NOT_RUN, Relaxed);
@@ -195,7 +196,8 @@ impl Sandbox {
             }
             let control = self.arena.control();
             let cursor = control.cursor.load(Relaxed);
-            match watchdog.look(cursor, || sleeps(control.executor_pid.load(Relaxed))) {
+            let sleeps = || control.apart.load(Relaxed) == 0 && sleeps(control.executor_pid.load(Relaxed));
+            match watchdog.look(cursor, sleeps) {
                 Verdict::Wait => {}
                 Verdict::Interrupt => {
                     control.interrupt_target.store(cursor, Release);
@@ -234,7 +236,7 @@ impl Sandbox {
         self.alive = false;
         self.note_in_flight();
         let op = self.in_flight.map(OpIndex);
-        match ending(self.arena.control().wait_status.load(Relaxed)) {
+        match Ending::of(self.arena.control().wait_status.load(Relaxed)) {
             // Without its handler our own signal kills.
             Ending::Signal(INTERRUPT_SIGNAL) if interrupted => BatchEnd::Stuck { op },
             ending => BatchEnd::Died { ending, op },
@@ -272,14 +274,24 @@ impl Sandbox {
             bits::SKIPPED => OpState::Skipped,
             bits::INTERRUPTED => OpState::Interrupted,
             bits::DISTURBED => OpState::Disturbed,
+            bits::LEFT => OpState::Left,
+            bits::LATE => OpState::Late,
             _ if self.in_flight == Some(op.0) => OpState::InFlight,
             // Any other value was written by a tested call.
             _ => OpState::NotRun,
         };
         match state {
             OpState::Done | OpState::Interrupted | OpState::Disturbed => OpResult { ret: ret.load(Relaxed), state },
-            OpState::NotRun | OpState::InFlight | OpState::Skipped => OpResult { ret: -1, state },
+            OpState::NotRun | OpState::InFlight | OpState::Skipped | OpState::Left | OpState::Late => {
+                OpResult { ret: -1, state }
+            }
         }
+    }
+
+    /// What became of an operation that was made apart.
+    pub fn apart(&self, op: OpIndex) -> Option<Apart> {
+        let slot = self.arena.records().aparts.get(op.get())?;
+        matches!(self.result(op).state, OpState::Done | OpState::Left).then(|| slot.read())
     }
 }
 
@@ -287,10 +299,13 @@ fn readable(addr: u64, len: u64) -> Result<u64, PushError> {
     arena_offset(addr, len).map(|_| addr).ok_or(PushError::OutsideArena(addr))
 }
 
-pub(super) fn ending(status: i32) -> Ending {
-    if libc::WIFSIGNALED(status) {
-        Ending::Signal(libc::WTERMSIG(status))
-    } else {
-        Ending::Exit(libc::WEXITSTATUS(status))
+impl Ending {
+    /// Reads a wait status.
+    pub fn of(status: i32) -> Self {
+        if libc::WIFSIGNALED(status) {
+            Self::Signal(libc::WTERMSIG(status))
+        } else {
+            Self::Exit(libc::WEXITSTATUS(status))
+        }
     }
 }

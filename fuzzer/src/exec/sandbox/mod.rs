@@ -21,7 +21,6 @@ use super::error::{Part, SandboxError, SandboxReport, Skipped, Stage};
 use super::layout::{Control, MAGIC, NO_OP, PAGE, Records, arena_offset};
 use super::shared::Shared;
 use super::{SANDBOX_ARGUMENT, disk, sys};
-use batch::ending;
 pub use batch::{BatchEnd, Ending, Lost};
 pub use config::SandboxConfig;
 use config::write_config;
@@ -159,7 +158,7 @@ impl Sandbox {
                     None => SandboxError::with_detail(
                         Stage::Process,
                         None,
-                        format!("it ended before it was ready ({:?})", ending(control.wait_status.load(Relaxed))),
+                        format!("it ended before it was ready ({:?})", Ending::of(control.wait_status.load(Relaxed))),
                     ),
                 });
             }

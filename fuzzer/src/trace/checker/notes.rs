@@ -27,7 +27,7 @@ impl<W: Witness> Checker<'_, W> {
         };
         let instead = match answer {
             oracle::Answer::Error(_) => verdict.actual.clone(),
-            oracle::Answer::Value(_) => String::new(),
+            oracle::Answer::Value(_) | oracle::Answer::Left => String::new(),
         };
         let key = (call, variant, verdict.id, verdict.clause, instead);
         if let Some(known) = self.found.get_mut(&key) {

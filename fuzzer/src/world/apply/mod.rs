@@ -133,6 +133,7 @@ impl<'v, 'a, 'w> Applying<'v, 'a, 'w> {
             Effect::Queues { fd, by } => self.queues(fd, known(self.value(by))),
             Effect::Drains { fd, by } => self.drains(fd, known(self.value(by))),
             Effect::SetsSize { file, to } => {
+                self.world.written = true;
                 let to = known(self.value(to)).and_then(|to| u64::try_from(to).ok());
                 self.with_file(file, |inode| {
                     inode.size = to;
@@ -188,6 +189,8 @@ impl<'v, 'a, 'w> Applying<'v, 'a, 'w> {
                 let (prot, numbers) = (self.value(prot), self.view.numbers());
                 self.remaps(addr, len, certain, |mappings, addr, len| mappings.protect(addr, len, numbers, prot));
             }
+            // What comes of these is another process.
+            Effect::Ends { .. } | Effect::Executes { .. } | Effect::Begins { .. } => {}
             Effect::Changes { what } => self.changes(*what),
         }
     }
@@ -221,7 +224,10 @@ impl<'v, 'a, 'w> Applying<'v, 'a, 'w> {
 
     fn changes(&mut self, what: Changed) {
         match what {
-            Changed::Contents => self.forgets_contents(),
+            Changed::Contents => {
+                self.world.written = true;
+                self.forgets_contents();
+            }
             Changed::Owner => self.world.tree_mut().lose_owners(),
             Changed::Advice => self.world.mappings_mut().divide(),
             Changed::Guards => self.world.mappings_mut().guard(),

@@ -54,6 +54,15 @@ impl View<'_> {
             Function::Owns => truth(self.owns(first, moment)),
             // No call that the model follows sets these attributes.
             Function::Immutable => inode()?.mount.filter(|mount| *mount != Mount::Device).map(|_| 0),
+            Function::Runnable => {
+                let inode = inode().filter(|inode| inode.kind == Some(Word::Regular))?;
+                match inode.mount {
+                    _ if inode.size == Some(0) => Some(0),
+                    Some(Mount::Root) => truth(inode.runnable),
+                    _ if self.scene(moment).world.written => None,
+                    _ => truth(inode.runnable),
+                }
+            }
             Function::TargetLength => {
                 let inode = inode().filter(|inode| inode.kind == Some(Word::Symlink))?;
                 Some(inode.target.as_ref()?.len() as i128)
