@@ -109,7 +109,7 @@ fn waiting(out: &Path) -> Vec<(String, String)> {
 
 fn start(spec: &Path, out: &Path, seed: u64) -> Child {
     let (spec, out, seed) = (spec.to_str().unwrap(), out.to_str().unwrap(), seed.to_string());
-    let calls = "dup,close,lseek,getpid,openat,pipe2";
+    let calls = "dup,close,lseek,getpid,openat,pipe2,fork,clone,execve,exit_group";
     command(&["fuzz", "--spec", spec, "--syscalls", calls, "--time", "3s", "--seed", &seed, "--out", out])
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -14,17 +14,22 @@ use abispec::types::{IntType, Type};
 pub enum Hazard {
     /// It changes mappings that are the executor's own.
     Mappings,
-    /// It may send the executor a signal that nobody can ignore.
+    /// It may send the executor, or the process that stands in for it, a signal that nobody can ignore.
     Signal,
     /// The kernel would go beyond a block into the next one: only a block at the edge may be shorter than it claims.
     Overrun,
     /// More than one block wants the inaccessible page behind it.
     Edges,
+    /// It takes all registers, the place where it goes on among them, from the caller's stack, where no program puts them.
+    Registers,
 }
 
 /// What is dangerous about a call that takes this entry.
 pub fn find(resolved: &Resolved, call: &Invocation, variant: &Variant, entry: Entry) -> Option<Hazard> {
-    let signal = || signal(resolved, call, variant);
+    if resolved.calls[call.call].name == "rt_sigreturn" {
+        return Some(Hazard::Registers);
+    }
+    let signal = || signal(resolved, call, variant).or_else(|| end_signal(call, variant));
     mappings(call, variant, entry).or_else(signal).or_else(|| overrun(call, variant, entry))
 }
 
@@ -107,6 +112,28 @@ fn signal(resolved: &Resolved, call: &Invocation, variant: &Variant) -> Option<H
     (to_a_process && sent || arranged).then_some(Hazard::Signal)
 }
 
+/// Where `clone3` is told the signal.
+const EXIT_SIGNAL: std::ops::Range<usize> = 32..40;
+
+/// What begins in a call may be told to send its parent a signal when it ends. The stand-in blocks all that can be blocked. Of
+/// what begins nothing else is left out: whatever it shares, it touches nothing and ends at once.
+fn end_signal(call: &Invocation, variant: &Variant) -> Option<Hazard> {
+    let forced = |signal: u64| matches!(signal as i32, libc::SIGKILL | libc::SIGSTOP);
+    variant.params.iter().zip(&call.args).find_map(|(param, arg)| {
+        let sent = match (&param.ty, arg) {
+            (Type::Flags { set, .. }, Argument::Number(flags)) if set == "clone_flags" => forced(flags & 0xff),
+            (Type::Flags { set, .. }, Argument::Result { .. } | Argument::Block(_)) => set == "clone_flags",
+            (Type::Ptr { to, .. }, Argument::Block(block)) => {
+                let told = block.bytes.get(EXIT_SIGNAL).and_then(|bytes| <[u8; 8]>::try_from(bytes).ok());
+                let described = matches!(&**to, Type::Extensible { name, .. } if name == "clone_args");
+                described && told.is_some_and(|bytes| forced(u64::from_le_bytes(bytes)))
+            }
+            _ => false,
+        };
+        sent.then_some(Hazard::Signal)
+    })
+}
+
 fn deadly(signal: i32) -> bool {
     HEEDED.contains(&signal) || signal == INTERRUPT_SIGNAL
 }
@@ -155,7 +182,9 @@ fn overrun(call: &Invocation, variant: &Variant, entry: Entry) -> Option<Hazard>
         if claimed.is_none_or(|claimed| claimed > block.present() as i128) {
             return Some(Hazard::Overrun);
         }
-        if links_overrun(block, entry.word() as usize) {
+        // Structs that say their size state no lengths beside their pointers.
+        let extensible = matches!(&param.ty, Type::Ptr { to, .. } if matches!(**to, Type::Extensible { .. }));
+        if !extensible && links_overrun(block, entry.word() as usize) {
             return Some(Hazard::Overrun);
         }
     }
@@ -196,6 +225,12 @@ mod tests {
             file("resources/r.yaml", "pid: {base: int32}\n"),
             call(1, "kill", &format!("{pid}, {signal}")),
             call(2, "sigaction", signal),
+            call(15, "rt_sigreturn", ""),
+            file(
+                "flags/f.yaml",
+                "clone_flags: {kind: bits, members: {CSIGNAL: {value: 0xff, mask: true, internal: true}}}\n",
+            ),
+            call(56, "clone", "{name: flags, c: unsigned long, type: 'flags[clone_flags]', unknown: ignored}"),
         ];
         let (spec, findings) = abispec::load::load(files);
         assert!(findings.is_empty(), "{findings:#?}");
@@ -214,6 +249,13 @@ mod tests {
             assert_eq!(hazard("kill", &[0, signal]), Some(Hazard::Signal), "{signal}");
             assert_eq!(hazard("sigaction", &[signal]), None, "{signal}");
         }
+        for flags in [9, 19, 0x100 | 19, 1 << 40 | 9] {
+            assert_eq!(hazard("clone", &[flags]), Some(Hazard::Signal), "{flags:#x}");
+        }
+        for flags in [0, 17, 64, 0x0900, 0xff] {
+            assert_eq!(hazard("clone", &[flags]), None, "{flags:#x}");
+        }
+        assert_eq!(hazard("rt_sigreturn", &[]), Some(Hazard::Registers));
         for signal in [0, 1, 15, 63, 65, u64::MAX] {
             assert_eq!(hazard("kill", &[0, signal]), None, "{signal}");
         }

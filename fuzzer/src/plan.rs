@@ -188,7 +188,7 @@ fn points_to_written(ty: &Type, resolved: &Resolved) -> bool {
         Type::Array { of, .. } => of,
         other => other,
     };
-    let Type::Struct(name) = inner else { return false };
+    let (Type::Struct(name) | Type::Extensible { name, .. }) = inner else { return false };
     resolved.structs.get(name).is_some_and(|found| {
         found.fields.iter().any(|field| {
             matches!(

@@ -166,7 +166,7 @@ fn all_are_found(table: Vec<Planted>) {
 #[test]
 fn every_planted_violation_is_found() {
     let table = table();
-    assert!(table.len() >= 110);
+    assert!(table.len() >= 125);
     all_are_found(table);
 }
 

@@ -143,6 +143,7 @@ impl Filling<'_> {
                     return Some(1 + dice.below(16) as u64);
                 }
                 let bytes = if dice.chance(40) { 8 } else { dice.below(40) as u64 };
+                let bytes = bytes.max(self.least(&field.shape.ty));
                 let inner = self.buffer(dice, *direction, bytes);
                 block.links.push((u32::try_from(offset).unwrap_or(0), inner));
                 Some(bytes)
@@ -155,8 +156,10 @@ impl Filling<'_> {
                 None
             }
             other => {
+                // What has a range of its own, or one value, is no length.
+                let length = !matches!(other, Type::Const(_) | Type::Int { range: Some(_), .. });
                 let value = match pointed {
-                    Some(bytes) if intent == Intent::Valid => bytes,
+                    Some(bytes) if intent == Intent::Valid && length => bytes,
                     _ => self.scalar(dice, other, u32::try_from(offset).unwrap_or(0), intent),
                 };
                 let bytes = size.min(8);
@@ -164,6 +167,18 @@ impl Filling<'_> {
                 None
             }
         }
+    }
+}
+
+impl Filling<'_> {
+    /// Bytes that a pointer to one number leads to; a pointer to bytes may lead to none.
+    fn least(&self, ty: &Type) -> u64 {
+        let Type::Ptr { to, .. } = ty else { return 0 };
+        match &**to {
+            number @ Type::Int { .. } => Some(abispec_size(self.resolved, number) as u64).filter(|size| *size > 1),
+            _ => None,
+        }
+        .unwrap_or(0)
     }
 }
 

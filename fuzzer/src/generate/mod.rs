@@ -16,6 +16,7 @@ pub use laws::GIVEN;
 pub use strategy::{CallStrategy, ProgramStrategy, ProgramTree};
 pub use vary::Change;
 
+use crate::exec::PROGRAM_FILE;
 use crate::exec::layout::WORK_DIRECTORY;
 use crate::program::{Argument, Block, Invocation, Placement, Program};
 use crate::world::fixture::{self, Build};
@@ -166,6 +167,23 @@ fn names() -> Names {
     names
 }
 
+/// Of all files one is a program.
+fn executed(dice: &mut Dice<'_>, variant: &Variant, intents: &[Intent], args: &mut [Argument]) {
+    for rule in &variant.effects {
+        let Effect::Executes { file: Expr::Param(index) } = rule.effect.effect else { continue };
+        let index = usize::from(index);
+        if intents.get(index) == Some(&Intent::Valid)
+            && dice.chance(30)
+            && let Some(Argument::Block(block)) = args.get_mut(index)
+        {
+            *block = Block { placement: block.placement, ..Block::text(PROGRAM_FILE.as_bytes()) };
+            if let Placement::Edge(_) = block.placement {
+                block.placement = Placement::Edge(u32::try_from(block.bytes.len()).unwrap_or(u32::MAX));
+            }
+        }
+    }
+}
+
 struct Making<'a> {
     generator: &'a Generator,
     program: Program,
@@ -259,6 +277,7 @@ impl Making<'_> {
             let producers = Producers { resolved: &resolved, names: &self.generator.names };
             aim::aim(dice, variant, &goals, &producers, call.select, &mut self.program, &mut args);
         }
+        executed(dice, variant, &intents, &mut args);
         lengths(dice, variant, &intents, &mut args);
         self.contain(variant, &mut args);
         for (param, arg) in variant.params.iter().zip(&mut args) {

@@ -360,6 +360,48 @@ pub(crate) fn table() -> Vec<Planted> {
     add("the call sleeps", &["lseek"], vec![plant("lseek", instead(libc::SYS_pause, &[]))],
         vec![call("unexpected-block", "lseek")]);
 
+    // Calls that end, copy or replace their caller.
+    add("a process ends with another status", &["exit_group"], vec![plant("exit_group", drop_bits(0, 0x40))],
+        vec![clause("broken-effect", "exit_group", "ends")]);
+    add("a process that ends goes on", &["exit"], vec![plant("exit", Answer(0))],
+        vec![clause("bad-return", "exit", "never")]);
+    add("a process that is copied shares its memory", &["fork"], vec![plant("fork", instead(libc::SYS_vfork, &[]))],
+        vec![clause("broken-effect", "fork", "begins")]);
+    add("a process is told of another child", &["fork"], vec![plant("fork", Shift(1))],
+        vec![clause("broken-effect", "fork", "begins")]);
+    add("a process has its parent's descriptors to itself", &["clone"], vec![plant("clone", drop_bits(0, libc::CLONE_FILES))],
+        vec![clause("broken-effect", "clone", "begins")]);
+    add("a process has its umask to itself", &["clone3"],
+        vec![plant("clone3", instead(libc::SYS_clone, &[Number(17)]))],
+        vec![clause("broken-effect", "clone3", "begins"), clause("missing-error", "clone3", "EINVAL"),
+             clause("missing-error", "clone3", "uargs")]);
+    add("a process is its caller's sibling", &["clone"],
+        vec![plant("clone", Argument { param: 0, keep: !0, set: bits(libc::CLONE_PARENT) })],
+        vec![clause("broken-effect", "clone", "begins")]);
+    add("a process is not told its number", &["clone"],
+        vec![only("clone", 0, bits(libc::CLONE_PARENT_SETTID | libc::CLONE_PIDFD), bits(libc::CLONE_PARENT_SETTID),
+            drop_bits(0, libc::CLONE_PARENT_SETTID))],
+        vec![clause("broken-ensures", "clone", "*parent_tidptr == ret")]);
+    add("a process gets no descriptor of its child", &["clone"], vec![plant("clone", drop_bits(0, libc::CLONE_PIDFD))],
+        vec![clause("missing-error", "clone", "CLONE_PIDFD"), clause("broken-effect", "clone", "opens")]);
+    add("a process has threads with handlers of their own", &["clone"], vec![plant("clone", swap(libc::EINVAL, 60))],
+        vec![clause("missing-error", "clone", "EINVAL"), clause("missing-error", "clone", "CLONE_")]);
+    add("a process is described by a struct that is too short", &["clone3"],
+        vec![only("clone3", 1, !63, 0, swap(libc::EINVAL, 60))],
+        vec![clause("missing-error", "clone3", "uargs")]);
+    add("a process begins although bytes are not known", &["clone3"], vec![plant("clone3", swap(libc::E2BIG, 60))],
+        vec![clause("missing-error", "clone3", "uargs")]);
+    add("a process ends instead of executing a program", &["execve"],
+        vec![plant("execve", instead(libc::SYS_exit_group, &[Number(0)]))],
+        vec![clause("broken-effect", "execve", "executes"), clause("missing-error", "execve", "filename")]);
+    add("a process executes what it may not", &["execve"], vec![plant("execve", swap(libc::EACCES, 0))],
+        vec![clause("missing-error", "execve", "exec"), clause("missing-error", "execve", "kind(filename)")]);
+    add("a process executes what is no program", &["execveat"], vec![plant("execveat", swap(libc::ENOEXEC, 0))],
+        vec![clause("missing-error", "execveat", "runnable")]);
+    add("a process executes what it only asks about", &["execveat"],
+        vec![plant("execveat", drop_bits(4, 0x10000))],
+        vec![call("executor-died", "execveat"), clause("unjustified-errno", "execveat", "ENOEXEC")]);
+
     // What new descriptors and files are, and what pages permit.
     add("a file is replaced though not asked", &["renameat2"],
         vec![plant("renameat2", drop_bits(4, 1))], vec![clause("missing-error", "renameat2", "RENAME_NOREPLACE")]);
