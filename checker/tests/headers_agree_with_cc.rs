@@ -12,6 +12,8 @@ mod compiler;
 mod elf;
 #[path = "cc/judge.rs"]
 mod judge;
+#[path = "cc/names.rs"]
+mod names;
 
 use abispec::arch::Arch;
 use abispec_checker::facts::Facts;
@@ -38,6 +40,9 @@ impl Work {
         for stub in ["stubs-32.h", "stubs-x32.h", "stubs-ilp32d.h", "stubs-n32_hard.h"] {
             fs::write(path.join("gnu").join(stub), "").expect("a stub");
         }
+        // xen/privcmd.h includes a header of the kernel's own; what it says without that one can be judged.
+        fs::create_dir_all(path.join("xen/interface")).expect("a temporary folder");
+        fs::write(path.join("xen/interface/xen.h"), "").expect("a stub");
         Self(path)
     }
 }
@@ -83,7 +88,7 @@ fn installed(arch: Arch, step: usize) -> Vec<String> {
             return Vec::new();
         }
     };
-    let tally = Judge { facts: &facts, compiler: &compiler, folders: &folders, work: &work.0 }.all(step);
+    let tally = Judge::new(&facts, &compiler, &folders, &work.0).all(step);
     report(&format!("{arch}, installed headers"), &compiler, &facts, &tally);
     let mut wrong: Vec<String> = tally.wrong.iter().map(|wrong| format!("{arch}: {wrong}")).collect();
     if tally.constants < 30_000 / step || tally.layouts < 3000 / step {
@@ -187,10 +192,10 @@ fn judge_tree(row: &Row, what: &str, facts: &Facts, made: PathBuf, work: &Path) 
         eprintln!("skipped: {what}: none of the compilers {:?} is there", row.programs);
         return Vec::new();
     };
-    let tally = Judge { facts, compiler: &compiler, folders: &folders, work }.all(1);
+    let tally = Judge::new(facts, &compiler, &folders, work).all(1);
     report(what, &compiler, facts, &tally);
     let mut wrong: Vec<String> = tally.wrong.iter().map(|wrong| format!("{what}: {wrong}")).collect();
-    if tally.constants < 40_000 || tally.layouts < 4_200 {
+    if tally.constants < 40_000 || tally.layouts < 4_500 {
         wrong.push(format!("{what}: the compiler judged almost nothing"));
     }
     wrong

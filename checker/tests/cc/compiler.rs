@@ -88,7 +88,9 @@ impl Compiler {
             asked.is_ok_and(|output| output.status.success())
         };
         let program = row.programs.iter().find(works)?;
-        let fixed = ["-std=gnu17", "-Ulinux", "-Uunix", "-w", "-fmax-errors=0", "-ftrack-macro-expansion=0"];
+        // A function that nothing declares is a macro that is missing.
+        let undeclared = "-Werror=implicit-function-declaration";
+        let fixed = ["-std=gnu17", "-Ulinux", "-Uunix", undeclared, "-fmax-errors=0", "-ftrack-macro-expansion=0"];
         let mut arguments: Vec<String> = fixed.iter().chain(row.arguments).map(|word| (*word).to_owned()).collect();
         for folder in folders {
             arguments.extend(["-I".to_owned(), folder.display().to_string()]);

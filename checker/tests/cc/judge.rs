@@ -3,13 +3,14 @@
 
 use super::compiler::Compiler;
 use super::elf::sections;
+use super::names::{self, Definers};
 use abispec_checker::facts::{Constant, Fact, Facts, Layout};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::{fs, thread};
 
 /// What programs include before headers that use more than they include.
@@ -57,6 +58,17 @@ impl Tally {
     }
 }
 
+/// What is still to be judged of one header.
+struct Pass<'a> {
+    header: &'a str,
+    /// What nothing is known about yet, with the code that asks.
+    left: Vec<(Line, String)>,
+    /// The names that the compiler misses.
+    missed: BTreeSet<String>,
+    /// What it says of each line that is left.
+    complaints: BTreeMap<String, String>,
+}
+
 /// The facts to be judged, and by whom.
 pub(crate) struct Judge<'a> {
     /// The facts.
@@ -67,6 +79,8 @@ pub(crate) struct Judge<'a> {
     pub(crate) folders: &'a [PathBuf],
     /// For generated files.
     pub(crate) work: &'a Path,
+    /// Which headers define a name, once somebody asks.
+    definers: OnceLock<Definers>,
 }
 
 /// The name that a header is included by, from the file that a fact stands in.
@@ -78,7 +92,12 @@ fn included_as(path: &str, folders: &[PathBuf]) -> Option<String> {
     installed.or_else(source).or_else(generated).or_else(version).map(str::to_owned)
 }
 
-impl Judge<'_> {
+impl<'a> Judge<'a> {
+    /// A judge of these facts.
+    pub(crate) fn new(facts: &'a Facts, compiler: &'a Compiler, folders: &'a [PathBuf], work: &'a Path) -> Self {
+        Self { facts, compiler, folders, work, definers: OnceLock::new() }
+    }
+
     /// Judges every `step`th header, on every processor.
     pub(crate) fn all(&self, step: usize) -> Tally {
         let headers: Vec<(String, String)> = self.headers().into_iter().step_by(step).collect();
@@ -129,8 +148,7 @@ impl Judge<'_> {
                 lines.push((Line::Layout(fact.value.c_name.clone()), layout(&fact.value)));
             }
         }
-        let text = self.folders.iter().find_map(|folder| fs::read(folder.join(header)).ok()).unwrap_or_default();
-        for (number, name) in object_macros(&String::from_utf8_lossy(&text)).into_iter().enumerate() {
+        for (number, name) in names::object_macros(&self.text(header)).into_iter().enumerate() {
             let silent = self.facts.why_silent(&name).is_some();
             if !self.facts.constants.contains_key(&name) && !name.starts_with("__NR_") && !silent {
                 // A function of its own, because an undeclared name is reported once per function.
@@ -147,26 +165,28 @@ impl Judge<'_> {
         if lines.is_empty() {
             return;
         }
+        let mut pass = Pass { header, left: lines, missed: BTreeSet::new(), complaints: BTreeMap::new() };
         // Alone, then after what programs include first, then as part of another header, then behind those that define
-        // what the compiler misses.
-        let mut missed = BTreeSet::new();
-        let mut left = self.compile(header, &format!("#include <{through}>\n"), lines, tally, &mut missed);
-        if !left.is_empty() {
-            left = self.compile(header, &format!("{PROGRAM}#include <{through}>\n"), left, tally, &mut missed);
+        // what the compiler misses, which may miss something themselves.
+        self.compile(&format!("#include <{through}>\n"), &mut pass, tally);
+        self.compile(&format!("{PROGRAM}#include <{through}>\n"), &mut pass, tally);
+        if let Some(other) = self.another(header, through) {
+            self.compile(&format!("#include <{other}>\n"), &mut pass, tally);
         }
-        if !left.is_empty()
-            && let Some(other) = self.another(header, through)
-        {
-            left = self.compile(header, &format!("#include <{other}>\n"), left, tally, &mut missed);
+        let (mut before, plain) = (String::new(), self.without_field_macros(header, &pass));
+        for _ in 0..3 {
+            let more = self.defining(&pass, through);
+            if more == before {
+                break;
+            }
+            before = more;
+            self.compile(&format!("{before}#include <{through}>\n"), &mut pass, tally);
+            self.compile(&format!("{PROGRAM}{before}#include <{through}>\n"), &mut pass, tally);
         }
-        let before = self.defining(&missed);
-        if !left.is_empty() && !before.is_empty() {
-            left = self.compile(header, &format!("{before}#include <{through}>\n"), left, tally, &mut missed);
-        }
-        for (line, _) in left {
-            let (Line::Constant(name) | Line::Layout(name) | Line::NoConstant(name)) = line;
-            let reason = "the compiler takes it neither alone nor after other headers nor through another one";
-            tally.unjudged.insert(name, format!("{header}: {reason}"));
+        self.compile(&format!("{PROGRAM}{before}#include <{through}>\n{plain}"), &mut pass, tally);
+        for (Line::Constant(name) | Line::Layout(name) | Line::NoConstant(name), _) in pass.left {
+            let reason = pass.complaints.get(&name).map_or("the header does not compile", String::as_str);
+            tally.unjudged.insert(name, format!("{header}: {}", reason.trim()));
         }
         self.bitfields(header, through, tally);
     }
@@ -179,77 +199,107 @@ impl Judge<'_> {
         headers.find(|(_, files)| holds(files)).map(|(name, _)| name.as_str())
     }
 
-    /// Inclusions of the headers that alone define some of these names.
-    fn defining(&self, names: &BTreeSet<String>) -> String {
-        let mut headers = BTreeSet::new();
-        for name in names {
-            let constant = self.facts.constants.get(name).map_or(&[][..], Vec::as_slice);
-            let layout = self.facts.layouts.get(name).map_or(&[][..], Vec::as_slice);
-            let source = match (constant, layout) {
-                ([fact], []) => &fact.source,
-                ([], [fact]) => &fact.source,
-                _ => continue,
-            };
-            headers.extend(included_as(&source.file, self.folders).filter(|header| self.facts.has_header(header)));
+    /// Inclusions of the headers that define what the compiler misses, but for the one that is included anyway. It does
+    /// not name the type of a field that is incomplete.
+    fn defining(&self, pass: &Pass<'_>, through: &str) -> String {
+        let fields = self.left(pass).flat_map(|layout| &layout.fields);
+        let types = fields.filter_map(|field| field.c_type.split([' ', '[', '*']).rfind(|word| !word.is_empty()));
+        let missed: BTreeSet<&str> = pass.missed.iter().map(String::as_str).chain(types).collect();
+        if missed.is_empty() {
+            return String::new();
         }
-        headers.iter().map(|header| format!("#include <{header}>\n")).collect()
+        let definers = self.definers.get_or_init(|| {
+            let headers = self.headers();
+            Definers::of(headers.into_iter().map(|(own, through)| (self.text(&own), through)))
+        });
+        let headers: BTreeSet<&str> = missed.iter().filter_map(|name| definers.only(name)).collect();
+        let others = headers.into_iter().filter(|header| *header != through);
+        others.map(|header| format!("#include <{header}>\n")).collect()
     }
 
-    /// Compiles the lines after `start`; returns those that the compiler could say nothing about, and adds the names that
-    /// it complains of to `missed`.
-    fn compile(
-        &self,
-        header: &str,
-        start: &str,
-        lines: Vec<(Line, String)>,
-        tally: &mut Tally,
-        missed: &mut BTreeSet<String>,
-    ) -> Vec<(Line, String)> {
+    /// Takes back the macros of a header that have the names of fields; what they stand for is no field's name.
+    fn without_field_macros(&self, header: &str, pass: &Pass<'_>) -> String {
+        let macros = names::object_macros(&self.text(header));
+        let fields = self.left(pass).flat_map(|layout| layout.fields.iter().flat_map(|field| field.name.split('.')));
+        let hidden: BTreeSet<&str> = fields.filter(|field| macros.contains(*field)).collect();
+        hidden.into_iter().map(|name| format!("#undef {name}\n")).collect()
+    }
+
+    /// The layouts that are still to be judged.
+    fn left<'b>(&'b self, pass: &'b Pass<'_>) -> impl Iterator<Item = &'b Layout> {
+        let names =
+            pass.left.iter().filter_map(|(line, _)| if let Line::Layout(name) = line { Some(name) } else { None });
+        let names: BTreeSet<&String> = names.collect();
+        self.facts
+            .layouts
+            .values()
+            .flatten()
+            .map(|fact| &fact.value)
+            .filter(move |layout| names.contains(&layout.c_name))
+    }
+
+    fn text(&self, header: &str) -> String {
+        let found = self.folders.iter().find_map(|folder| fs::read(folder.join(header)).ok());
+        String::from_utf8_lossy(&found.unwrap_or_default()).into_owned()
+    }
+
+    /// Compiles what is left after `start`; what the compiler could say nothing about stays.
+    fn compile(&self, start: &str, pass: &mut Pass<'_>, tally: &mut Tally) {
+        if pass.left.is_empty() {
+            return;
+        }
+        let header = pass.header;
         let file = self.file(header, "facts");
         let first = start.lines().count() + 1;
-        let code: String = lines.iter().map(|(_, text)| format!("{text}\n")).collect();
+        let code: String = pass.left.iter().map(|(_, text)| format!("{text}\n")).collect();
         fs::write(&file, format!("{start}{code}")).expect("a generated file");
         let mut command = self.compiler.command();
         let output = command.arg("-fsyntax-only").arg(&file).stdin(Stdio::null()).output().expect("the compiler runs");
         let errors = String::from_utf8_lossy(&output.stderr).into_owned();
-        if errors.contains("fatal error") {
-            return lines;
+        if let Some(fatal) = errors.lines().find(|line| line.contains("fatal error")) {
+            let why = fatal.rsplit_once("error:").map_or(fatal, |(_, why)| why);
+            for (Line::Constant(name) | Line::Layout(name) | Line::NoConstant(name), _) in &pass.left {
+                pass.complaints.insert(name.clone(), why.to_owned());
+            }
+            return;
         }
         let own = format!("{}:", file.display());
         let mut complaints: BTreeMap<usize, String> = BTreeMap::new();
         // The compiler guesses the types that a header lacks; then what it takes for constants does not count.
-        let mut lame = false;
+        let mut lame = None;
         for complaint in errors.lines().filter(|line| line.contains("error:")) {
             let quoted = complaint.split('\'').skip(1).step_by(2);
-            missed.extend(quoted.filter_map(|quoted| quoted.split_whitespace().next_back()).map(str::to_owned));
+            pass.missed.extend(quoted.filter_map(|quoted| quoted.split_whitespace().next_back()).map(str::to_owned));
             let mut parts = complaint.strip_prefix(&own).unwrap_or_default().splitn(3, ':');
             let line = parts.next().and_then(|line| line.parse::<usize>().ok());
             match line.and_then(|line| line.checked_sub(first)) {
                 Some(line) => complaints.entry(line).or_default().push_str(parts.nth(1).unwrap_or_default()),
-                None => lame = true,
+                None => lame = lame.or_else(|| complaint.rsplit_once("error:").map(|(_, why)| why.to_owned())),
             }
         }
-        let mut left = Vec::new();
-        for (at, (line, text)) in lines.into_iter().enumerate() {
-            match (&line, complaints.get(&at)) {
+        for (at, (line, text)) in std::mem::take(&mut pass.left).into_iter().enumerate() {
+            match (&line, complaints.remove(&at)) {
                 (Line::Constant(_), None) => tally.constants += 1,
                 (Line::Layout(_), None) => tally.layouts += 1,
                 (Line::Constant(name) | Line::Layout(name), Some(complaint))
-                    if complaint.contains("static assertion failed") && !lame =>
+                    if complaint.contains("static assertion failed") && lame.is_none() =>
                 {
                     tally.wrong.push(format!("{header}: {name}"));
                 }
-                (Line::Constant(_) | Line::Layout(_), Some(_)) => left.push((line, text)),
+                (Line::Constant(name) | Line::Layout(name), Some(complaint)) => {
+                    // What is wrong with the header says more than what follows from that.
+                    pass.complaints.insert(name.clone(), lame.clone().unwrap_or(complaint));
+                    pass.left.push((line, text));
+                }
                 (Line::NoConstant(_), Some(_)) => tally.refused += 1,
                 (Line::NoConstant(name), None) => {
-                    if !lame && self.defined_by(header, &file, name) {
+                    if lame.is_none() && self.defined_by(header, &file, name) {
                         tally.wrong.push(format!("{header}: {name} is a constant to the compiler"));
                     }
                 }
             }
         }
         let _ = fs::remove_file(&file);
-        left
     }
 
     fn file(&self, header: &str, suffix: &str) -> PathBuf {
@@ -352,22 +402,4 @@ fn layout(layout: &Layout) -> String {
     }
     out.push_str(", \"\");");
     out
-}
-
-/// The names after `#define` that have a replacement and no parameters.
-fn object_macros(text: &str) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    for line in text.lines() {
-        let Some(rest) = line.trim_start().strip_prefix('#').and_then(|rest| rest.trim_start().strip_prefix("define"))
-        else {
-            continue;
-        };
-        let rest = rest.trim_start();
-        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
-        let (name, body) = rest.split_at(end);
-        if !name.is_empty() && !body.starts_with('(') && !body.trim().is_empty() {
-            found.insert(name.to_owned());
-        }
-    }
-    found
 }
