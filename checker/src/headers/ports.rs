@@ -178,24 +178,34 @@ fn read(plan: Plan) -> Vec<Facts> {
 }
 
 fn read_side_by_side(plan: Plan) -> Vec<Facts> {
-    let Prepared { witness, mut stock, routes, paths, silent, mut wanted } = Prepared::new(plan);
-    let mut round = 0;
-    loop {
-        stock.read(std::mem::take(&mut wanted), &paths);
-        round += 1;
-        let read = |route: &Route| {
-            let view = View::new(&stock, route);
-            (gather(&witness, &view), view.missing())
+    let Prepared { witness, mut stock, routes, paths, silent, wanted } = Prepared::new(plan);
+    stock.read(wanted, &paths);
+    let mut all: Vec<Facts> = Vec::new();
+    let mut open: Vec<usize> = (0..routes.len()).collect();
+    for _ in 0..ROUNDS {
+        let read = |number: &usize| {
+            let view = View::new(&stock, routes.get(*number)?);
+            Some((*number, gather(&witness, &view), view.missing()))
         };
-        let all: Vec<(Facts, BTreeSet<Place>)> = routes.par_iter().map(read).collect();
-        if round < ROUNDS {
-            wanted.extend(all.iter().flat_map(|(_, missing)| missing.iter().cloned()));
+        let found: Vec<(usize, Facts, BTreeSet<Place>)> = open.par_iter().filter_map(read).collect();
+        let mut missing = Vec::with_capacity(found.len());
+        for (number, facts, places) in found {
+            missing.push((number, places));
+            match all.get_mut(number) {
+                Some(known) => *known = facts,
+                None => all.push(facts),
+            }
         }
-        if wanted.is_empty() {
-            let finish = |((facts, _), silent)| finish(facts, silent);
-            return all.into_iter().zip(silent).map(finish).collect();
+        stock.read(missing.iter().flat_map(|(_, places)| places).cloned().collect(), &paths);
+        // What is not there changes nothing: only ports that see something new are read again.
+        missing
+            .retain(|(_, places)| places.iter().any(|(shelf, name)| matches!(stock.find(*shelf, name), Some(Some(_)))));
+        open = missing.into_iter().map(|(number, _)| number).collect();
+        if open.is_empty() {
+            break;
         }
     }
+    all.into_iter().zip(silent).map(|(facts, silent)| finish(facts, silent)).collect()
 }
 
 fn finish(mut facts: Facts, silent: Vec<Silence>) -> Facts {
