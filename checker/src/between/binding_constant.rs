@@ -1,6 +1,6 @@
 use super::Between;
-use super::pair::{Pair, Sides};
-use crate::facts::WitnessKind;
+use super::pair::Pair;
+use crate::facts::{Constant, Fact, WitnessKind};
 
 pub(super) const BETWEEN: Between = Between {
     id: "binding-constant",
@@ -21,27 +21,11 @@ fn run(pair: &mut Pair<'_>) {
     if !pair.are(WitnessKind::Headers, WitnessKind::Rust) {
         return;
     }
-    let (headers, bindings) = (pair.first, pair.second);
-    for (name, found) in &bindings.constants {
-        let Some(known) = headers.constants.get(name) else { continue };
-        for fact in found {
-            let equal = known.iter().any(|own| own.value.is_same_number(fact.value));
-            if !equal && grows(name) && !pair.same_release() {
-                pair.silent(name, "it grows with the kernel, and the bindings are of another release or name none");
-                continue;
-            }
-            let Some(own) = known.first() else { continue };
-            pair.compare(Sides {
-                subject: name.clone(),
-                first: own.value.to_string(),
-                first_at: &own.source,
-                second: fact.value.to_string(),
-                second_at: &fact.source,
-                equal,
-                help: "report the crate, unless the headers are of a release that changed the constant",
-            });
-        }
-    }
+    let silent = |pair: &Pair<'_>, name: &str, _: &Fact<Constant>, equal: bool| {
+        let open = !equal && grows(name) && !pair.same_release();
+        open.then_some("it grows with the kernel, and the bindings are of another release or name none")
+    };
+    pair.compare_constants(silent, "report the crate, unless the headers are of a release that changed the constant");
 }
 
 /// Whether a name stands for the end or the whole of a set.

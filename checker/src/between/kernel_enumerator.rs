@@ -1,5 +1,5 @@
 use super::Between;
-use super::pair::{Pair, Sides};
+use super::pair::{Pair, agrees};
 use crate::facts::{Constant, Fact, Source, WitnessKind};
 use std::collections::BTreeSet;
 
@@ -22,37 +22,20 @@ fn run(pair: &mut Pair<'_>) {
         return;
     }
     let (headers, kernel) = (pair.first, pair.second);
-    let agree = |name: &String, fact: &Fact<Constant>| {
-        headers.constants.get(name).is_some_and(|known| known.iter().any(|own| own.value.is_same_number(fact.value)))
-    };
     // An enumeration of the kernel's own shares a name with a macro of the headers, but not several values.
     let shared: BTreeSet<&Source> = kernel
         .constants
         .iter()
-        .flat_map(|(name, found)| found.iter().filter(|fact| agree(name, fact)).map(|fact| &fact.source))
+        .flat_map(|(name, found)| found.iter().filter(|fact| agrees(headers, name, fact)).map(|fact| &fact.source))
         .collect();
-    for (name, found) in &kernel.constants {
-        let Some(known) = headers.constants.get(name) else { continue };
-        for fact in found {
-            let equal = agree(name, fact);
-            if !equal && !shared.contains(&fact.source) {
-                pair.silent(name, "the kernel has an enumeration of its own with this name");
-                continue;
-            }
-            if !equal && !pair.same_release() {
-                pair.silent(name, "headers and kernel are not known to be of one release");
-                continue;
-            }
-            let Some(own) = known.first() else { continue };
-            pair.compare(Sides {
-                subject: name.clone(),
-                first: own.value.to_string(),
-                first_at: &own.source,
-                second: fact.value.to_string(),
-                second_at: &fact.source,
-                equal,
-                help: "look whether the kernel has an internal enumerator of this name; if not, report it",
-            });
+    let silent = |pair: &Pair<'_>, _: &str, fact: &Fact<Constant>, equal: bool| {
+        if equal {
+            None
+        } else if !shared.contains(&fact.source) {
+            Some("the kernel has an enumeration of its own with this name")
+        } else {
+            (!pair.same_release()).then_some("headers and kernel are not known to be of one release")
         }
-    }
+    };
+    pair.compare_constants(silent, "look whether the kernel has an internal enumerator of this name; if not, report it");
 }

@@ -2,7 +2,7 @@
 
 use super::Between;
 use crate::checks::{Compared, Report, Silent};
-use crate::facts::{Facts, Field, Layout, Position, Source, WitnessKind};
+use crate::facts::{Constant, Fact, Facts, Field, Layout, Position, Source, WitnessKind};
 use abispec::finding::{Finding, Severity, SourcePlace};
 use std::collections::BTreeMap;
 
@@ -105,6 +105,34 @@ impl<'a> Pair<'a> {
         self.findings.push(finding);
     }
 
+    /// Compares the constants that both name; `silent` says why a name is not compared, given whether the values are equal.
+    pub(super) fn compare_constants(
+        &mut self,
+        silent: impl Fn(&Self, &str, &Fact<Constant>, bool) -> Option<&'static str>,
+        help: &'static str,
+    ) {
+        let (first, second) = (self.first, self.second);
+        for (name, found) in &second.constants {
+            let Some([own, ..]) = first.constants.get(name).map(Vec::as_slice) else { continue };
+            for fact in found {
+                let equal = agrees(first, name, fact);
+                if let Some(reason) = silent(self, name, fact, equal) {
+                    self.silent(name, reason);
+                    continue;
+                }
+                self.compare(Sides {
+                    subject: name.clone(),
+                    first: own.value.to_string(),
+                    first_at: &own.source,
+                    second: fact.value.to_string(),
+                    second_at: &fact.source,
+                    equal,
+                    help,
+                });
+            }
+        }
+    }
+
     /// Compares two layouts of one tag: the fields that both name, and the size. `None` if they agree or cannot differ.
     pub(super) fn difference(&self, first: &Layout, second: &Layout) -> Difference {
         let mut growth = false;
@@ -132,6 +160,11 @@ impl<'a> Pair<'a> {
         let more = long.fields.iter().any(|field| field.offset_bits + field.size_bits > end && !is_room(field));
         if more && !self.same_release() { Difference::Growth } else { Difference::Size }
     }
+}
+
+/// Whether a witness has a constant of this name and number.
+pub(super) fn agrees(facts: &Facts, name: &str, fact: &Fact<Constant>) -> bool {
+    facts.constants.get(name).is_some_and(|known| known.iter().any(|own| own.value.is_same_number(fact.value)))
 }
 
 /// How two layouts of one tag differ.

@@ -1,5 +1,5 @@
 use super::Check;
-use super::bench::{Bench, Comparison};
+use super::bench::Bench;
 use abispec::finding::Severity;
 
 pub(super) const CHECK: Check = Check {
@@ -19,15 +19,6 @@ with `entry:`.",
 
 fn run(bench: &mut Bench<'_>) {
     for (call, fact) in bench.prototypes() {
-        let names: Vec<&str> = fact.value.params.iter().map(|param| param.name.as_str()).collect();
-        bench.compare(Comparison {
-            subject: call.name.value.clone(),
-            at: call.params.first().map_or(call.name.at, |param| param.name.at),
-            source: &fact.source,
-            expected: format!("{} parameters ({})", call.params.len(), call.param_names().join(", ")),
-            actual: format!("{} parameters ({})", names.len(), names.join(", ")),
-            equal: call.params.len() == names.len(),
-            help: "correct `params:`, or name the kernel's function with `entry:`".to_owned(),
-        });
+        bench.compare_counts(call, fact, "correct `params:`, or name the kernel's function with `entry:`");
     }
 }

@@ -196,6 +196,20 @@ impl<'a> Bench<'a> {
         self.findings.push(finding);
     }
 
+    /// Compares how many parameters a call has with how many the witness declares.
+    pub(super) fn compare_counts(&mut self, call: &Syscall, fact: &Fact<Prototype>, help: &str) {
+        let names: Vec<&str> = fact.value.params.iter().map(|param| param.name.as_str()).collect();
+        self.compare(Comparison {
+            subject: call.name.value.clone(),
+            at: call.params.first().map_or(call.name.at, |param| param.name.at),
+            source: &fact.source,
+            expected: format!("{} parameters ({})", call.params.len(), call.param_names().join(", ")),
+            actual: format!("{} parameters ({})", names.len(), names.join(", ")),
+            equal: call.params.len() == names.len(),
+            help: help.to_owned(),
+        });
+    }
+
     /// Counts a look-up of a call in the specification, and reports one that is not there.
     pub(super) fn look_up(&mut self, name: &str, source: &Source, known: bool, new: bool) {
         self.compared += 1;

@@ -1,5 +1,5 @@
 use super::Check;
-use super::bench::{Bench, Comparison, page_of};
+use super::bench::{Bench, page_of};
 use crate::facts::WitnessKind;
 use abispec::finding::Severity;
 
@@ -33,15 +33,6 @@ fn run(bench: &mut Bench<'_>) {
             bench.silent(name, facts.why_silent(page).unwrap_or("the page does not declare it"));
             continue;
         };
-        let names: Vec<&str> = fact.value.params.iter().map(|param| param.name.as_str()).collect();
-        bench.compare(Comparison {
-            subject: name.clone(),
-            at: call.params.first().map_or(call.name.at, |param| param.name.at),
-            source: &fact.source,
-            expected: format!("{} parameters ({})", call.params.len(), call.param_names().join(", ")),
-            actual: format!("{} parameters ({})", names.len(), names.join(", ")),
-            equal: call.params.len() == names.len(),
-            help: "correct `params:`, or record that the page declares the C library's function".to_owned(),
-        });
+        bench.compare_counts(call, fact, "correct `params:`, or record that the page declares the C library's function");
     }
 }

@@ -1,5 +1,6 @@
 //! Where a kernel tree keeps what belongs to a port: its folder, its table of system calls, and what the port settles.
 
+use super::port::source_folder;
 use super::table::Table;
 use crate::files::Files;
 use abispec::arch::{Arch, DataModel};
@@ -22,49 +23,43 @@ const NARROW: &[(&str, bool)] = &[("64BIT", false), ("32BIT", true)];
 
 /// The place of a port.
 pub(crate) fn home(arch: Arch) -> Home {
-    let home = |folder, header, options, bits| Home { folder, header, options, bits };
-    let wide = |folder| home(folder, "unistd_64.h", WIDE, 64);
-    let narrow = |folder| home(folder, "unistd_32.h", NARROW, 32);
+    let home = |header, options, bits| Home { folder: source_folder(arch), header, options, bits };
+    let wide = || home("unistd_64.h", WIDE, 64);
+    let narrow = || home("unistd_32.h", NARROW, 32);
     match arch {
-        Arch::X86_64 => wide("x86"),
-        Arch::X32 => home(
-            "x86",
-            "unistd_x32.h",
-            &[("64BIT", true), ("32BIT", false), ("X86_X32_ABI", true), ("COMPAT", true)],
-            64,
-        ),
-        Arch::I386 => narrow("x86"),
-        Arch::Arm => home("arm", "unistd-eabi.h", &[("64BIT", false), ("32BIT", true), ("AEABI", true)], 32),
-        Arch::Arm64 => wide("arm64"),
-        Arch::Riscv64 => wide("riscv"),
-        Arch::Riscv32 => narrow("riscv"),
-        Arch::Loongarch64 => wide("loongarch"),
-        Arch::S390x => wide("s390"),
-        Arch::Powerpc64 => home("powerpc", "unistd_64.h", &[("64BIT", true), ("32BIT", false), ("PPC64", true)], 64),
-        Arch::Powerpc => home("powerpc", "unistd_32.h", &[("64BIT", false), ("32BIT", true), ("PPC64", false)], 32),
-        Arch::MipsO32 => home("mips", "unistd_o32.h", NARROW, 32),
-        Arch::MipsN32 => home(
-            "mips",
-            "unistd_n32.h",
-            &[("64BIT", true), ("32BIT", false), ("MIPS32_N32", true), ("COMPAT", true)],
-            64,
-        ),
-        Arch::MipsN64 => home("mips", "unistd_n64.h", WIDE, 64),
-        Arch::Sparc64 => wide("sparc"),
-        Arch::Sparc => narrow("sparc"),
-        Arch::Parisc => narrow("parisc"),
-        Arch::Parisc64 => wide("parisc"),
+        Arch::X86_64
+        | Arch::Arm64
+        | Arch::Riscv64
+        | Arch::Loongarch64
+        | Arch::S390x
+        | Arch::Sparc64
+        | Arch::Parisc64 => wide(),
+        Arch::I386
+        | Arch::Riscv32
+        | Arch::Sparc
+        | Arch::Parisc
+        | Arch::M68k
+        | Arch::Sh
+        | Arch::Xtensa
+        | Arch::Microblaze
+        | Arch::Arc
+        | Arch::Csky
+        | Arch::Hexagon
+        | Arch::Nios2
+        | Arch::Openrisc => narrow(),
+        Arch::X32 => {
+            home("unistd_x32.h", &[("64BIT", true), ("32BIT", false), ("X86_X32_ABI", true), ("COMPAT", true)], 64)
+        }
+        Arch::Arm => home("unistd-eabi.h", &[("64BIT", false), ("32BIT", true), ("AEABI", true)], 32),
+        Arch::Powerpc64 => home("unistd_64.h", &[("64BIT", true), ("32BIT", false), ("PPC64", true)], 64),
+        Arch::Powerpc => home("unistd_32.h", &[("64BIT", false), ("32BIT", true), ("PPC64", false)], 32),
+        Arch::MipsO32 => home("unistd_o32.h", NARROW, 32),
+        Arch::MipsN32 => {
+            home("unistd_n32.h", &[("64BIT", true), ("32BIT", false), ("MIPS32_N32", true), ("COMPAT", true)], 64)
+        }
+        Arch::MipsN64 => home("unistd_n64.h", WIDE, 64),
         // Its one header has the name that ports of 32 bits use.
-        Arch::Alpha => home("alpha", "unistd_32.h", WIDE, 64),
-        Arch::M68k => narrow("m68k"),
-        Arch::Sh => narrow("sh"),
-        Arch::Xtensa => narrow("xtensa"),
-        Arch::Microblaze => narrow("microblaze"),
-        Arch::Arc => narrow("arc"),
-        Arch::Csky => narrow("csky"),
-        Arch::Hexagon => narrow("hexagon"),
-        Arch::Nios2 => narrow("nios2"),
-        Arch::Openrisc => narrow("openrisc"),
+        Arch::Alpha => home("unistd_32.h", WIDE, 64),
     }
 }
 
