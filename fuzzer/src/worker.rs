@@ -5,8 +5,7 @@ use crate::examine::{Context, Examined, Notes, Suspicion, examine};
 use crate::exec::layout::CELLS;
 use crate::exec::layout::{PLAYGROUND_MARGIN_PAGES, PLAYGROUND_PAGES};
 use crate::exec::{
-    BatchEnd, EMPTY_FILE, Ending, Entry, PROGRAM_FILE, Part, Sandbox, SandboxConfig, SandboxError, Stage, VDSO_CALLS,
-    deny,
+    BatchEnd, EMPTY_FILE, Ending, Entry, PROGRAM_FILE, Part, Sandbox, SandboxConfig, SandboxError, VDSO_CALLS, deny,
 };
 use crate::generate::Generator;
 use crate::habitat::Habitat;
@@ -108,11 +107,7 @@ impl std::error::Error for WorkerError {}
 
 impl From<SandboxError> for WorkerError {
     fn from(error: SandboxError) -> Self {
-        // One that was there and is gone can be had again. Without its first process a pid namespace has no memory for others.
-        match (error.stage, error.errno) {
-            (Stage::Gone, _) | (Stage::Fork, Some(libc::ENOMEM)) => Self::Lost,
-            _ => Self::Sandbox(error),
-        }
+        Self::Sandbox(error)
     }
 }
 
@@ -221,7 +216,8 @@ impl Room {
     /// # Errors
     /// When they cannot be made.
     pub fn renew(&mut self) -> Result<(), WorkerError> {
-        self.sandbox.respawn()?;
+        // What was there once can be had again, in another sandbox: a call ended its processes, or one of them does not end.
+        self.sandbox.respawn().map_err(|_| WorkerError::Lost)?;
         setup::build(&mut self.sandbox, &fixture::setup_calls())?;
         Arc::make_mut(&mut self.fresh.process_mut().identity).pid = inner_pid(&self.sandbox);
         self.current = self.fresh.clone();
