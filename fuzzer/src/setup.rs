@@ -3,7 +3,7 @@
 use crate::exec::layout::{
     CELL_RW, CELL_RW_SIZE, CELLS, PLAYGROUND_MARGIN_PAGES, PLAYGROUND_PAGES, WORK_DIRECTORY, cell,
 };
-use crate::exec::{Arg, BatchEnd, Entry, Guard, Op, OpIndex, PushError, Sandbox};
+use crate::exec::{Arg, BatchEnd, Entry, Guard, Op, OpIndex, PushError, Sandbox, SandboxConfig};
 use crate::plan::{Plans, Reach};
 use crate::program::Program;
 use crate::world::fixture::{Build, content};
@@ -45,7 +45,12 @@ pub fn build(sandbox: &mut Sandbox, steps: &[Build]) -> Result<(), BuildError> {
     }
     building.sandbox.push(Op::new(libc::SYS_umask, &[Arg::imm(0o022)])).map_err(full)?;
     let named = building.named;
-    match sandbox.run() {
+    // Disks may be slow, and nothing of this is under test.
+    let patient = SandboxConfig::default().block_timeout;
+    let timeout = std::mem::replace(&mut sandbox.config_mut().block_timeout, patient);
+    let end = sandbox.run();
+    sandbox.config_mut().block_timeout = timeout;
+    match end {
         BatchEnd::Completed => {}
         other => return Err(BuildError(format!("the executor was lost: {other:?}"))),
     }

@@ -218,7 +218,7 @@ impl Room {
     pub fn renew(&mut self) -> Result<(), WorkerError> {
         // What was there once can be had again, in another sandbox: a call ended its processes, or one of them does not end.
         self.sandbox.respawn().map_err(|_| WorkerError::Lost)?;
-        setup::build(&mut self.sandbox, &fixture::setup_calls())?;
+        setup::build(&mut self.sandbox, &fixture::setup_calls()).map_err(|_| WorkerError::Lost)?;
         Arc::make_mut(&mut self.fresh.process_mut().identity).pid = inner_pid(&self.sandbox);
         self.current = self.fresh.clone();
         Ok(())

@@ -7,10 +7,14 @@ use super::layout::NO_OP;
 
 /// Interrupts for one operation before its executor is killed. The first may come just before the call starts to sleep.
 const INTERRUPTS: u32 = 2;
+/// Looks that span one timeout at least.
+const LOOKS: u32 = 3;
 /// How many times longer a call may take that is not sleeping: busy, or waiting for a processor.
 const BUSY_PATIENCE: u32 = 25;
 /// The least that such a call may take: on a loaded machine a processor may be away for that long.
 const LEAST_PATIENCE: Duration = Duration::from_millis(100);
+/// The least that a call may sleep when it was woken before: it may be waiting for others that want a processor.
+const WOKEN: Duration = Duration::from_millis(20);
 /// Time between two looks, where the clock may be that fine.
 const FINEST: Duration = Duration::from_micros(250);
 
@@ -29,6 +33,8 @@ pub(super) struct Watchdog {
     pub(super) tick: Duration,
     /// Looks at a call that does not sleep before it is interrupted all the same.
     patience: u32,
+    /// Looks at a call that sleeps again before it is woken again.
+    again: u32,
     cursor: u32,
     asleep: u32,
     looks: u32,
@@ -40,9 +46,10 @@ impl Watchdog {
     /// A watchdog that lets an operation sleep for `timeout`.
     pub(super) fn new(timeout: Duration) -> Watchdog {
         let tick = (timeout / 2).max(FINEST);
-        let least = LEAST_PATIENCE.as_nanos().div_ceil(tick.as_nanos());
-        let patience = u32::try_from(least).unwrap_or(u32::MAX).max(2 * BUSY_PATIENCE);
-        Watchdog { tick, patience, cursor: NO_OP, asleep: 0, looks: 0, interrupts: 0 }
+        let looks = |time: Duration| u32::try_from(time.as_nanos().div_ceil(tick.as_nanos())).unwrap_or(u32::MAX);
+        let patience = looks(LEAST_PATIENCE).max(2 * BUSY_PATIENCE);
+        let again = looks(WOKEN).max(LOOKS);
+        Watchdog { tick, patience, again, cursor: NO_OP, asleep: 0, looks: 0, interrupts: 0 }
     }
 
     pub(super) fn look(&mut self, cursor: u32, sleeps: impl FnOnce() -> bool) -> Verdict {
@@ -51,8 +58,8 @@ impl Watchdog {
         }
         self.looks += 1;
         self.asleep = if sleeps() { self.asleep + 1 } else { 0 };
-        // Three looks span one timeout at least.
-        if self.asleep < 3 && self.looks < self.patience {
+        let sound = if self.interrupts == 0 { LOOKS } else { self.again };
+        if self.asleep < sound && self.looks < self.patience {
             return Verdict::Wait;
         }
         (self.asleep, self.looks) = (0, 0);
@@ -78,11 +85,15 @@ mod tests {
     #[test]
     fn a_sleeping_operation_is_interrupted_twice_and_then_killed() {
         let mut watchdog = Watchdog::new(Duration::from_millis(20));
-        let verdicts: Vec<Verdict> = (0..9).map(|_| watchdog.look(7, || true)).collect();
-        let expected = [Verdict::Wait, Verdict::Wait, Verdict::Interrupt];
-        assert_eq!(verdicts[..3], expected);
-        assert_eq!(verdicts[3..6], expected);
-        assert_eq!(verdicts[6..], [Verdict::Wait, Verdict::Wait, Verdict::Kill]);
+        let mut until = |verdict: Verdict| (1..).find(|_| watchdog.look(7, || true) == verdict);
+        assert_eq!(until(Verdict::Interrupt), Some(3));
+        assert_eq!(until(Verdict::Interrupt), Some(3));
+        assert_eq!(until(Verdict::Kill), Some(3));
+        let mut hasty = Watchdog::new(Duration::from_millis(1));
+        let mut until = |verdict: Verdict| (1..).find(|_| hasty.look(7, || true) == verdict);
+        assert_eq!(until(Verdict::Interrupt), Some(3));
+        assert_eq!(until(Verdict::Interrupt), Some(40));
+        assert_eq!(until(Verdict::Kill), Some(40));
     }
 
     #[test]
