@@ -100,7 +100,7 @@ impl<'a> Book<'a> {
             let role = roles::role(nr);
             if known {
                 if let Some(entry) = &mut entries[nr as usize] {
-                    entry.role = role.filter(|role| matches!(role, Role::Limits | Role::Controls));
+                    entry.role = role.filter(|role| matches!(role, Role::Limits | Role::Controls | Role::Spawns));
                 }
             } else if descriptors || role == Some(Role::Spawns) {
                 let nr = nr as usize;
