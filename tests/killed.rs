@@ -140,7 +140,7 @@ fn two_hundred_kills_lose_nothing_and_leave_nothing() {
     }
     let out: PathBuf = dir.join("found");
     let (dir_text, out_text) = (dir.to_str().unwrap(), out.to_str().unwrap());
-    let probe = abispec(&["fuzz", "--spec", dir_text, "--syscalls", "getuid", "--time", "300ms", "--out", out_text]);
+    let probe = abispec(&["fuzz", "--spec", dir_text, "--syscalls", "getuid", "--time", "3s", "--out", out_text]);
     if code(&probe) == 2 {
         eprintln!("SKIPPED: there is no sandbox here: {}{}", stdout(&probe), stderr(&probe));
         return;

@@ -22,8 +22,9 @@ use crate::plant::Plant;
 use crate::program::Program;
 use crate::reproduce;
 use crate::setup::footprint_of;
-use crate::worker::{BATCH, Ran, Room, Setting, VARIATIONS, WorkerError};
+use crate::worker::{BATCH, Ran, Room, Setting, UNKILLABLE, VARIATIONS, WorkerError};
 use abispec::target::{Call, ClauseId, Resolved};
+use alarm::at_once;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use side::Side;
 use std::collections::btree_map;
@@ -541,6 +542,9 @@ impl<'a> Working<'a> {
             pending.keep(&format!("{}-{}", key.syscall, key.id), &text).ok().map(|path| (pending, path))
         });
         let found = match &suspected {
+            Suspected::Call(program, suspicion) if suspicion.verdict.id == UNKILLABLE => {
+                Trial::Confirmed(Box::new(at_once(self.rooms[persona].setting(), program, suspicion, key)))
+            }
             Suspected::Call(program, _) => self.again(persona, program, None)?,
             Suspected::Law(suspect) => self.again(persona, &suspect.case.seed, Some(&suspect.case))?,
         };

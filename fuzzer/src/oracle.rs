@@ -49,6 +49,10 @@ pub const EXPLANATIONS: &[(&str, &str)] = &[
         "The process that made the call ended in it. Where the specification does not say so, a system call does not kill its caller.",
     ),
     ("call-hangs", "The call did not come back and could not be interrupted."),
+    (
+        "call-unkillable",
+        "The process that made the call sleeps uninterruptibly (state D), and SIGKILL did not end it. The run went on without it; /proc/PID/stack of the process called `executor` says where it sleeps. The program is not tried again, since each time would leave a process behind.",
+    ),
 ];
 
 /// What the oracle found.

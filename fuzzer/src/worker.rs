@@ -217,7 +217,12 @@ impl Room {
     /// When they cannot be made.
     pub fn renew(&mut self) -> Result<(), WorkerError> {
         // What was there once can be had again, in another sandbox: a call ended its processes, or one of them does not end.
-        self.sandbox.respawn().map_err(|_| WorkerError::Lost)?;
+        if self.sandbox.is_unkillable() {
+            let config = self.sandbox.config_mut().clone();
+            self.sandbox = Sandbox::start(&config)?;
+        } else {
+            self.sandbox.respawn().map_err(|_| WorkerError::Lost)?;
+        }
         setup::build(&mut self.sandbox, &fixture::setup_calls()).map_err(|_| WorkerError::Lost)?;
         Arc::make_mut(&mut self.fresh.process_mut().identity).pid = inner_pid(&self.sandbox);
         self.current = self.fresh.clone();
@@ -326,7 +331,7 @@ impl Room {
                 examine(context, program, lowered, &self.sandbox, &self.current, &mut self.notes, coverage);
             // Who changed what signals do to it may end by any of them.
             let strange = examined.world.process.alteration == Alteration::Strange;
-            if let Some(suspicion) = lost(&end, lowered)
+            if let Some(suspicion) = lost(&end, lowered, self.sandbox.is_unkillable())
                 && !strange
                 && !ran_out_of_time(&end, program, &setting.plans)
                 && !may_sleep(&setting.resolved, program, suspicion.call, suspicion.verdict.id)
@@ -427,8 +432,11 @@ fn fresh_after_reset(now: &World, fresh: &World) -> bool {
     descriptors && (Arc::ptr_eq(&now.process, &fresh.process) || process(now) == process(fresh))
 }
 
+/// Id of what is suspected of a call that nothing ends. It is not tried again: each time would leave a process behind.
+pub const UNKILLABLE: &str = "call-unkillable";
+
 /// The suspicion against a call in which the executor was lost.
-fn lost(end: &BatchEnd, lowered: &Lowered) -> Option<Suspicion> {
+fn lost(end: &BatchEnd, lowered: &Lowered, unkillable: bool) -> Option<Suspicion> {
     let (op, id, actual) = match end {
         BatchEnd::Died { ending, op } => {
             (op.as_ref()?, "executor-died", format!("the calling process ended: {ending:?}"))
@@ -439,6 +447,11 @@ fn lost(end: &BatchEnd, lowered: &Lowered) -> Option<Suspicion> {
         BatchEnd::Completed | BatchEnd::Lost(_) => return None,
     };
     let call = lowered.calls.iter().position(|call| call.op == *op)?;
+    let (id, actual) = if unkillable {
+        (UNKILLABLE, "the calling process sleeps uninterruptibly, and SIGKILL does not end it".to_owned())
+    } else {
+        (id, actual)
+    };
     let expected = "the call returns".to_owned();
     Some(Suspicion { call, verdict: Verdict { id, clause: None, expected, actual } })
 }

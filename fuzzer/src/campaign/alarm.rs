@@ -2,11 +2,12 @@
 
 use super::Working;
 use crate::confirm::{Confirmed, Key, watch};
+use crate::examine::Suspicion;
 use crate::kernel::Alarm;
 use crate::oracle::Verdict;
 use crate::program::Program;
 use crate::reproduce;
-use crate::worker::WorkerError;
+use crate::worker::{Setting, WorkerError};
 use std::path::PathBuf;
 use std::sync::PoisonError;
 
@@ -62,5 +63,19 @@ impl Working<'_> {
         let text =
             |program| reproduce::write_suspicion(program, &setting.resolved, setting.entry, setting.habitat, alarm.id);
         programs.iter().filter_map(|program| pending.keep(alarm.id, &text(program)).ok()).collect()
+    }
+}
+
+/// A divergence as it was seen the first time.
+pub(super) fn at_once(setting: &Setting, program: &Program, suspicion: &Suspicion, key: &Key) -> Confirmed {
+    Confirmed {
+        key: key.clone(),
+        program: program.clone(),
+        call: suspicion.call,
+        verdict: suspicion.verdict.clone(),
+        answers: vec![None; program.calls.len()],
+        habitat: setting.habitat,
+        law: None,
+        beside: Vec::new(),
     }
 }

@@ -68,13 +68,15 @@ impl Watchdog {
     }
 }
 
-/// True if the process sleeps where a signal wakes it, or is stopped; also if that cannot be known.
-pub(super) fn sleeps(pid: i32) -> bool {
-    let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else {
-        return true;
-    };
+/// The state of a process as the kernel tells it: `R`, `S`, `D` ...; `None` if that cannot be known.
+pub(super) fn state(pid: i32) -> Option<char> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name before the state is in parentheses and may hold any character.
-    let state = stat.rsplit(')').next().and_then(|rest| rest.trim_start().chars().next());
+    stat.rsplit(')').next()?.trim_start().chars().next()
+}
+
+/// True if a process in this state sleeps where a signal wakes it, or is stopped; also if the state is not known.
+pub(super) fn sleeps(state: Option<char>) -> bool {
     matches!(state, Some('S' | 'T' | 't') | None)
 }
 

@@ -14,6 +14,9 @@ use crate::exec::op::{Arg, Guard, Op, OpIndex, OpResult, OpState, PushError, Sou
 use crate::exec::sys;
 use crate::exec::watchdog::{Verdict, Watchdog, sleeps};
 
+/// How long a process in uninterruptible sleep may take to die.
+const UNKILLABLE: Duration = Duration::from_secs(2);
+
 /// How an executor ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
@@ -196,8 +199,9 @@ impl Sandbox {
             }
             let control = self.arena.control();
             let cursor = control.cursor.load(Relaxed);
-            let sleeps = || control.apart.load(Relaxed) == 0 && sleeps(control.executor_pid.load(Relaxed));
-            match watchdog.look(cursor, sleeps) {
+            let state = self.config.state;
+            let asleep = || control.apart.load(Relaxed) == 0 && sleeps(state(control.executor_pid.load(Relaxed)));
+            match watchdog.look(cursor, asleep) {
                 Verdict::Wait => {}
                 Verdict::Interrupt => {
                     control.interrupt_target.store(cursor, Release);
@@ -246,20 +250,31 @@ impl Sandbox {
     fn stuck(&mut self) -> BatchEnd {
         self.alive = false;
         if self.send(command::KILL).is_ok() {
-            let deadline = Instant::now() + Duration::from_secs(2);
+            let start = Instant::now();
             loop {
                 let control = self.arena.control();
                 let seen = control.event.load(Acquire);
-                // One that sleeps through SIGKILL is the next respawn's trouble.
-                if control.ended.load(Acquire) == self.number || Instant::now() > deadline {
+                if control.ended.load(Acquire) == self.number || start.elapsed() > PATIENCE {
                     break;
                 }
-                // Timing out or not, the two conditions above decide.
+                // Where SIGKILL does not reach it for so long, nothing does; on a busy machine only the state tells.
+                let state = self.config.state;
+                if start.elapsed() > UNKILLABLE && state(control.executor_pid.load(Relaxed)) == Some('D') {
+                    self.unkillable = true;
+                    break;
+                }
+                // Timing out or not, the conditions above decide.
                 let _ = sys::futex_wait(&control.event, seen, Some(Duration::from_millis(100)));
             }
         }
         self.note_in_flight();
         BatchEnd::Stuck { op: self.in_flight.map(OpIndex) }
+    }
+
+    /// True if the executor sleeps where not even SIGKILL wakes it. Nothing can take its place in this sandbox; dropping it
+    /// leaves that process to its sleep.
+    pub fn is_unkillable(&self) -> bool {
+        self.unkillable
     }
 
     /// What became of an operation of the batch.

@@ -10,6 +10,7 @@ use crate::exec::child::pack_filter;
 use crate::exec::error::{SandboxError, Stage};
 use crate::exec::layout::{Control, MAX_IA32, MAX_SHIM};
 use crate::exec::place::FileSystem;
+use crate::exec::watchdog::state;
 
 /// What executors are like. Except for `block_timeout`, a change takes effect with the next [`Sandbox::respawn`].
 #[derive(Debug, Clone)]
@@ -41,6 +42,8 @@ pub struct SandboxConfig {
     pub emulator: Option<PathBuf>,
     /// Numbers of i386 that its entry permits; where there are none, that entry is closed.
     pub ia32: Vec<u32>,
+    /// What tells the state of a process; tests put another in its place.
+    pub state: fn(i32) -> Option<char>,
     /// An extra filter, installed last: a planted kernel violation ([`ShimFilter`](super::ShimFilter)).
     pub shim: Option<Vec<sock_filter>>,
 }
@@ -61,6 +64,7 @@ impl Default for SandboxConfig {
             privileged: false,
             emulator: None,
             ia32: Vec::new(),
+            state,
             shim: None,
         }
     }

@@ -69,6 +69,8 @@ pub struct Sandbox {
     /// Number of the present executor.
     number: u32,
     alive: bool,
+    /// The executor did not die of SIGKILL.
+    unkillable: bool,
     /// Interrupts asked for in the sandbox's life.
     interrupts: u32,
     /// The operation that the last batch ended in.
@@ -115,6 +117,7 @@ impl Sandbox {
             len: 0,
             number: 0,
             alive: false,
+            unkillable: false,
             interrupts: 0,
             in_flight: None,
         };
@@ -254,6 +257,12 @@ impl Sandbox {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
+        if self.unkillable {
+            // It would wait for its executor; without it that one is nobody's.
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+            return;
+        }
         // The sandbox process ends when it finds its socket closed, and closes its own end as the last thing it does.
         let _ = self.socket.shutdown(std::net::Shutdown::Write);
         let mut rest = [0; 64];
