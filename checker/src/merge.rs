@@ -57,6 +57,7 @@ fn key(finding: &Finding, facts: &Facts) -> Key {
 
 /// The finding with the ports that show it, where they are not the only one that was looked at.
 fn named(mut finding: Finding, on: &BTreeSet<Arch>, all: usize) -> Finding {
+    finding.ports = on.iter().map(|arch| arch.name().to_owned()).collect();
     // A message that names its port already needs no list.
     let says = |text: &Option<String>| {
         on.len() == 1 && on.iter().any(|arch| text.as_ref().is_some_and(|text| text.contains(arch.name())))

@@ -65,6 +65,9 @@ pub struct Finding {
     /// What was found.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub actual: Option<String>,
+    /// The ports that show it, by name, where it is about some ports.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub ports: Vec<String>,
     /// What to do.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub help: Option<String>,
@@ -88,6 +91,7 @@ impl Finding {
             other: None,
             expected: None,
             actual: None,
+            ports: Vec::new(),
             help: None,
             files: Vec::new(),
             trace: Vec::new(),

@@ -1,5 +1,6 @@
 //! Known divergences: findings that are expected, each with the reason, as data (LANGUAGE.md, section 16).
 
+use crate::arch::Arch;
 use crate::finding::{Finding, Severity, SourceFile, SourcePlace};
 use crate::place::{FileId, Place};
 use crate::suggest::nearest;
@@ -17,8 +18,8 @@ pub const EXPLANATIONS: &[(&str, &str)] = &[
         "\
 A file of known divergences cannot be used as it is.
 
-An entry has the keys `id`, `subjects` and `reason`, and may have `kernels`, `pages`, `link` and `expires`. Every entry names
-what it waives: there is none that waives everything.",
+An entry has the keys `id`, `subjects` and `reason`, and may have `kernels`, `pages`, `ports`, `link` and `expires`. Every
+entry names what it waives: there is none that waives everything.",
     ),
     (
         "unmatched-known",
@@ -26,7 +27,7 @@ what it waives: there is none that waives everything.",
 An entry of the known divergences was compared with what it speaks of, and nothing diverged.
 
 What was known is repaired, or the entry never fitted. It would hide the next divergence of this kind. What to do: remove
-the subject from the entry, or end its `kernels` or `pages` where the repair came.",
+the subject from the entry, end its `kernels` or `pages` where the repair came, or name the `ports` that it holds for.",
     ),
     (
         "expired-known",
@@ -55,6 +56,8 @@ pub struct Entry {
     pub kernels: Option<Releases>,
     /// The editions of man pages that it holds for; all where there is none.
     pub pages: Option<Releases>,
+    /// The ports that it holds for; all where there is none. It waives what these ports show and no other.
+    pub ports: Vec<Arch>,
     /// Why the divergence is accepted.
     pub reason: String,
     /// Where more is said.
@@ -65,12 +68,14 @@ pub struct Entry {
 }
 
 /// What a comparison was made with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Circumstances {
     /// The kernel.
     pub kernel: Option<Release>,
     /// The edition of the man pages.
     pub pages: Option<Release>,
+    /// The ports.
+    pub ports: Vec<Arch>,
 }
 
 /// A range of releases, both ends included.
@@ -81,10 +86,11 @@ pub struct Releases {
 }
 
 impl Releases {
-    /// Whether a release lies in the range; one that nobody knows does not.
+    /// Whether a release lies in the range; one that nobody knows does not. A last release has its stable ones.
     fn contains(self, release: Option<Release>) -> bool {
         release.is_some_and(|release| {
-            self.first.is_none_or(|first| first <= release) && self.last.is_none_or(|last| release <= last)
+            let until = |last: Release| release <= last || release.base() == last;
+            self.first.is_none_or(|first| first <= release) && self.last.is_none_or(until)
         })
     }
 }
@@ -178,10 +184,15 @@ struct RawEntry {
     subjects: Vec<Spanned<String>>,
     kernels: Option<Spanned<String>>,
     pages: Option<Spanned<String>>,
+    #[serde(default)]
+    ports: Vec<Spanned<String>>,
     reason: Spanned<String>,
     link: Option<String>,
     expires: Option<Spanned<String>>,
 }
+
+/// What an entry says of one subject: id, subject, ranges of kernels and pages, ports.
+type Said = (String, String, [Option<String>; 2], Vec<Arch>);
 
 impl Known {
     /// Reads files of known divergences; `ids` are those that a finding can have. What is well-formed is kept, every mistake
@@ -216,11 +227,11 @@ impl Known {
             Ok(raw) => raw,
             Err(error) => {
                 let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
-                let help = "the file is a list; an entry has `id`, `subjects`, `reason`, and may have `kernels`, `pages`, `link`, `expires`";
+                let help = "the file is a list; an entry has `id`, `subjects`, `reason`, and may have `kernels`, `pages`, `ports`, `link`, `expires`";
                 return broken(place(line, column), error.without_snippet().to_string(), help);
             }
         };
-        let mut seen: BTreeSet<(String, String, Option<String>, Option<String>)> = BTreeSet::new();
+        let mut seen: BTreeSet<Said> = BTreeSet::new();
         for entry in raw {
             let at = of(&entry.id);
             if !ids.contains(&entry.id.value.as_str()) {
@@ -245,14 +256,24 @@ impl Known {
                 text.value.parse::<Releases>().map_err(|why| broken(of(text), why, "")).ok()
             };
             let (kernels, pages) = (range(&entry.kernels), range(&entry.pages));
+            let mut ports = Vec::new();
+            for port in &entry.ports {
+                match Arch::ALL.iter().find(|arch| arch.name() == port.value) {
+                    Some(arch) => ports.push(*arch),
+                    None => {
+                        let names = Arch::ALL.iter().map(|arch| arch.name());
+                        let help = nearest(&port.value, names).map(|near| format!("did you mean `{near}`?"));
+                        broken(of(port), format!("no port is called `{}`", port.value), &help.unwrap_or_default());
+                    }
+                }
+            }
             let expires = entry
                 .expires
                 .as_ref()
                 .and_then(|text| text.value.parse::<Day>().map_err(|why| broken(of(text), why, "")).ok());
             for subject in &entry.subjects {
                 let limits = [&entry.kernels, &entry.pages].map(|text| text.as_ref().map(|text| text.value.clone()));
-                let [kernels, pages] = limits;
-                if !seen.insert((entry.id.value.clone(), subject.value.clone(), kernels, pages)) {
+                if !seen.insert((entry.id.value.clone(), subject.value.clone(), limits, ports.clone())) {
                     broken(of(subject), format!("{} {} is listed twice", entry.id.value, subject.value), "");
                 }
             }
@@ -261,6 +282,7 @@ impl Known {
                 subjects: entry.subjects.iter().map(|subject| (subject.value.clone(), of(subject))).collect(),
                 kernels,
                 pages,
+                ports,
                 reason: entry.reason.value,
                 link: entry.link,
                 expires,
@@ -305,12 +327,18 @@ impl<'k> Waivers<'k> {
     pub fn take(
         &mut self,
         findings: &mut Vec<Finding>,
-        circumstances: Circumstances,
+        circumstances: &Circumstances,
         compared: &dyn Fn(&str, &str) -> bool,
     ) -> Vec<(Finding, &'k Entry)> {
         let fits = |entry: &Entry| {
             entry.kernels.is_none_or(|kernels| kernels.contains(circumstances.kernel))
                 && entry.pages.is_none_or(|pages| pages.contains(circumstances.pages))
+                && (entry.ports.is_empty() || circumstances.ports.iter().any(|port| entry.ports.contains(port)))
+        };
+        // What other ports show too is not known.
+        let covers = |entry: &Entry, finding: &Finding| {
+            let held = |port: &String| entry.ports.iter().any(|arch| arch.name() == port);
+            entry.ports.is_empty() || finding.ports.iter().all(held)
         };
         let mut taken = Vec::new();
         for (index, entry) in self.known.entries.iter().enumerate().filter(|(_, entry)| fits(entry)) {
@@ -323,7 +351,10 @@ impl<'k> Waivers<'k> {
         findings.retain(|finding| {
             for (index, entry) in self.known.entries.iter().enumerate() {
                 let number = entry.subjects.iter().position(|(subject, _)| *subject == finding.subject);
-                let Some(number) = number.filter(|_| entry.id == finding.id && fits(entry)) else { continue };
+                let Some(number) = number.filter(|_| entry.id == finding.id && fits(entry) && covers(entry, finding))
+                else {
+                    continue;
+                };
                 self.used.insert((index, number));
                 if entry.expires.is_some_and(|expires| expires < self.today) {
                     continue;
@@ -349,7 +380,7 @@ impl<'k> Waivers<'k> {
             for (number, (subject, at)) in entry.subjects.iter().enumerate() {
                 if self.tried.contains(&(index, number)) && !self.used.contains(&(index, number)) {
                     let message = format!("the known divergence {} was not met", entry.id);
-                    let help = "remove the subject, or limit the entry to the releases that it holds for";
+                    let help = "remove the subject, or limit the entry to the releases or ports that it holds for";
                     report("unmatched-known", entry, *at, subject, message, help);
                 }
             }
@@ -403,7 +434,7 @@ mod tests {
     }
 
     /// What stays, and what the list is reported for.
-    fn run(circumstances: Circumstances, today: &str) -> (Vec<String>, Vec<String>) {
+    fn run(circumstances: &Circumstances, today: &str) -> (Vec<String>, Vec<String>) {
         let (known, broken) = read(LIST);
         assert_eq!(broken, []);
         let mut waivers = Waivers::new(&known, day(today));
@@ -415,22 +446,45 @@ mod tests {
 
     #[test]
     fn what_is_known_is_taken_and_what_is_not_met_is_reported() {
-        let here = Circumstances { kernel: Some(Release::new(6, 3)), pages: Some(Release::new(6, 9)) };
-        let (left, list) = run(here, "2026-05-31");
+        let here = Circumstances { kernel: Some(Release::new(6, 3)), pages: Some(Release::new(6, 9)), ports: vec![] };
+        let (left, list) = run(&here, "2026-05-31");
         assert_eq!(left, ["wrong-order dup3.EBADF"]);
         assert_eq!(list, ["unmatched-known dup2.EBADF"]);
     }
 
     #[test]
     fn what_lies_outside_a_range_or_is_expired_is_not_taken() {
-        let elsewhere = Circumstances { kernel: Some(Release::new(6, 12)), pages: None };
-        let (left, list) = run(elsewhere, "2026-05-31");
+        let elsewhere = Circumstances { kernel: Some(Release::new(6, 12)), pages: None, ports: vec![] };
+        let (left, list) = run(&elsewhere, "2026-05-31");
         assert_eq!(left.len(), 3);
         assert!(list.is_empty(), "{list:?}");
-        let here = Circumstances { kernel: Some(Release::new(6, 6)), pages: None };
-        let (left, list) = run(here, "2026-06-01");
+        let stable = Release { patch: 117, ..Release::new(6, 6) };
+        let here = Circumstances { kernel: Some(stable), pages: None, ports: vec![] };
+        let (left, list) = run(&here, "2026-06-01");
         assert!(left.contains(&"stray-write read".to_owned()));
         assert_eq!(list, ["expired-known read"]);
+    }
+
+    #[test]
+    fn an_entry_of_some_ports_speaks_of_these_alone() {
+        let text = "- id: stray-write\n  subjects: [read]\n  ports: [arm, sh]\n  reason: r\n";
+        let tried = |looked_at: &[Arch], shown_on: &[Arch]| {
+            let (known, broken) = read(text);
+            assert_eq!(broken, []);
+            let mut waivers = Waivers::new(&known, day("2026-05-31"));
+            let mut finding = Finding::error("stray-write", "read", "");
+            finding.ports = shown_on.iter().map(|port| port.name().to_owned()).collect();
+            let mut left = if shown_on.is_empty() { Vec::new() } else { vec![finding] };
+            let circumstances = Circumstances { ports: looked_at.to_vec(), ..Circumstances::default() };
+            waivers.take(&mut left, &circumstances, &|_, _| true);
+            (left.len(), waivers.findings().len())
+        };
+        assert_eq!(tried(&[Arch::Arm], &[Arch::Arm]), (0, 0), "it is known");
+        assert_eq!(tried(&[Arch::Arm, Arch::Sh, Arch::Arc], &[Arch::Arm, Arch::Sh]), (0, 0), "it is known of both");
+        assert_eq!(tried(&[Arch::Arm, Arch::Arc], &[Arch::Arm, Arch::Arc]), (1, 1), "it is new on arc");
+        assert_eq!(tried(&[Arch::Arc], &[Arch::Arc]), (1, 0), "nothing was said of arc");
+        assert_eq!(tried(&[Arch::Arc], &[]), (0, 0), "neither port was looked at");
+        assert_eq!(tried(&[Arch::Sh, Arch::Arc], &[]), (0, 1), "it was not met where it was looked for");
     }
 
     #[test]
@@ -444,6 +498,7 @@ mod tests {
   reason: r
   kernels: six
   pages: '6.9..6.3'
+  ports: [arm, amr]
   expires: 2027-02-29
 ";
         let (_, broken) = read(text);
@@ -454,7 +509,8 @@ mod tests {
             (1, "the entry has no subject"),
             (7, "`six` is not a kernel release; write it like \"5.10\""),
             (8, "6.9 is later than 6.3"),
-            (9, "`2027-02-29` is no day; write it like 2027-01-31"),
+            (9, "no port is called `amr`"),
+            (10, "`2027-02-29` is no day; write it like 2027-01-31"),
             (5, "wrong-order a is listed twice"),
         ];
         assert_eq!(shown, expected.map(|(line, text)| (line, text.to_owned())));

@@ -216,7 +216,11 @@ fn compare<'k>(
     let mut all = Vec::new();
     for facts in read(&mut result)? {
         let Some(first) = facts.first() else { continue };
-        let circumstances = Circumstances { kernel: first.release.value().copied(), pages: first.version };
+        let circumstances = Circumstances {
+            kernel: first.release.value().copied(),
+            pages: first.version,
+            ports: facts.iter().map(|facts| facts.arch).collect(),
+        };
         let mut found = abispec_checker::check(spec, &facts);
         let compared = |id: &str, subject: &str| {
             let part_of = |whole: &String| {
@@ -225,7 +229,7 @@ fn compare<'k>(
             found.compared.iter().any(|entry| entry.check == id && entry.count > 0)
                 && !found.silent.iter().any(|silent| silent.check == id && silent.subjects.iter().any(part_of))
         };
-        waived.extend(waivers.take(&mut found.findings, circumstances, &compared));
+        waived.extend(waivers.take(&mut found.findings, &circumstances, &compared));
         report.findings.append(&mut found.findings);
         report.compared.append(&mut found.compared);
         report.silent.append(&mut found.silent);

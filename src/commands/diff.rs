@@ -323,7 +323,6 @@ impl Report<'_> {
                 let place = |stated: &Option<diff::Stated>| stated.as_ref().map(|stated| stated.source.to_string());
                 line.insert("old".to_owned(), json!(place(&one.old)));
                 line.insert("new".to_owned(), json!(place(&one.new)));
-                line.insert("ports".to_owned(), json!(one.ports.iter().map(|port| port.name()).collect::<Vec<_>>()));
             }
             writeln!(out, "{line}")?;
         }

@@ -68,6 +68,7 @@ impl Difference {
             severity: if breaking { Severity::Error } else { Severity::Warning },
             expected: Self::value(&self.old).map(str::to_owned),
             actual: Self::value(&self.new).map(str::to_owned),
+            ports: self.ports.iter().map(|port| port.name().to_owned()).collect(),
             ..Finding::error(self.class.id, self.subject.clone(), format!("{}: {}", self.class.title, self.message()))
         };
         finding.other = self.place().map(ToString::to_string);
