@@ -23,8 +23,11 @@ pub(crate) fn entries(files: &dyn Files, folder: &str, bits: u32) -> Option<Vec<
     let mut macros = Macros { bits, bodies: BTreeMap::new() };
     for source in [&own_source, &shared_source] {
         for define in &source.defines {
-            if define.guard.holds(&macros) == Some(true) {
-                macros.bodies.insert(define.name.to_owned(), without_comments(define.body).trim().to_owned());
+            let body = without_comments(define.body).trim().to_owned();
+            // A file's own guard is not defined yet when the file is read; it may be read a second time.
+            let own_guard = body.is_empty() && define.guard.asks_for(define.name);
+            if !own_guard && define.guard.holds(&macros) == Some(true) {
+                macros.bodies.insert(define.name.to_owned(), body);
             }
         }
     }
@@ -136,8 +139,8 @@ mod tests {
     use super::*;
     use crate::files::Memory;
 
-    const OWN: &str = "#define __ARCH_WANT_SAIL\n#define sys_wait sys_own_wait\n#include <asm-generic/unistd.h>\n\
-        #define __NR_own (__NR_arch_specific_syscall + 1) /* ours */\n__SYSCALL(__NR_own, sys_own)\n";
+    const OWN: &str = "#if !defined(_UAPI_ASM_QUAY_UNISTD_H) || defined(__SYSCALL)\n#define _UAPI_ASM_QUAY_UNISTD_H\n#define __ARCH_WANT_SAIL\n#define sys_wait sys_own_wait\n#include <asm-generic/unistd.h>\n\
+        #define __NR_own (__NR_arch_specific_syscall + 1) /* ours */\n__SYSCALL(__NR_own, sys_own)\n#endif\n";
     const LIST: &str = "#if __BITS_PER_LONG == 32 || defined(__SYSCALL_COMPAT)\n#define __SC_3264(n, a, b) __SYSCALL(n, a)\n#endif\n\
         #define __NR_moor 0\n__SC_COMP(__NR_moor, sys_moor, compat_sys_moor)\n#ifdef __ARCH_WANT_SAIL\n#define __NR_sail 1\n\
         __SYSCALL(__NR_sail, sys_sail)\n#endif\n#ifdef __ARCH_WANT_ROW\n#define __NR_row 2\n__SYSCALL(__NR_row, sys_row)\n#endif\n\

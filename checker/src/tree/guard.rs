@@ -133,6 +133,16 @@ impl Guard {
         }
     }
 
+    /// Whether it depends on a macro's being defined.
+    pub(crate) fn asks_for(&self, name: &str) -> bool {
+        match self {
+            Self::Defined(asked) => asked == name,
+            Self::Not(inner) => inner.asks_for(name),
+            Self::Pair(_, left, right) => left.asks_for(name) || right.asks_for(name),
+            Self::Number(_) | Self::Value(_) | Self::Enabled(_) | Self::Opaque => false,
+        }
+    }
+
     /// Adds the options that it names.
     pub(crate) fn names(&self, found: &mut Vec<String>) {
         match self {

@@ -1,6 +1,6 @@
 //! What is certain about the kernel of one port when its source is read.
 
-use super::guard::{Guard, Known};
+use super::guard::Known;
 use super::kconfig::{Certain, Options};
 use super::lex::lex;
 use super::ports::{Home, home, predefined};
@@ -28,8 +28,8 @@ impl<'a> Port<'a> {
             let Some(file) = files.text(&format!("arch/{}/include/{folder}/unistd.h", home.folder)) else { continue };
             let text = Text::new(&file);
             for define in lex(&text).defines {
-                // A file's own guard is not defined when the file is read.
-                if *define.guard == Guard::Defined(define.name.to_owned()).negated() {
+                // A file's own guard is not defined when the file is read; it may be read a second time.
+                if define.guard.asks_for(define.name) {
                     continue;
                 }
                 let holds = define.guard.settled(&port);
