@@ -168,7 +168,7 @@ fn crate_name(folder: &str) -> &str {
 }
 
 /// Every name that a check may ask the kernel's own witnesses for.
-pub fn names_of(spec: &Spec) -> BTreeSet<&str> {
+fn names_of(spec: &Spec) -> BTreeSet<&str> {
     let members = spec.sets.values().flat_map(|set| &set.members).map(|member| member.name.value.as_str());
     let structs = spec.structs.values().filter_map(|found| found.btf.as_deref());
     let calls = spec.syscalls.values().map(|call| call.entry.as_deref().unwrap_or(&call.name.value));

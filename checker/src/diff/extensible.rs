@@ -1,7 +1,7 @@
 //! Structs whose size travels with them, so that they may grow at the end without a program noticing.
 
 use super::side::Side;
-use crate::facts::{Ioctl, Layout};
+use crate::facts::{Ioctl, Layout, WitnessKind};
 use abispec::model::Spec;
 
 /// Parameters that tell the size of the struct that the pointer before them leads to.
@@ -72,7 +72,11 @@ pub(super) fn may_grow(spec: &Spec, header: &str, name: &str, old: &Layout, side
     if let Some(field) = first {
         return Some(format!("its field `{}` tells its size", field.name));
     }
-    let convention = CONVENTIONS.iter().find(|(place, pattern, _)| matches(place, header) && matches(pattern, name));
+    // Type information names no headers, only what it describes.
+    let anywhere = sides.iter().all(|side| side.facts.kind == WitnessKind::Btf);
+    let convention = CONVENTIONS
+        .iter()
+        .find(|(place, pattern, _)| matches(pattern, name) && (matches(place, header) || anywhere && *pattern != "*"));
     convention.map(|(_, _, way)| (*way).to_owned())
 }
 

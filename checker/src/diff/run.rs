@@ -7,7 +7,6 @@ use super::reach::within_reach;
 use super::side::Side;
 use super::sides::Input;
 use super::spec::compare_rules;
-use crate::discover::names_of;
 use crate::facts::{Facts, Silence};
 use abispec::arch::Arch;
 use abispec::model::Spec;
@@ -48,7 +47,7 @@ pub fn run(request: &Request<'_>) -> Result<Comparison, String> {
             match (old, new) {
                 (Ok(mut old), Ok(mut new)) => {
                     if let Input::Kernel(_) = request.new {
-                        within_reach(&mut old, &mut new, &names_of(request.spec));
+                        within_reach(&mut old, &mut new, request.spec);
                     }
                     found.push(one(request, *port, &old, &new));
                 }
