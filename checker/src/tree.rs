@@ -15,6 +15,7 @@ mod kernel;
 mod lex;
 pub mod port;
 pub mod ports;
+mod renamed;
 pub mod table;
 mod text;
 mod witnesses;

@@ -6,6 +6,7 @@ use super::generic;
 use super::guard::Guard;
 use super::kernel::{Generous, Port};
 use super::ports::{entries, numbering, user_bits};
+use super::renamed::rename;
 use super::table::{BadRow, Row};
 use crate::ctype::canonical;
 use crate::facts::{Attribution, Entry, Fact, Facts, Parameter, Prototype, Source, WitnessKind};
@@ -53,6 +54,7 @@ fn table(tree: &Tree<'_>, port: &Port<'_>, facts: &mut Facts) {
                 None => facts.silence(row.name.clone(), format!("{file}:{}: the number is too large", row.line)),
             }
         }
+        rename(tree.files, home.folder, facts);
     } else if let Some(rows) = generic::entries(tree.files, home.folder, user_bits(arch)) {
         for (path, row) in rows {
             let file: Arc<str> = Arc::from(tree.files.show(&path));
