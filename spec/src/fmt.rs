@@ -34,7 +34,7 @@ const CONDITIONS: [&str; 10] =
     ["when", "may", "that", "blocks", "used", "follow", "empty", "must_exist", "unknown_when", "scoped"];
 
 /// Words that YAML, in one version or another, does not read as texts.
-const NOT_TEXTS: [&str; 9] = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"];
+pub(crate) const NOT_TEXTS: [&str; 9] = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"];
 
 /// Formats one file.
 ///

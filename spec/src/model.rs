@@ -82,6 +82,11 @@ impl Syscall {
         self.nr.get(arch.name()).or_else(|| shared().filter(|_| arch.uses_generic_table()))
     }
 
+    /// Whether it is a number without a call: every kernel answers ENOSYS, whatever the arguments.
+    pub fn is_unimplemented(&self) -> bool {
+        self.contract.errors.iter().any(|rule| rule.duty && rule.condition.value == Expr::Bool(true))
+    }
+
     /// The names of the parameters, in order.
     pub fn param_names(&self) -> Vec<&str> {
         self.params.iter().map(|param| param.name.value.as_str()).collect()

@@ -123,6 +123,7 @@ impl Writer<'_> {
         out.maybe("entry", call.entry.as_deref());
         out.maybe("config", call.config.as_ref().map(|config| config.value.as_str()));
         out.list("params", call.params.iter().map(|param| self.param(param, &names)).collect());
+        out.flag("unimplemented", call.is_unimplemented());
         self.contract(&mut out, &call.contract, &names);
         out.maybe("select", call.select.and_then(|index| names.get(usize::from(index)).copied()));
         out.list("commands", call.commands.iter().map(|command| self.command(command, &names)).collect());
@@ -143,6 +144,7 @@ impl Writer<'_> {
         out.maybe("follow", condition(&param.follow));
         out.maybe("empty", condition(&param.empty));
         out.maybe("must_exist", condition(&param.must_exist));
+        out.maybe("scoped", condition(&param.scoped));
         out.done()
     }
 
@@ -188,6 +190,7 @@ impl Writer<'_> {
             out.set(key, value);
         }
         out.maybe("when", rule.when.as_ref().map(|when| print(&when.value, names)));
+        out.list("on", rule.on.iter().map(|errno| errno.name().into()).collect());
         out.span(rule.span);
         out.done()
     }
@@ -214,9 +217,17 @@ impl Writer<'_> {
         match &law.form {
             Form::Same { left, right } => out.list("same", lines(&[left, right])),
             Form::Relation { given, calls, that } => {
-                let given = law.variables.iter().take(usize::from(*given));
-                let types = given.map(|one| (&one.name.value, types::print(&one.ty.value, &names).into()));
+                let types = law
+                    .variables
+                    .iter()
+                    .take(usize::from(*given))
+                    .map(|one| (&one.name.value, types::print(&one.ty.value, &names).into()));
                 out.set("given", named(types));
+                // They are made in this order, which the keys of an object do not keep.
+                let order: Vec<&str> = names.iter().copied().take(usize::from(*given)).collect();
+                if !order.is_sorted() {
+                    out.set("given_order", order);
+                }
                 out.list("calls", lines(&calls.iter().collect::<Vec<_>>()));
                 out.set("that", print(&that.value, &names));
             }

@@ -1,9 +1,9 @@
 //! A system call on a terminal.
 
+use super::View;
 use super::names::{self, span};
-use super::{View, narrow};
 use abispec::errno::Errno;
-use abispec::export::effect_text;
+use abispec::export::{Reach, effect_text};
 use abispec::expr::{Expr, print};
 use abispec::model::{Command, Contract, ErrorRule, Origin, Param, Syscall};
 use abispec::place::At;
@@ -53,7 +53,8 @@ pub(super) fn human(view: &View<'_>, call: &Syscall, out: &mut dyn Write) -> io:
     for found in &call.commands {
         command(found, &names, out)?;
     }
-    let used = narrow::used_by(view.spec, call);
+    let mut used = Reach::default();
+    used.call(view.spec, call);
     for name in used.structs {
         if let Some(found) = view.spec.structs.get(name) {
             writeln!(out)?;

@@ -3,7 +3,7 @@
 mod call;
 mod law;
 mod names;
-mod narrow;
+pub(super) mod narrow;
 
 use crate::args::{Format, TargetArgs};
 use crate::context::Context;
@@ -150,7 +150,8 @@ fn json_of(view: &View<'_>, section: &str, name: &str, out: &mut dyn Write) -> R
     one["kernel"] = json!(view.kernel.map(|kernel| kernel.to_string()));
     if section == "syscalls" {
         let call = &view.spec.syscalls[name];
-        let used = narrow::used_by(view.spec, call);
+        let mut used = abispec::export::Reach::default();
+        used.call(view.spec, call);
         one["number"] = json!(call.number(view.resolved.target.arch).map(|nr| nr.value));
         one["sets"] = used.sets.iter().map(|set| ((*set).to_owned(), values(view, set))).collect();
         one["structs"] = used.structs.iter().map(|name| ((*name).to_owned(), all["structs"][*name].take())).collect();

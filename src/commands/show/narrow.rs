@@ -1,11 +1,9 @@
 //! The part of a specification that one question is about.
 
 use crate::failure::Failure;
-use abispec::model::{Contract, Spec, Syscall};
+use abispec::model::{Contract, Spec};
 use abispec::suggest::nearest;
-use abispec::types::Type;
 use abispec::version::Release;
-use std::collections::BTreeSet;
 
 /// The specification with this system call alone; sets, structs and resources stay, since conditions may name any.
 pub(super) fn to_call(spec: &Spec, name: &str) -> Spec {
@@ -37,7 +35,7 @@ pub(super) fn to_command(spec: &mut Spec, name: &str, command: &str) -> Result<(
 }
 
 /// Drops what a kernel lacks.
-pub(super) fn to_kernel(spec: &mut Spec, kernel: Release) {
+pub(in crate::commands) fn to_kernel(spec: &mut Spec, kernel: Release) {
     spec.syscalls.retain(|_, call| call.span.contains(kernel));
     for call in spec.syscalls.values_mut() {
         contract(&mut call.contract, kernel);
@@ -57,46 +55,4 @@ fn contract(contract: &mut Contract, kernel: Release) {
     contract.errors.retain(|rule| rule.span.contains(kernel));
     contract.ensures.retain(|ensure| ensure.span.contains(kernel));
     contract.effects.retain(|effect| effect.span.contains(kernel));
-}
-
-/// The sets and structs that the parameters of a call lead to.
-#[derive(Debug, Default)]
-pub(super) struct Used<'a> {
-    pub(super) sets: BTreeSet<&'a str>,
-    pub(super) structs: BTreeSet<&'a str>,
-}
-
-/// What the parameters of a call lead to.
-pub(super) fn used_by<'a>(spec: &'a Spec, call: &'a Syscall) -> Used<'a> {
-    let mut used = Used::default();
-    let commands = call.commands.iter().flat_map(|command| command.params.iter().map(|(_, param)| param));
-    for param in call.params.iter().chain(commands) {
-        follow(spec, &param.ty.value, &mut used);
-    }
-    used
-}
-
-fn follow<'a>(spec: &'a Spec, ty: &'a Type, used: &mut Used<'a>) {
-    match ty {
-        Type::Flags { set, .. } | Type::Enum { set, .. } => {
-            used.sets.insert(set);
-        }
-        Type::Struct(name) | Type::Union(name) | Type::Extensible { name, .. } => {
-            if used.structs.insert(name)
-                && let Some(found) = spec.structs.get(name)
-            {
-                found.fields.iter().for_each(|field| follow(spec, &field.ty.value, used));
-            }
-        }
-        Type::Ptr { to, .. } => follow(spec, to, used),
-        Type::Array { of, .. } => follow(spec, of, used),
-        Type::Int { .. }
-        | Type::Const(_)
-        | Type::Bool
-        | Type::Resource(_)
-        | Type::Buffer { .. }
-        | Type::Text { .. } => {}
-        Type::Path { .. } | Type::Len(_) | Type::Bytesize(_) | Type::Offset | Type::Size | Type::Mode => {}
-        Type::Signal | Type::Vma | Type::Addr | Type::Unused | Type::ByCommand | Type::Zero | Type::Never => {}
-    }
 }
