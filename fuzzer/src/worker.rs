@@ -5,7 +5,7 @@ use crate::examine::{Context, Examined, Notes, Suspicion, examine};
 use crate::exec::layout::CELLS;
 use crate::exec::layout::{PLAYGROUND_MARGIN_PAGES, PLAYGROUND_PAGES};
 use crate::exec::{
-    BatchEnd, EMPTY_FILE, Ending, Entry, PROGRAM_FILE, Part, Sandbox, SandboxConfig, SandboxError, VDSO_CALLS, deny,
+    BatchEnd, EMPTY_FILE, EXECUTABLES, Ending, Entry, Part, Sandbox, SandboxConfig, SandboxError, VDSO_CALLS, deny,
 };
 use crate::generate::Generator;
 use crate::habitat::Habitat;
@@ -475,7 +475,8 @@ fn may_sleep(resolved: &Resolved, program: &Program, call: usize, id: &str) -> b
 fn identity(setting: &Setting, config: &SandboxConfig, sandbox: &mut Sandbox) -> Identity {
     let lacks = |part: Part| sandbox.report().skipped.iter().any(|skipped| skipped.part == part);
     let mut root = vec![("dev".to_owned(), Word::Directory), ("proc".to_owned(), Word::Directory)];
-    root.extend([EMPTY_FILE, PROGRAM_FILE].map(|path| (path.trim_start_matches('/').to_owned(), Word::Regular)));
+    let files = EXECUTABLES.iter().map(|one| one.path).chain([EMPTY_FILE]);
+    root.extend(files.map(|path| (path.trim_start_matches('/').to_owned(), Word::Regular)));
     let devices = [("null", Part::DevNull), ("zero", Part::DevZero), ("full", Part::DevFull)];
     let mut identity = Identity {
         root_read_only: Some(!lacks(Part::ReadOnlyRoot)),

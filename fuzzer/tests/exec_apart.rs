@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use abispec_fuzzer::exec::layout::{CELL_RW, cell, low_cell};
 use abispec_fuzzer::exec::{
-    Apart, Arg, BatchEnd, Begun, CHILD_STATUS, Ending, Entry, INTERRUPT_SIGNAL, Op, OpResult, OpState, PROGRAM_FILE,
+    Apart, Arg, BatchEnd, Begun, CHILD_STATUS, EXECUTABLES, Ending, Entry, INTERRUPT_SIGNAL, Op, OpResult, OpState,
     PROGRAM_STATUS, Sandbox, SandboxConfig, Told,
 };
 use libc::{
@@ -75,13 +75,24 @@ fn who_ends_is_waited_for_and_the_executor_goes_on() {
 fn the_program_of_the_sandbox_takes_the_place_of_its_caller() {
     let mut sandbox = sandbox();
     let text = cell(0) + CELL_RW;
-    put(&mut sandbox, text, PROGRAM_FILE.as_bytes());
     let empty = text + 100;
     let at_cwd = i64::from(libc::AT_FDCWD).cast_unsigned();
-    assert_eq!(left(&mut sandbox, op(libc::SYS_execve, [text, empty, empty])), Ending::Exit(PROGRAM_STATUS));
-    assert_eq!(left(&mut sandbox, op(libc::SYS_execveat, [at_cwd, text, 0, 0, 0])), Ending::Exit(PROGRAM_STATUS));
     let low = low_cell(0) + CELL_RW;
-    assert_eq!(left(&mut sandbox, ia32(11, [low, 0, 0])), Ending::Exit(PROGRAM_STATUS));
+    for (index, errno) in [(0, 0), (1, 0), (2, libc::ENOENT), (3, libc::ELOOP), (4, libc::ELIBBAD)] {
+        let file = EXECUTABLES[index];
+        put(&mut sandbox, text, format!("{}\0", file.path).as_bytes());
+        for call in [
+            op(libc::SYS_execve, [text, empty, empty]),
+            op(libc::SYS_execveat, [at_cwd, text, 0, 0, 0]),
+            ia32(11, [low, 0, 0]),
+        ] {
+            if file.runnable {
+                assert_eq!(left(&mut sandbox, call), Ending::Exit(PROGRAM_STATUS), "{file:?} {call:?}");
+            } else {
+                assert_eq!(one(&mut sandbox, call).0.errno(), Some(errno), "{file:?} {call:?}");
+            }
+        }
+    }
     put(&mut sandbox, text, b"/missing\0");
     let (result, _) = one(&mut sandbox, op(libc::SYS_execve, [text, empty, empty]));
     assert_eq!(result.errno(), Some(libc::ENOENT));

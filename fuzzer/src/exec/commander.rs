@@ -29,7 +29,7 @@ use nix::unistd::{
 
 use super::child::{self, EMPTY_FILE, fail, publish_end, skip};
 use super::error::{Part as Missing, Stage};
-use super::image::{self, PROGRAM_FILE, PROGRAM_MODE};
+use super::image::{self, EXECUTABLE_MODE, EXECUTABLES};
 use super::layout::{Control, INTERRUPT_SIGNAL, MAGIC, Records, WORK_DIRECTORY};
 use super::{EMULATED_ARGUMENT, place, shared, sys};
 
@@ -218,9 +218,11 @@ fn file_tree(control: &Control, disk: Option<&Path>) -> Result<(Pid, Option<Owne
             .map_err(at(Stage::Disk))?;
     }
     fs::write(base.join(EMPTY_FILE.trim_start_matches('/')), "").map_err(io)?;
-    let program = base.join(PROGRAM_FILE.trim_start_matches('/'));
-    fs::write(&program, image::program()).map_err(io)?;
-    fs::set_permissions(&program, fs::Permissions::from_mode(PROGRAM_MODE.into())).map_err(io)?;
+    for (file, contents) in EXECUTABLES.iter().zip(image::contents()) {
+        let path = base.join(file.path.trim_start_matches('/'));
+        fs::write(&path, contents).map_err(io)?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(EXECUTABLE_MODE.into())).map_err(io)?;
+    }
     for (name, part) in [("null", Missing::DevNull), ("zero", Missing::DevZero), ("full", Missing::DevFull)] {
         if let Err(errno) = device(base, name) {
             skip(control, part, errno);

@@ -39,7 +39,7 @@ pub use apart::{Apart, Begun, CHILD_STATUS, Told, is_apart, is_beginning};
 pub use child::{EMPTY_FILE, HEEDED};
 pub use entry::Entry;
 pub use error::{Part, SandboxError, SandboxReport, Skipped, Stage};
-pub use image::{PROGRAM_FILE, PROGRAM_MODE, PROGRAM_STATUS};
+pub use image::{EXECUTABLE_MODE, EXECUTABLES, Executable, PROGRAM_STATUS};
 pub use layout::INTERRUPT_SIGNAL;
 pub use op::{Arg, Guard, Op, OpIndex, OpResult, OpState, PushError, Source};
 pub use place::FileSystem;

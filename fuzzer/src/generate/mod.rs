@@ -16,7 +16,7 @@ pub use laws::GIVEN;
 pub use strategy::{CallStrategy, ProgramStrategy, ProgramTree};
 pub use vary::Change;
 
-use crate::exec::PROGRAM_FILE;
+use crate::exec::EXECUTABLES;
 use crate::exec::layout::WORK_DIRECTORY;
 use crate::program::{Argument, Block, Invocation, Placement, Program};
 use crate::world::fixture::{self, Build};
@@ -167,7 +167,7 @@ fn names() -> Names {
     names
 }
 
-/// Of all files one is a program.
+/// Of all files few are programs.
 fn executed(dice: &mut Dice<'_>, variant: &Variant, intents: &[Intent], args: &mut [Argument]) {
     for rule in &variant.effects {
         let Effect::Executes { file: Expr::Param(index) } = rule.effect.effect else { continue };
@@ -176,7 +176,9 @@ fn executed(dice: &mut Dice<'_>, variant: &Variant, intents: &[Intent], args: &m
             && dice.chance(30)
             && let Some(Argument::Block(block)) = args.get_mut(index)
         {
-            *block = Block { placement: block.placement, ..Block::text(PROGRAM_FILE.as_bytes()) };
+            let others = &EXECUTABLES[1..];
+            let file = dice.pick(others).filter(|_| dice.chance(50)).unwrap_or(&EXECUTABLES[0]);
+            *block = Block { placement: block.placement, ..Block::text(file.path.as_bytes()) };
             if let Placement::Edge(_) = block.placement {
                 block.placement = Placement::Edge(u32::try_from(block.bytes.len()).unwrap_or(u32::MAX));
             }

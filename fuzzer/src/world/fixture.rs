@@ -2,7 +2,7 @@
 
 use super::process::Identity;
 use super::tree::{Inode, InodeId, Mount, ROOT, Tree, WORK};
-use crate::exec::{PROGRAM_FILE, PROGRAM_MODE};
+use crate::exec::{EXECUTABLE_MODE, EXECUTABLES};
 use abispec::expr::Word;
 use std::sync::Arc;
 
@@ -179,19 +179,17 @@ pub fn tree(identity: &Identity) -> Tree {
     let mut inodes = vec![root, directory(identity.work_permissions, Mount::Work, Some(2))];
     for (name, kind) in identity.root_entries.iter().flatten() {
         let id = InodeId(inodes.len() as u32);
-        let inode = match kind {
-            // It lies on the root's own file system, and is empty.
-            Word::Regular if name.as_bytes() == PROGRAM_FILE.as_bytes().get(1..).unwrap_or_default() => Inode {
-                mount: Some(Mount::Root),
-                permissions: Some(PROGRAM_MODE),
-                links: Some(1),
+        let executable = EXECUTABLES.iter().find(|one| one.path.trim_start_matches('/') == name);
+        let on_root = Inode { mount: Some(Mount::Root), links: Some(1), ..Inode::of(Some(*kind)) };
+        let inode = match (kind, executable) {
+            (Word::Regular, Some(one)) => Inode {
+                permissions: Some(EXECUTABLE_MODE),
                 // Nobody can write to it.
-                runnable: (identity.root_read_only == Some(true)).then_some(true),
-                ..Inode::of(Some(*kind))
+                runnable: (identity.root_read_only == Some(true)).then_some(one.runnable),
+                ..on_root
             },
-            Word::Regular => {
-                Inode { mount: Some(Mount::Root), size: Some(0), links: Some(1), ..Inode::of(Some(*kind)) }
-            }
+            // It lies on the root's own file system, and is empty.
+            (Word::Regular, None) => Inode { size: Some(0), ..on_root },
             _ => Inode { complete: false, parent: Some(ROOT), ..Inode::of(Some(*kind)) },
         };
         inodes.push(inode);
