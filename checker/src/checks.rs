@@ -53,6 +53,7 @@ checks! {
     errno_unspecified
     man_since
     man_argument_count
+    flags_tried
 }
 
 /// The check of this id.

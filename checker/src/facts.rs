@@ -50,6 +50,8 @@ pub struct Facts {
     pub since: BTreeMap<String, Fact<Release>>,
     /// The calls that are described together with a call, itself among them.
     pub families: BTreeMap<String, Vec<String>>,
+    /// The constants that some description of a call names for an argument, by `call.index`.
+    pub tried: BTreeMap<String, Fact<BTreeSet<String>>>,
     /// The number of the collection, where that is no kernel release: of man pages.
     pub version: Option<Release>,
     /// What it could have said but did not.
@@ -80,6 +82,7 @@ impl Facts {
             open: BTreeMap::new(),
             since: BTreeMap::new(),
             families: BTreeMap::new(),
+            tried: BTreeMap::new(),
             version: None,
             silent: Vec::new(),
         }
@@ -168,6 +171,8 @@ pub enum WitnessKind {
     Man,
     /// A specification.
     Spec,
+    /// Descriptions that others keep.
+    Import,
 }
 
 impl WitnessKind {
@@ -181,6 +186,7 @@ impl WitnessKind {
             Self::Rust => "rust",
             Self::Man => "man",
             Self::Spec => "spec",
+            Self::Import => "import",
         }
     }
 }

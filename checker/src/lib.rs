@@ -16,6 +16,7 @@ pub mod facts;
 pub mod files;
 pub mod headers;
 pub mod image;
+pub mod import;
 pub mod man;
 mod merge;
 pub mod tracefs;

@@ -107,7 +107,7 @@ enum Only {
 const INSTALLED: &str = "/usr/share/man";
 
 /// What was compared, without what is reported.
-struct Compared<'k> {
+pub(super) struct Compared<'k> {
     report: Report,
     waived: Vec<(Finding, &'k Entry)>,
 }
@@ -202,7 +202,8 @@ fn tree_facts(args: &Args, tree: &Path, result: &mut EngineResult) -> Result<Vec
     Ok(vec![facts])
 }
 
-fn compare<'k>(
+/// Holds witnesses against the specification, those of one kernel together.
+pub(super) fn compare<'k>(
     spec: &Spec,
     known: &'k Known,
     between_witnesses: bool,

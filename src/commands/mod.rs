@@ -9,6 +9,7 @@ mod export;
 mod extract;
 mod fmt;
 mod fuzz;
+mod import;
 mod lint;
 mod list;
 mod mutate;
@@ -72,6 +73,8 @@ commands! {
     Bench bench,
     /// Write the specification in another format
     Export export,
+    /// Compare descriptions that others keep with the specification
+    Import import,
     /// Format specifications
     Fmt fmt,
     /// Print a completion script for a shell

@@ -191,21 +191,27 @@ impl<'a> Bench<'a> {
             .other(comparison.source.to_string())
             .values(comparison.expected, comparison.actual)
             .help(comparison.help);
-        // Bindings are written after the headers and may be wrong themselves; headers and kernels are not.
-        finding.severity = if self.is(WitnessKind::Rust) { Severity::Warning } else { self.severity };
+        // Bindings and others' descriptions are written after the headers and may be wrong themselves; headers and
+        // kernels are not.
+        finding.severity =
+            if self.is(WitnessKind::Rust) || self.is(WitnessKind::Import) { Severity::Warning } else { self.severity };
         self.findings.push(finding);
     }
 
     /// Compares how many parameters a call has with how many the witness declares.
     pub(super) fn compare_counts(&mut self, call: &Syscall, fact: &Fact<Prototype>, help: &str) {
+        let count = fact.value.params.len();
         let names: Vec<&str> = fact.value.params.iter().map(|param| param.name.as_str()).collect();
+        // Some descriptions have names of their own for parameters.
+        let named =
+            if names.iter().all(|name| name.is_empty()) { String::new() } else { format!(" ({})", names.join(", ")) };
         self.compare(Comparison {
             subject: call.name.value.clone(),
             at: call.params.first().map_or(call.name.at, |param| param.name.at),
             source: &fact.source,
             expected: format!("{} parameters ({})", call.params.len(), call.param_names().join(", ")),
-            actual: format!("{} parameters ({})", names.len(), names.join(", ")),
-            equal: call.params.len() == names.len(),
+            actual: format!("{count} parameters{named}"),
+            equal: call.params.len() == count,
             help: help.to_owned(),
         });
     }
@@ -241,7 +247,8 @@ impl<'a> Bench<'a> {
                     Some(tag) => tag.as_str(),
                     None => continue,
                 },
-                WitnessKind::Tracefs | WitnessKind::Tree | WitnessKind::Man | WitnessKind::Spec => continue,
+                WitnessKind::Tracefs | WitnessKind::Tree | WitnessKind::Man => continue,
+                WitnessKind::Spec | WitnessKind::Import => continue,
             };
             if let Some(header) =
                 header.filter(|header| facts.kind == WitnessKind::Headers && !facts.has_header(header))
@@ -319,6 +326,7 @@ impl<'a> Bench<'a> {
             }
             WitnessKind::Tracefs => "the kernel does not trace the call",
             WitnessKind::Tree => "the tree does not define the call",
+            WitnessKind::Import => "no description has the call's parameters",
         };
         for (name, call) in &spec.syscalls {
             if self.has(call.span) == Some(false) || !self.serves(call) {

@@ -25,6 +25,14 @@ const OLDEST: Release = Release::new(5, 10);
 
 fn run(bench: &mut Bench<'_>) {
     let facts = bench.facts;
+    if bench.is(WitnessKind::Import) {
+        for (name, call) in &bench.spec.syscalls {
+            if let Some(fact) = facts.since.get(name) {
+                compare(bench, name.clone(), call.span.since, call.name.at, fact);
+            }
+        }
+        return;
+    }
     if !bench.is(WitnessKind::Man) {
         return;
     }

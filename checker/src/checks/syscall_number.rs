@@ -21,7 +21,7 @@ add the number. A number that changed in the headers breaks every program.",
 
 fn run(bench: &mut Bench<'_>) {
     let (spec, facts) = (bench.spec, bench.facts);
-    if !bench.is(WitnessKind::Headers) && !bench.is(WitnessKind::Tree) {
+    if ![WitnessKind::Headers, WitnessKind::Tree, WitnessKind::Import].iter().any(|kind| bench.is(*kind)) {
         return;
     }
     for (name, call) in &spec.syscalls {
@@ -36,8 +36,9 @@ fn run(bench: &mut Bench<'_>) {
         // the function; headers do not, and there the ports without such calls are x86_64 and the newer ones of 64 bits.
         if expected.is_none() {
             let plain = facts.arch == Arch::X86_64 || facts.arch.uses_generic_table() && facts.data_model() == DataModel::Lp64;
-            if bench.is(WitnessKind::Headers) && !plain {
-                bench.silent(name, "the specification leaves the port out, and headers do not say which function serves the call");
+            let blind = bench.is(WitnessKind::Import) || bench.is(WitnessKind::Headers) && !plain;
+            if blind {
+                bench.silent(name, "the specification leaves the port out, and the witness does not say which function serves the call");
                 continue;
             }
             if !bench.serves(call) {

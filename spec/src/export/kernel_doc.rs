@@ -42,6 +42,7 @@ fn comment(selection: &Selection<'_>, call: &Syscall) -> String {
             error(rule, title, &names, &mut lines);
         }
     }
+    implied(selection, call, &mut lines);
     if let Some(blocks) = &call.contract.blocks {
         lines.push(String::new());
         lines.push("signal: any".to_owned());
@@ -174,6 +175,25 @@ fn error(rule: &ErrorRule, command: Option<&str>, names: &[&str], lines: &mut Ve
     lines.push(format!("  condition: {condition}"));
     let word = if rule.duty { "The call fails exactly then." } else { "The call may fail then." };
     lines.push(format!("  desc: {word}"));
+}
+
+/// Errors that follow from types, of whatever command.
+fn implied(selection: &Selection<'_>, call: &Syscall, lines: &mut Vec<String>) {
+    let Some((_, found)) = selection.calls.iter().find(|(written, _)| written.name == call.name) else { return };
+    let mut seen: Vec<(&str, &str)> = Vec::new();
+    for rule in found.variants.iter().flat_map(|variant| &variant.rules) {
+        let clause = selection.resolved.clause(rule.clause);
+        let key = (rule.errno.name(), clause.text.as_str());
+        if !clause.implied || seen.contains(&key) {
+            continue;
+        }
+        seen.push(key);
+        lines.push(String::new());
+        lines.push(format!("error: {}, follows from the types", rule.errno.name()));
+        lines.push(format!("  condition: {}", clause.text));
+        let word = if rule.duty { "The call fails exactly then." } else { "The call may fail then." };
+        lines.push(format!("  desc: {word}"));
+    }
 }
 
 /// The capabilities that conditions of errors ask for, each with the errno that its lack may give.

@@ -15,7 +15,7 @@ impl<'a> Bench<'a> {
     /// The calls of the specification with the name under which a page, or a comment in the kernel, describes each. The others are silent.
     pub(in crate::checks) fn described(&mut self) -> Vec<(&'a Syscall, &'a str)> {
         let (spec, facts) = (self.spec, self.facts);
-        if self.is(WitnessKind::Tree) {
+        if self.is(WitnessKind::Tree) || self.is(WitnessKind::Import) {
             // A comment above the definition; hardly any call has one so far.
             // Rules that follow from types are those of the calls that this kernel has.
             let here = spec.syscalls.iter().filter(|(name, _)| self.resolved.call(name).is_some());
