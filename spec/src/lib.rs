@@ -51,6 +51,7 @@ pub mod mutate;
 pub mod place;
 pub mod report;
 mod resolve;
+pub mod site;
 pub mod suggest;
 pub mod target;
 pub mod types;

@@ -16,6 +16,7 @@ mod mutate;
 mod replay;
 mod run;
 mod show;
+mod site;
 mod trace;
 mod vm;
 
@@ -75,6 +76,8 @@ commands! {
     Export export,
     /// Compare descriptions that others keep with the specification
     Import import,
+    /// Make web pages of the specification
+    Site site,
     /// Format specifications
     Fmt fmt,
     /// Print a completion script for a shell

@@ -41,7 +41,7 @@ pub fn dot(selection: &Selection<'_>) -> String {
 }
 
 /// The resources that a call makes and that it takes, in any of its commands.
-pub(super) fn made_and_taken<'a>(spec: &'a Spec, call: &'a Syscall) -> (BTreeSet<&'a str>, BTreeSet<&'a str>) {
+pub(crate) fn made_and_taken<'a>(spec: &'a Spec, call: &'a Syscall) -> (BTreeSet<&'a str>, BTreeSet<&'a str>) {
     let (mut made, mut taken) = (BTreeSet::new(), BTreeSet::new());
     let own = call.commands.iter().flat_map(|command| command.params.iter().map(|(_, param)| param));
     for Param { ty, .. } in call.params.iter().chain(own) {

@@ -15,6 +15,7 @@ mod yaml;
 
 pub use c_header::c_header;
 pub use dot::dot;
+pub(crate) use dot::made_and_taken;
 pub use effect::effect_text;
 pub use json::{JSON_VERSION, json};
 pub use kernel_doc::kernel_doc;
