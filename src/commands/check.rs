@@ -225,7 +225,7 @@ pub(super) fn compare<'k>(
         let mut found = abispec_checker::check(spec, &facts);
         let compared = |id: &str, subject: &str| {
             let part_of = |whole: &String| {
-                subject.strip_prefix(whole.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+                subject.strip_prefix(whole.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '(']))
             };
             found.compared.iter().any(|entry| entry.check == id && entry.count > 0)
                 && !found.silent.iter().any(|silent| silent.check == id && silent.subjects.iter().any(part_of))

@@ -301,6 +301,10 @@ impl<'a> Bench<'a> {
         let name = &call.name.value;
         // A call that the port lacks is for the checks of numbers.
         let Some(fact) = self.facts.entries.get(name) else { return false };
+        if call.number(self.facts.arch).is_none() {
+            self.silent(name, "the specification describes the call of other ports");
+            return false;
+        }
         match &fact.value.entry {
             Some(entry) if entry == call.entry.as_deref().unwrap_or(name) => true,
             Some(entry) => {
