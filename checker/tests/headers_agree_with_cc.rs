@@ -81,6 +81,11 @@ fn installed(arch: Arch, step: usize) -> Vec<String> {
         eprintln!("skipped: {arch}: none of the compilers {:?} is there", row.programs);
         return Vec::new();
     };
+    // A compiler may be there without a C library, which brings the headers.
+    if !paths.iter().any(|path| path.join("linux/types.h").exists()) {
+        eprintln!("skipped: {arch}: its headers are not installed");
+        return Vec::new();
+    }
     let facts = match read_search_path(&paths, arch) {
         Ok(facts) => facts,
         Err(reason) => {
