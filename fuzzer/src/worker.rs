@@ -287,7 +287,9 @@ impl Room {
                 continue;
             }
             if let Some(change) = generator.vary(rng, plans, |call| lowered.calls[call].variant, program) {
-                self.sandbox.patch(lowered.calls[change.call].op, change.param, change.value).ok()?;
+                let spec = &self.setting.resolved.calls[program.calls[change.call].call];
+                let register = spec.register(change.param);
+                self.sandbox.patch(lowered.calls[change.call].op, register, change.value).ok()?;
                 changed[index] = true;
             }
             lowered.image.write(lowered.cell, &mut self.sandbox);

@@ -8,7 +8,7 @@ use crate::place::{FileId, Place};
 use std::path::Path;
 
 /// The order of the keys of a system call.
-const ORDER: [&str; 18] = [
+const ORDER: [&str; 19] = [
     "syscall",
     "summary",
     "unimplemented",
@@ -20,6 +20,7 @@ const ORDER: [&str; 18] = [
     "entry",
     "config",
     "params",
+    "orders",
     "returns",
     "blocks",
     "ensures",

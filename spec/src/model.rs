@@ -64,6 +64,8 @@ pub struct Syscall {
     pub config: Option<At<String>>,
     /// Parameters in order.
     pub params: Vec<Param>,
+    /// The order on ports that have another one, by the names that `nr` has: for each register the parameter in it.
+    pub orders: BTreeMap<String, Vec<u8>>,
     /// What every use of the call promises.
     pub contract: Contract,
     /// The parameter that selects a command.
@@ -75,11 +77,23 @@ pub struct Syscall {
 impl Syscall {
     /// The number on a port, if the port has the call.
     pub fn number(&self, arch: Arch) -> Option<&At<u32>> {
-        let shared = || {
-            let wide = arch.data_model() == DataModel::Lp64;
-            self.nr.get("generic").or_else(|| self.nr.get("generic64").filter(|_| wide))
-        };
-        self.nr.get(arch.name()).or_else(|| shared().filter(|_| arch.uses_generic_table()))
+        on(&self.nr, arch)
+    }
+
+    /// For each register the parameter in it, on a port that has an order of its own.
+    pub fn order(&self, arch: Arch) -> Option<&[u8]> {
+        // A port with a number of its own does not have what its table's ports have.
+        let own = self.orders.get(arch.name());
+        let shared = || on(&self.orders, arch).filter(|_| !self.nr.contains_key(arch.name()));
+        own.or_else(shared).map(Vec::as_slice)
+    }
+
+    /// The parameters in the order of a port's registers.
+    pub fn params_on(&self, arch: Arch) -> Vec<&Param> {
+        match self.order(arch) {
+            Some(order) => order.iter().filter_map(|index| self.params.get(usize::from(*index))).collect(),
+            None => self.params.iter().collect(),
+        }
     }
 
     /// Whether it is a number without a call: every kernel answers ENOSYS, whatever the arguments.
@@ -91,6 +105,15 @@ impl Syscall {
     pub fn param_names(&self) -> Vec<&str> {
         self.params.iter().map(|param| param.name.value.as_str()).collect()
     }
+}
+
+/// What a map by port, or by the table that newer ports share, has for a port.
+fn on<T>(by_port: &BTreeMap<String, T>, arch: Arch) -> Option<&T> {
+    let shared = || {
+        let wide = arch.data_model() == DataModel::Lp64;
+        by_port.get("generic").or_else(|| by_port.get("generic64").filter(|_| wide))
+    };
+    by_port.get(arch.name()).or_else(|| shared().filter(|_| arch.uses_generic_table()))
 }
 
 /// What success and failure mean.

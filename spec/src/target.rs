@@ -194,11 +194,35 @@ pub struct Call {
     pub groups: Vec<String>,
     /// The parameter that selects a command.
     pub select: Option<u8>,
+    /// For each register the parameter in it, where that is not their order.
+    pub order: Option<Vec<u8>>,
     /// What the call promises: one variant, or one per command and a last one for every other selector.
     pub variants: Vec<Variant>,
 }
 
 impl Call {
+    /// The parameter that is in a register, on a port that has an order of its own.
+    pub fn param(&self, register: usize) -> Option<usize> {
+        self.order.as_ref()?.get(register).copied().map(usize::from)
+    }
+
+    /// The register that a parameter is in.
+    pub fn register(&self, param: u8) -> u8 {
+        let place = self.order.iter().flatten().position(|index| *index == param);
+        place.and_then(|place| u8::try_from(place).ok()).unwrap_or(param)
+    }
+
+    /// What is given for each parameter, in the order of the registers.
+    pub fn registers<T: Copy, const N: usize>(&self, mut given: [T; N]) -> [T; N] {
+        let by_param = given;
+        for (register, param) in given.iter_mut().zip(self.order.iter().flatten()) {
+            if let Some(value) = by_param.get(usize::from(*param)) {
+                *register = *value;
+            }
+        }
+        given
+    }
+
     /// The variant that describes a call with this value of the selecting parameter.
     pub fn variant(&self, selector: Option<i128>) -> &Variant {
         let last = self.variants.len() - 1;

@@ -22,7 +22,8 @@ fn run(bench: &mut Bench<'_>) {
         if call.params.len() != fact.value.params.len() {
             continue;
         }
-        for (param, seen) in call.params.iter().zip(&fact.value.params).filter(|(_, seen)| !seen.name.is_empty()) {
+        let params = call.params_on(bench.arch());
+        for (param, seen) in params.into_iter().zip(&fact.value.params).filter(|(_, seen)| !seen.name.is_empty()) {
             bench.compare(Comparison {
                 subject: format!("{}({})", call.name.value, param.name.value),
                 at: param.name.at,

@@ -25,7 +25,7 @@ fn run(bench: &mut Bench<'_>) {
         if call.params.len() != fact.value.params.len() {
             continue;
         }
-        for (param, seen) in call.params.iter().zip(&fact.value.params) {
+        for (param, seen) in call.params_on(bench.arch()).into_iter().zip(&fact.value.params) {
             let subject = format!("{}({})", call.name.value, param.name.value);
             match &seen.c_type {
                 Ok(actual) => bench.compare(Comparison {

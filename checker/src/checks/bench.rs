@@ -318,6 +318,11 @@ impl<'a> Bench<'a> {
         }
     }
 
+    /// The port that the witness speaks of.
+    pub(super) fn arch(&self) -> Arch {
+        self.facts.arch
+    }
+
     /// The calls whose parameters the witness lists. The others are silent.
     pub(super) fn prototypes(&mut self) -> Vec<(&'a Syscall, &'a Fact<Prototype>)> {
         let (spec, facts) = (self.spec, self.facts);

@@ -222,7 +222,7 @@ impl Lowering<'_> {
                 None if self.entry == Entry::Ia32 => (spec.nr, Entry::Ia32),
                 None => (spec.nr, Entry::Native),
             };
-            let op = Op { nr, entry, wide: plan.wide, guard: Guard::Always, args };
+            let op = Op { nr, entry, wide: plan.wide, guard: Guard::Always, args: spec.registers(args) };
             low.entry = entry;
             low.op = crate::plant::push(self.plants, entry, spec, position, op, sandbox)?;
             // A selector that only the program knows may select anything.

@@ -53,6 +53,9 @@ pub(super) fn memory(entry: Entry, plain: &str, shared: bool) -> String {
 pub(super) fn call(entry: Entry, resolved: &Resolved, index: usize, call: &Invocation, args: &[String]) -> String {
     let spec = &resolved.calls[call.call];
     let function = || VDSO_CALLS.contains(&spec.name.as_str()) && by_function(resolved, index, call);
+    let in_order: Vec<String> =
+        (0..).zip(args).map(|(register, arg)| spec.param(register).map_or(arg, |index| &args[index]).clone()).collect();
+    let args = in_order.as_slice();
     if let Some(made) = c_apart::call(entry, spec.nr, args) {
         return made;
     }

@@ -124,6 +124,11 @@ impl Writer<'_> {
         out.maybe("config", call.config.as_ref().map(|config| config.value.as_str()));
         out.list("params", call.params.iter().map(|param| self.param(param, &names)).collect());
         out.flag("unimplemented", call.is_unimplemented());
+        if !call.orders.is_empty() {
+            let name = |index: &u8| names.get(usize::from(*index)).copied().unwrap_or_default().into();
+            let order = |order: &Vec<u8>| Value::Array(order.iter().map(name).collect());
+            out.set("orders", named(call.orders.iter().map(|(port, one)| (port, order(one)))));
+        }
         self.contract(&mut out, &call.contract, &names);
         out.maybe("select", call.select.and_then(|index| names.get(usize::from(index)).copied()));
         out.list("commands", call.commands.iter().map(|command| self.command(command, &names)).collect());

@@ -81,6 +81,10 @@ pub const EXPLANATIONS: &[(&str, &str)] = &[
         "A word that is no port of Linux.\n\nPorts are system call ABIs: x86_64, i386, arm64, mips_o32 ...; `generic` is the table that newer ports share.",
     ),
     (
+        "bad-order",
+        "An order of parameters that leaves one out, or names one twice or none of the call.\n\n`orders` says for a port which parameter is in which register: each parameter once.",
+    ),
+    (
         "unknown-param",
         "A name that is no parameter of this call.\n\n`base` and `select` name parameters of the same file.",
     ),

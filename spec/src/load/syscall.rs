@@ -43,6 +43,7 @@ fn one(log: &Log<'_>, spec: &Spec, file: FileId, yaml: Yaml) -> Option<Syscall> 
         Some(contract) => (Vec::new(), contract, None, Vec::new()),
         None => promised(log, spec, &mut fields),
     };
+    let orders = fields.take("orders").map(|yaml| orders(log, &params, &nr, yaml)).unwrap_or_default();
     fields.close();
     Some(Syscall {
         name: name?,
@@ -54,6 +55,7 @@ fn one(log: &Log<'_>, spec: &Spec, file: FileId, yaml: Yaml) -> Option<Syscall> 
         entry,
         config,
         params,
+        orders,
         contract,
         select,
         commands,
@@ -114,6 +116,28 @@ fn numbers(log: &Log<'_>, yaml: Yaml) -> BTreeMap<String, At<u32>> {
     }
     if found.is_empty() {
         log.report("missing-number", at, "a system call has a number on at least one port", None);
+    }
+    found
+}
+
+/// Which parameter is in which register, on ports that differ; each of them has a number.
+fn orders(log: &Log<'_>, params: &[Param], nr: &BTreeMap<String, At<u32>>, yaml: Yaml) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let Some(mut entries) = Fields::open(log, "`orders`", yaml) else { return found };
+    for (port, value) in entries.rest() {
+        if !nr.contains_key(&port.value) {
+            log.report("unknown-port", port.at, format!("`nr` has no `{}`", port.value), None);
+            continue;
+        }
+        let position = |name: &At<String>| params.iter().position(|param| param.name.value == name.value);
+        let listed = names(log, "orders", value);
+        let order: Vec<u8> = listed.iter().filter_map(position).filter_map(|index| u8::try_from(index).ok()).collect();
+        let distinct: std::collections::BTreeSet<u8> = order.iter().copied().collect();
+        if listed.len() != params.len() || distinct.len() != params.len() {
+            log.report("bad-order", port.at, "an order names each parameter once", None);
+            continue;
+        }
+        found.insert(port.value, order);
     }
     found
 }

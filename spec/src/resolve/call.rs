@@ -94,7 +94,8 @@ pub(super) fn resolve(spec: &Spec, syscall: &Syscall, resolved: &mut Resolved) -
         effects: common.effects,
     });
     let groups = syscall.groups.clone();
-    Some(Call { name: syscall.name.value.clone(), nr, groups, select: syscall.select, variants })
+    let order = syscall.order(resolved.target.arch).map(<[u8]>::to_vec);
+    Some(Call { name: syscall.name.value.clone(), nr, groups, select: syscall.select, order, variants })
 }
 
 /// A contract with its clauses.

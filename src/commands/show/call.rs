@@ -42,7 +42,7 @@ pub(super) fn human(view: &View<'_>, call: &Syscall, out: &mut dyn Write) -> io:
     facts.push(view.spec.place(call.name.at).to_string());
     writeln!(out, "{DIM}{}{DIM:#}", facts.join(" · "))?;
 
-    let signature: Vec<String> = call.params.iter().map(declaration).collect();
+    let signature: Vec<String> = call.params_on(target.arch).into_iter().map(declaration).collect();
     let signature = if signature.is_empty() { "void".to_owned() } else { signature.join(", ") };
     writeln!(out, "\n  {BOLD}long {}({signature}){BOLD:#}", call.name.value)?;
     if !call.params.is_empty() {
