@@ -279,7 +279,8 @@ fn pages_render_without_errors() {
         .map(|entry| entry.expect("readable").file_name().into_string().expect("text"))
         .collect();
     assert!(pages.len() > 300);
-    if have("mandoc", "-V") || Command::new("mandoc").arg("/dev/null").output().is_ok() {
+    // It has no option that only names its version.
+    if have("mandoc", "/dev/null") {
         let args: Vec<&str> = ["-Tlint", "-W", "error"].into_iter().chain(pages.iter().map(String::as_str)).collect();
         silent(&run("mandoc", &args, &dir));
         let text = run("mandoc", &["-Tascii", "pipe2.2"], &dir);
