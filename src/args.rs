@@ -3,6 +3,7 @@
 use crate::commands::Command;
 use crate::failure::Failure;
 use abispec::arch::Arch;
+use abispec::report::Document;
 use abispec::suggest::nearest;
 use abispec::target::Target;
 use abispec::version::Release;
@@ -41,7 +42,7 @@ pub(crate) struct Global {
     pub(crate) spec: Option<PathBuf>,
     /// How results are written
     #[arg(long, global = true, value_enum, default_value_t, help_heading = "Global options")]
-    pub(crate) format: Format,
+    pub(crate) format: Written,
     /// When to use colour
     #[arg(long, global = true, value_enum, default_value_t, help_heading = "Global options")]
     pub(crate) color: Color,
@@ -49,11 +50,49 @@ pub(crate) struct Global {
 
 /// How results are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
+pub(crate) enum Written {
     /// Text for people
     #[default]
     Human,
     /// JSON for programs, one value a line
+    Json,
+    /// JUnit XML, of findings
+    Junit,
+    /// SARIF 2.1.0, of findings
+    Sarif,
+    /// KTAP, of findings
+    Ktap,
+    /// Annotations of GitHub Actions, of findings
+    Github,
+}
+
+impl Written {
+    /// The stream that everything but a document goes to.
+    pub(crate) fn stream(self) -> Format {
+        match self {
+            Self::Human | Self::Junit | Self::Sarif | Self::Ktap | Self::Github => Format::Human,
+            Self::Json => Format::Json,
+        }
+    }
+
+    /// The document that findings go to, where one is asked for.
+    pub(crate) fn document(self) -> Option<Document> {
+        match self {
+            Self::Human | Self::Json => None,
+            Self::Junit => Some(Document::Junit),
+            Self::Sarif => Some(Document::Sarif),
+            Self::Ktap => Some(Document::Ktap),
+            Self::Github => Some(Document::Github),
+        }
+    }
+}
+
+/// A stream of results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// Text for people.
+    Human,
+    /// JSON for programs, one value a line.
     Json,
 }
 

@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use abispec::finding::Finding;
 use abispec::load;
 use abispec::model::Spec;
+use abispec::report::Document;
 use std::borrow::Cow;
 use std::path::PathBuf;
 
@@ -14,6 +15,8 @@ pub(crate) struct Context {
     spec: Option<PathBuf>,
     /// How results are written.
     pub(crate) format: Format,
+    /// The document that findings are written as instead, where one is asked for.
+    pub(crate) document: Option<Document>,
     /// Whether standard output takes colour.
     pub(crate) colour: bool,
     /// Whether standard error takes colour.
@@ -23,13 +26,25 @@ pub(crate) struct Context {
 impl Context {
     /// From the global options.
     pub(crate) fn new(global: &Global, colour: bool, colour_errors: bool) -> Self {
-        Self { spec: global.spec.clone(), format: global.format, colour, colour_errors }
+        let (format, document) = (global.format.stream(), global.format.document());
+        Self { spec: global.spec.clone(), format, document, colour, colour_errors }
     }
 
     /// The same for a report that goes to standard error, or to a file without colour.
     pub(crate) fn for_report(&self, to_a_file: bool) -> Self {
         let colour = self.colour_errors && !to_a_file;
-        Self { spec: self.spec.clone(), format: self.format, colour, colour_errors: self.colour_errors }
+        Self { spec: self.spec.clone(), colour, ..*self }
+    }
+
+    /// Refuses an option whose lists are no findings where only findings are written.
+    pub(crate) fn lists(&self, option: &str, given: bool) -> Result<(), Failure> {
+        if given && self.document.is_some() {
+            return Err(Failure::new(format!(
+                "`{option}` lists what is no finding, and this format holds findings only"
+            ))
+            .help("--format human and --format json hold both"));
+        }
+        Ok(())
     }
 
     /// The folder that `--spec` names.

@@ -1,10 +1,11 @@
 //! What an engine brings back, and the summary of several.
 
 use crate::args::Format;
+use crate::commands;
 use crate::context::Context;
 use crate::exit::Exit;
 use abispec::finding::{Finding, Severity};
-use abispec::report;
+use abispec::report::{self, Document, Section};
 use serde_json::json;
 use std::io::{self, Write};
 use std::time::Duration;
@@ -43,6 +44,17 @@ impl EngineResult {
         Self { name, skipped: vec![Skipped { what: what.into(), why: why.into() }], ..Self::default() }
     }
 
+    fn section(&self) -> Section<'_> {
+        Section {
+            name: self.name,
+            compared: self.compared,
+            inward: self.inward,
+            findings: &self.findings,
+            skipped: self.skipped.iter().map(|one| (one.what.as_str(), one.why.as_str())).collect(),
+            seconds: self.took.as_secs_f64(),
+        }
+    }
+
     fn count(&self, severity: Severity) -> usize {
         self.findings.iter().filter(|finding| finding.severity == severity).count()
     }
@@ -59,8 +71,29 @@ pub(crate) fn exit(results: &[EngineResult]) -> Exit {
     }
 }
 
-/// Writes the findings of one engine and what it compared.
+/// Writes the only engine of a run.
 pub(crate) fn write(result: &EngineResult, context: &Context, out: &mut dyn Write) -> io::Result<()> {
+    match context.document {
+        Some(document) => write_document(document, std::slice::from_ref(result), out),
+        None => write_stream(result, context, out),
+    }
+}
+
+/// Writes a whole run as one document.
+fn write_document(document: Document, results: &[EngineResult], out: &mut dyn Write) -> io::Result<()> {
+    let sections: Vec<_> = results.iter().map(EngineResult::section).collect();
+    document.write(&sections, &commands::explain::explanation, out)
+}
+
+/// Writes the findings of one engine and what it compared, as far as that can be written before the run has ended.
+pub(crate) fn write_part(result: &EngineResult, context: &Context, out: &mut dyn Write) -> io::Result<()> {
+    match context.document {
+        Some(_) => Ok(()),
+        None => write_stream(result, context, out),
+    }
+}
+
+fn write_stream(result: &EngineResult, context: &Context, out: &mut dyn Write) -> io::Result<()> {
     if context.format == Format::Json {
         result.findings.iter().try_for_each(|finding| report::write_json(finding, out))?;
         let skipped: Vec<_> = result.skipped.iter().map(|one| json!({"what": one.what, "why": one.why})).collect();
@@ -93,8 +126,11 @@ pub(crate) fn write(result: &EngineResult, context: &Context, out: &mut dyn Writ
     Ok(())
 }
 
-/// Writes the last line of a run.
+/// Writes the last line of a run, or all of it where it is one document.
 pub(crate) fn write_total(results: &[EngineResult], context: &Context, out: &mut dyn Write) -> io::Result<()> {
+    if let Some(document) = context.document {
+        return write_document(document, results, out);
+    }
     let exit = exit(results);
     let errors: usize = results.iter().map(|result| result.count(Severity::Error)).sum();
     if context.format == Format::Json {

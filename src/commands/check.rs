@@ -114,6 +114,7 @@ pub(super) struct Compared<'k> {
 
 /// Runs the command.
 pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
+    context.lists("--silent", args.silent)?;
     let spec = context.spec()?;
     let known = known::read(args.known.as_deref())?;
     let (result, compared) = match &args.tree {

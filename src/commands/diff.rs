@@ -2,9 +2,11 @@
 
 use crate::args::Format;
 use crate::context::Context;
+use crate::engine::{self, EngineResult};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use abispec::arch::Arch;
+use abispec::finding::{Finding, Severity};
 use abispec::model::Spec;
 use abispec::suggest::nearest;
 use abispec::version::Release;
@@ -128,6 +130,7 @@ fn class(text: &str) -> Result<Only, String> {
 
 /// Runs the command.
 pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
+    context.lists("--silent", args.silent)?;
     let start = Instant::now();
     let spec = context.spec()?;
     let (old, new) = inputs(args, &spec)?;
@@ -149,9 +152,10 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
         found.differences.retain(|difference| args.only.iter().any(|only| only.covers(difference)));
     }
     let report = Report { found: &found, ports: &ports, took: start.elapsed() };
-    match context.format {
-        Format::Human => report.human(args, context.colour, out)?,
-        Format::Json => report.json(args, out)?,
+    match (context.document, context.format) {
+        (Some(_), _) => engine::write(&report.result(args), context, out)?,
+        (None, Format::Human) => report.human(args, context.colour, out)?,
+        (None, Format::Json) => report.json(args, out)?,
     }
     let fails = |difference: &Difference| args.fail_on.covers(difference.class.impact);
     Ok(match found.count() {
@@ -233,13 +237,35 @@ struct Report<'a> {
     took: Duration,
 }
 
+impl Args {
+    /// Whether a difference is listed, not only counted.
+    fn lists(&self, one: &Difference) -> bool {
+        self.all || !self.only.is_empty() || one.class.impact > Impact::Compatible
+    }
+}
+
 impl Report<'_> {
+    /// What is listed as findings: an error is what makes the exit code 1.
+    fn result(&self, args: &Args) -> EngineResult {
+        let finding = |one: &Difference| {
+            let fails = args.fail_on.covers(one.class.impact);
+            Finding { severity: if fails { Severity::Error } else { Severity::Warning }, ..one.finding() }
+        };
+        let listed = |one: &&Difference| args.lists(one) || args.fail_on.covers(one.class.impact);
+        EngineResult {
+            name: "diff",
+            compared: self.found.count() as u64,
+            findings: self.found.differences.iter().filter(listed).map(finding).collect(),
+            took: self.took,
+            ..EngineResult::default()
+        }
+    }
+
     fn human(&self, args: &Args, colour: bool, out: &mut dyn Write) -> io::Result<()> {
         let paint =
             |code: &str, text: &str| if colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() };
-        let listed = |one: &&Difference| args.all || !args.only.is_empty() || one.class.impact > Impact::Compatible;
         let mut header = None;
-        for one in self.found.differences.iter().filter(listed) {
+        for one in self.found.differences.iter().filter(|one| args.lists(one)) {
             if header != Some(&one.header) {
                 writeln!(out, "{}", paint("1", &one.header))?;
                 header = Some(&one.header);

@@ -53,6 +53,11 @@ fn registry() -> Vec<Engine> {
     ]
 }
 
+/// The explanation of one id.
+pub(crate) fn explanation(id: &str) -> Option<&'static str> {
+    registry().iter().flat_map(|engine| &engine.entries).find(|(known, _)| *known == id).map(|(_, text)| *text)
+}
+
 /// Every id that a finding can have.
 pub(crate) fn ids() -> Vec<&'static str> {
     registry().iter().flat_map(|engine| engine.entries.iter().map(|(id, _)| *id)).collect()

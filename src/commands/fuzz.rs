@@ -145,6 +145,7 @@ pub(super) fn engine(spec: &Spec, time: Duration, stop: Arc<AtomicBool>) -> Resu
 
 /// Runs the command.
 pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
+    context.lists("--unseen", args.unseen)?;
     let stop = interrupt::flag();
     let spec = context.spec()?;
     if args.privileged {

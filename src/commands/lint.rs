@@ -2,12 +2,14 @@
 
 use crate::args::Format;
 use crate::context::Context;
+use crate::engine::{self, EngineResult};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use abispec::finding::{Finding, Severity};
 use abispec::model::Spec;
 use abispec::report;
 use std::io::Write;
+use std::time::Instant;
 
 /// Options of `abispec lint`.
 #[derive(clap::Args, Debug)]
@@ -39,11 +41,17 @@ pub(super) fn lint(context: &Context) -> Result<Linted, Failure> {
 
 /// Runs the command.
 pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
+    let start = Instant::now();
     let Linted { mut findings, totals } = lint(context)?;
     if let Some(text) = &args.file {
         findings.retain(|finding| finding.subject.contains(text.as_str()));
     }
     let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
+    if context.document.is_some() {
+        let result = EngineResult { took: start.elapsed(), ..result(findings, totals) };
+        engine::write(&result, context, out)?;
+        return Ok(if errors == 0 { Exit::Conforms } else { Exit::CouldNotRun });
+    }
     match context.format {
         Format::Human => {
             for finding in &findings {
@@ -59,6 +67,11 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
         }
     }
     Ok(if errors == 0 { Exit::Conforms } else { Exit::CouldNotRun })
+}
+
+/// What a lint brings back as one engine among others.
+pub(super) fn result(findings: Vec<Finding>, totals: String) -> EngineResult {
+    EngineResult { name: "lint", inward: true, summary: vec![totals], findings, ..EngineResult::default() }
 }
 
 fn totals(spec: &Spec) -> String {

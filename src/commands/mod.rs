@@ -37,10 +37,30 @@ macro_rules! commands {
         impl Command {
             /// Does it.
             pub(crate) fn run(self, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
+                if context.document.is_some() && !self.reports() {
+                    return Err(Failure::new("this command writes no report of findings")
+                        .help("--format human or json; junit, sarif, ktap and github are for run, lint, check, diff, fuzz, trace and import"));
+                }
                 match self { $(Self::$variant(args) => $module::run(&args, context, out),)* }
             }
         }
     };
+}
+
+impl Command {
+    /// Whether it brings back findings as one report, so that every format can hold them.
+    fn reports(&self) -> bool {
+        matches!(
+            self,
+            Self::Run(_)
+                | Self::Lint(_)
+                | Self::Check(_)
+                | Self::Diff(_)
+                | Self::Fuzz(_)
+                | Self::Trace(_)
+                | Self::Import(_)
+        )
+    }
 }
 
 commands! {

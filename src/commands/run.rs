@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
   abispec run                    lint, check what this machine has, fuzz for ten seconds
   abispec run --time 10m         the same, fuzzing longer
   abispec run --format json      findings and summaries, one value a line
+  abispec run --format junit     one document at the end; sarif, ktap and github too
 
 What cannot be done here (no headers, no tracefs, no user namespaces) is skipped and named.
 Exit codes: 0 conforms, 1 divergences, 2 could not run or compared nothing.")]
@@ -32,7 +33,7 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
         [&|| linted(context), &|| super::check::engine(&spec), &|| super::fuzz::engine(&spec, args.time, stop.clone())];
     for engine in engines {
         let result = engine()?;
-        engine::write(&result, context, out)?;
+        engine::write_part(&result, context, out)?;
         // Whoever watches sees each engine's verdict while the next one works.
         out.flush()?;
         results.push(result);
@@ -44,7 +45,5 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
 fn linted(context: &Context) -> Result<EngineResult, Failure> {
     let start = Instant::now();
     let lint::Linted { findings, totals } = lint::lint(context)?;
-    let result =
-        EngineResult { name: "lint", inward: true, summary: vec![totals], findings, ..EngineResult::default() };
-    Ok(EngineResult { took: start.elapsed(), ..result })
+    Ok(EngineResult { took: start.elapsed(), ..lint::result(findings, totals) })
 }
