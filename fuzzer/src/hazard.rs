@@ -26,7 +26,7 @@ pub enum Hazard {
 
 /// What is dangerous about a call that takes this entry.
 pub fn find(resolved: &Resolved, call: &Invocation, variant: &Variant, entry: Entry) -> Option<Hazard> {
-    if resolved.calls[call.call].name == "rt_sigreturn" {
+    if matches!(resolved.calls[call.call].name.as_str(), "rt_sigreturn" | "uretprobe") {
         return Some(Hazard::Registers);
     }
     let signal = || signal(resolved, call, variant).or_else(|| end_signal(call, variant));

@@ -49,7 +49,7 @@ const COMMON: &[Denied] = denied! {
         fsopen = libc::SYS_fsopen, fsconfig = libc::SYS_fsconfig, fsmount = libc::SYS_fsmount,
         fspick = libc::SYS_fspick, mount_setattr = libc::SYS_mount_setattr;
     "changes what every path means":
-        chroot = libc::SYS_chroot;
+        chroot = libc::SYS_chroot, fchroot = 472;
     "its contexts outlive the program that makes them":
         io_setup = libc::SYS_io_setup;
     "enters or makes namespaces":
