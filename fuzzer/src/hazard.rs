@@ -24,9 +24,15 @@ pub enum Hazard {
     Registers,
 }
 
+/// Why a call of this name is never made, whatever its arguments; `None` where it depends on them.
+pub fn always(name: &str) -> Option<&'static str> {
+    let registers = "it takes all registers from the caller's stack, where no program puts them";
+    matches!(name, "rt_sigreturn" | "uretprobe").then_some(registers)
+}
+
 /// What is dangerous about a call that takes this entry.
 pub fn find(resolved: &Resolved, call: &Invocation, variant: &Variant, entry: Entry) -> Option<Hazard> {
-    if matches!(resolved.calls[call.call].name.as_str(), "rt_sigreturn" | "uretprobe") {
+    if always(&resolved.calls[call.call].name).is_some() {
         return Some(Hazard::Registers);
     }
     let signal = || signal(resolved, call, variant).or_else(|| end_signal(call, variant));

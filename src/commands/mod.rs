@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod completions;
+mod coverage;
 mod diff;
 pub(crate) mod explain;
 mod export;
@@ -70,6 +71,8 @@ commands! {
     Lint lint,
     /// List system calls with the number of their clauses
     List list,
+    /// Count what is specified, tried and seen, call by call
+    Coverage coverage,
     /// Show what a system call, flag set, struct or resource is
     Show show,
     /// Explain the id of a finding
