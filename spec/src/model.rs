@@ -117,7 +117,7 @@ fn on<T>(by_port: &BTreeMap<String, T>, arch: Arch) -> Option<&T> {
 }
 
 /// What success and failure mean.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contract {
     /// Type of the result; commands may leave it to the common part.
     pub returns: Option<At<Type>>,

@@ -137,3 +137,44 @@ fn a_64_bit_caller_of_i386_has_its_own_limits() {
     assert!(shifts(&native) > 3 && shifts(&foreign) == shifts(&native));
     assert_eq!(shifts(&Target::new(Arch::X86_64, Release::new(6, 12))), 0);
 }
+
+#[test]
+fn errnos_that_share_a_rule_are_written_once() {
+    let text = CALL.replace(
+        "  EIO: [{may: \"flags == 1\", until: \"6.0\"}]",
+        "  EPERM: [{may: \"flags == 4\"}]\n  \"EIO, EPERM\": [{may: \"flags == 2\"}]",
+    );
+    let text = text.replace("  EPERM: [{when: \"flags == 1\", since: \"6.1\"}]\n", "");
+    let call = spec(&text).syscalls.remove("x").unwrap();
+    let rules: Vec<(&str, String)> = call
+        .contract
+        .errors
+        .iter()
+        .map(|rule| (rule.errno.value.name(), format!("{:?}", rule.condition.value)))
+        .collect();
+    let [(first, own), (second, shared), (third, same)] = &rules[..] else { panic!("{rules:#?}") };
+    assert_eq!((*first, *second, *third), ("EPERM", "EIO", "EPERM"));
+    assert_eq!(shared, same);
+    assert_ne!(own, shared);
+}
+
+#[test]
+fn a_call_that_is_like_another_promises_what_that_one_does() {
+    let file = |path: &str, text: &str| SourceFile { path: path.to_owned(), text: text.to_owned() };
+    let flags = "f:\n  kind: flags\n  members: {OLD: 1}\n";
+    let wide = "syscall: wide\nsummary: the same\nsince: \"6.0\"\nlike: x\nnr: {i386: 9}\nentry: x\n";
+    let lost = "syscall: lost\nsummary: of what?\nlike: wide\nnr: {i386: 8}\n";
+    let files = [("flags/f.yaml", flags), ("syscalls/x.yaml", CALL), ("syscalls/wide.yaml", wide)];
+    let mut files: Vec<SourceFile> = files.iter().map(|(path, text)| file(path, text)).collect();
+    let (spec, findings) = load(files.clone());
+    assert!(findings.is_empty(), "{findings:#?}");
+    assert_eq!(spec.syscalls["wide"].contract, spec.syscalls["x"].contract);
+    let on = |major, minor| resolve(&spec, &Target::new(Arch::I386, Release::new(major, minor)));
+    assert!(on(5, 15).call("wide").is_none());
+    let rules = |resolved: &Resolved| resolved.call("wide").map(|call| call.variants[0].rules.len());
+    assert_eq!(rules(&on(6, 1)), Some(2));
+    // What is a copy itself is no original.
+    files.push(file("syscalls/lost.yaml", lost));
+    let (_, findings) = load(files);
+    assert_eq!(findings.iter().map(|finding| finding.id.as_str()).collect::<Vec<_>>(), ["unknown-call"]);
+}

@@ -134,6 +134,10 @@ pub const EXPLANATIONS: &[(&str, &str)] = &[
         "A system call's file is not named after it.\n\n`syscalls/NAME.yaml` holds `syscall: NAME`, so that every reader finds it.",
     ),
     (
+        "unknown-call",
+        "`like` names a call that has no description of its own.\n\nA call that is `like` another takes over all that the other one's file promises, so that file must state it itself.",
+    ),
+    (
         "missing-number",
         "A system call has no number on any port.\n\n`nr: {x86_64: 293, generic: 59}`; a port that is absent lacks the call.",
     ),

@@ -16,13 +16,41 @@ use std::path::Path;
 
 pub(super) fn load(log: &Log<'_>, files: Vec<(FileId, Yaml)>, spec: &mut Spec) {
     let mut found = Vec::new();
+    let mut likened = Vec::new();
     for (file, yaml) in files {
-        found.extend(one(log, spec, file, yaml));
+        match one(log, spec, file, yaml) {
+            Some((call, Some(like))) => likened.push((call, like)),
+            Some((call, None)) => found.push(call),
+            None => {}
+        }
     }
     spec.syscalls.extend(found.into_iter().map(|call| (call.name.value.clone(), call)));
+    let copies: Vec<Syscall> = likened.into_iter().filter_map(|(call, like)| copy(log, spec, call, &like)).collect();
+    spec.syscalls.extend(copies.into_iter().map(|call| (call.name.value.clone(), call)));
 }
 
-fn one(log: &Log<'_>, spec: &Spec, file: FileId, yaml: Yaml) -> Option<Syscall> {
+/// A call that is another one by another name or number: what its file does not say, the other's file says.
+fn copy(log: &Log<'_>, spec: &Spec, call: Syscall, like: &At<String>) -> Option<Syscall> {
+    let Some(other) = spec.syscalls.get(&like.value) else {
+        let message = format!("`{}` is no call that has a description of its own", like.value);
+        let help = nearest(&like.value, spec.syscalls.keys().map(String::as_str));
+        log.report("unknown-call", like.at, message, help.map(|found| format!("did you mean `{found}`?")));
+        return None;
+    };
+    Some(Syscall {
+        man: call.man.or_else(|| other.man.clone()),
+        groups: if call.groups.is_empty() { other.groups.clone() } else { call.groups },
+        config: call.config.or_else(|| other.config.clone()),
+        params: other.params.clone(),
+        contract: other.contract.clone(),
+        select: other.select,
+        commands: other.commands.clone(),
+        ..call
+    })
+}
+
+/// What one file says, and the call whose promises it takes over, where it states none.
+fn one(log: &Log<'_>, spec: &Spec, file: FileId, yaml: Yaml) -> Option<(Syscall, Option<At<String>>)> {
     let mut fields = Fields::open(log, "a system call", yaml)?;
     let name = fields.need_text("syscall");
     if let Some(name) = &name {
@@ -39,13 +67,15 @@ fn one(log: &Log<'_>, spec: &Spec, file: FileId, yaml: Yaml) -> Option<Syscall> 
     let nr = fields.need("nr").map(|yaml| numbers(log, yaml)).unwrap_or_default();
     let entry = fields.text("entry").map(|at| at.value);
     let config = fields.text("config");
+    let like = fields.text("like");
     let (params, contract, select, commands) = match unimplemented(&mut fields, name.as_ref()) {
         Some(contract) => (Vec::new(), contract, None, Vec::new()),
+        None if like.is_some() => (Vec::new(), Contract::default(), None, Vec::new()),
         None => promised(log, spec, &mut fields),
     };
     let orders = fields.take("orders").map(|yaml| orders(log, &params, &nr, yaml)).unwrap_or_default();
     fields.close();
-    Some(Syscall {
+    let call = Syscall {
         name: name?,
         summary: summary?.value,
         span,
@@ -59,7 +89,8 @@ fn one(log: &Log<'_>, spec: &Spec, file: FileId, yaml: Yaml) -> Option<Syscall> 
         contract,
         select,
         commands,
-    })
+    };
+    Some((call, like))
 }
 
 /// What a call takes and promises: its parameters, its contract, the parameter that selects a command, and the commands.
@@ -293,14 +324,16 @@ fn errors(log: &Log<'_>, before: Scope<'_>, yaml: Yaml) -> Vec<ErrorRule> {
     let Some(mut entries) = Fields::open(log, "`errors`", yaml) else { return Vec::new() };
     let mut rules = Vec::new();
     for (name, body) in entries.rest() {
-        let errno = errno(log, &name);
+        let errnos: Vec<At<Errno>> = split(&name.value, name.at).iter().filter_map(|name| errno(log, name)).collect();
         let items = list(log, &name.value, body);
         if items.is_empty() {
             log.report("empty-rules", name.at, format!("{} has no rule", name.value), None);
         }
-        for item in items {
-            let rule = rule(log, before, errno.as_ref(), item);
-            rules.extend(rule);
+        // What is said of several is read once, so that a mistake in it is reported once.
+        for rule in items.into_iter().filter_map(|item| rule(log, before, errnos.first(), item)) {
+            for errno in &errnos {
+                rules.push(ErrorRule { errno: At::new(errno.value, rule.errno.at), ..rule.clone() });
+            }
         }
     }
     rules
