@@ -34,7 +34,9 @@ const COMMON: &[Denied] = denied! {
         delete_module = libc::SYS_delete_module, bpf = libc::SYS_bpf;
     "sets the host's clock":
         settimeofday = libc::SYS_settimeofday, clock_settime = libc::SYS_clock_settime,
-        clock_adjtime = libc::SYS_clock_adjtime, adjtimex = libc::SYS_adjtimex;
+        clock_adjtime = libc::SYS_clock_adjtime, adjtimex = libc::SYS_adjtimex,
+        // Those of 32-bit ports: no 64-bit port has anything by these numbers.
+        clock_settime64 = 404, clock_adjtime64 = 405;
     "concerns the host's swap, quotas, accounting, log or console":
         swapon = libc::SYS_swapon, swapoff = libc::SYS_swapoff, quotactl = libc::SYS_quotactl,
         quotactl_fd = libc::SYS_quotactl_fd, acct = libc::SYS_acct, syslog = libc::SYS_syslog,
