@@ -134,7 +134,7 @@ int main(void)
             continue;
         }
         let flags = ["-Wall", "-Wextra", "-pedantic", "-Werror"];
-        let alone = [&["-x", "c", "-c", "abispec.h", "-o", "/dev/null", "-std=c99"], &flags[..]].concat();
+        let alone = [&["-x", "c", "-c", "abispec.h", "-o", "alone.o", "-std=c99"], &flags[..]].concat();
         silent(&run(compiler, &alone, &dir));
         let whole = [&["use.c", "-o", "use"], &flags[..]].concat();
         silent(&run(compiler, &whole, &dir));

@@ -134,10 +134,6 @@ pub const EXPLANATIONS: &[(&str, &str)] = &[
         "A system call's file is not named after it.\n\n`syscalls/NAME.yaml` holds `syscall: NAME`, so that every reader finds it.",
     ),
     (
-        "unknown-call",
-        "`like` names a call that has no description of its own.\n\nA call that is `like` another takes over all that the other one's file promises, so that file must state it itself.",
-    ),
-    (
         "missing-number",
         "A system call has no number on any port.\n\n`nr: {x86_64: 293, generic: 59}`; a port that is absent lacks the call.",
     ),
@@ -176,7 +172,7 @@ pub const EXPLANATIONS: &[(&str, &str)] = &[
     ),
     (
         "unknown-call",
-        "A law makes a call that is not specified.\n\nThe help names the nearest; a law can only be tried with calls that have a file in syscalls/.",
+        "A law makes a call, or `like` names one, that is not specified.\n\nThe help names the nearest. A law can only be tried with calls that have a file in syscalls/, and a call that is `like`\nanother takes over what that one's file promises, so that file must state it itself.",
     ),
     (
         "bad-law",
