@@ -11,6 +11,7 @@ pub mod checks;
 mod ctype;
 pub mod diff;
 pub mod discover;
+pub mod errnos;
 pub mod extract;
 pub mod facts;
 pub mod files;

@@ -171,7 +171,7 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     };
     let habitats = Habitat::of_every_kind(&exec::FileSystem::ALL, true);
     let judged = executable(&resolved, &habitats);
-    let errnos = if pairs.asked() { pairs::errnos(&spec, &resolved) } else { BTreeMap::new() };
+    let errnos = if pairs.asked() { abispec_checker::errnos::errnos(&spec, &resolved) } else { BTreeMap::new() };
     let decided = pairs.decide(&spec, &errnos)?;
     let mut survey = Survey {
         rows: Vec::new(),

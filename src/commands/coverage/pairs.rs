@@ -4,9 +4,8 @@ use crate::failure::Failure;
 use crate::known;
 use abispec::arch::Arch;
 use abispec::errno::Errno;
-use abispec::model::{Spec, Syscall};
-use abispec::target::{Resolved, Target};
-use abispec::version::Release;
+use abispec::model::Spec;
+use abispec_checker::errnos::Errnos;
 use abispec_checker::facts::Attribution;
 use abispec_checker::files::Folder;
 use abispec_checker::man::read_man;
@@ -16,9 +15,6 @@ use std::path::Path;
 
 /// How the known mistakes of pages are reported by `abispec check`.
 const MISTAKE: &str = "errno-unspecified";
-
-/// The oldest kernel that is described.
-const OLDEST: Release = Release::new(5, 10);
 
 /// An error that a page names for a call.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -108,7 +104,7 @@ impl Pairs {
     ///
     /// # Errors
     /// When the list of known mistakes is broken.
-    pub(super) fn decide(&self, spec: &Spec, errnos: &BTreeMap<&str, BTreeSet<Errno>>) -> Result<Decided, Failure> {
+    pub(super) fn decide(&self, spec: &Spec, errnos: &Errnos<'_>) -> Result<Decided, Failure> {
         let known = known::read(None)?;
         let mistakes: BTreeSet<&str> = known
             .entries()
@@ -122,7 +118,7 @@ impl Pairs {
         }
         let has = |call: &str, errno: &str| {
             Errno::from_name(own_name(errno))
-                .is_some_and(|errno| errnos.get(call).is_some_and(|all| all.contains(&errno)))
+                .is_some_and(|errno| errnos.get(call).is_some_and(|all| all.contains_key(&errno)))
         };
         let mut decided = Decided::default();
         for pair in self.pairs.iter().flatten() {
@@ -149,35 +145,6 @@ impl Pairs {
             }
         }
         Ok(decided)
-    }
-}
-
-/// The errnos that each call has a rule for on some kernel; what follows from types counts too.
-pub(super) fn errnos<'a>(spec: &'a Spec, resolved: &Resolved) -> BTreeMap<&'a str, BTreeSet<Errno>> {
-    let mut found: BTreeMap<&str, BTreeSet<Errno>> = BTreeMap::new();
-    for (name, call) in &spec.syscalls {
-        let commands = call.commands.iter().map(|command| &command.contract);
-        let rules = std::iter::once(&call.contract).chain(commands).flat_map(|contract| &contract.errors);
-        found.insert(name, rules.map(|rule| rule.errno.value).collect());
-    }
-    imply(resolved, &mut found);
-    // What the target lacks, some port has in the same release, or had in the oldest.
-    let lacking = spec.syscalls.values().filter(|call| resolved.call(&call.name.value).is_none());
-    let port = |call: &Syscall| Arch::ALL.iter().copied().find(|port| call.number(*port).is_some());
-    for port in lacking.filter_map(port).collect::<BTreeSet<Arch>>() {
-        for release in [resolved.target.release, OLDEST] {
-            imply(&abispec::resolve(spec, &Target::new(port, release)), &mut found);
-        }
-    }
-    found
-}
-
-/// Adds what follows from the types of one kernel.
-fn imply(resolved: &Resolved, found: &mut BTreeMap<&str, BTreeSet<Errno>>) {
-    for clause in &resolved.clauses {
-        if let (Some(errno), Some(all)) = (clause.errno, found.get_mut(clause.syscall.as_str())) {
-            all.insert(errno);
-        }
     }
 }
 

@@ -1,12 +1,11 @@
 //! What a check of man pages asks the specification for.
 
 use super::Bench;
+use crate::errnos::{Errnos, errnos};
 use crate::facts::WitnessKind;
-use abispec::errno::Errno;
-use abispec::model::{Contract, Set, Spec, Syscall};
-use abispec::place::Place;
+use abispec::model::{Set, Spec, Syscall};
 use abispec::types::Type;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// Structs are followed into each other so far.
 const DEEPEST: usize = 4;
@@ -40,22 +39,8 @@ impl<'a> Bench<'a> {
     }
 
     /// Every errno that each call may give on any release, with the place of the first rule that says so.
-    pub(in crate::checks) fn errnos(&self) -> BTreeMap<&'a str, BTreeMap<Errno, Place>> {
-        let mut found: BTreeMap<&str, BTreeMap<Errno, Place>> = BTreeMap::new();
-        for (name, call) in &self.spec.syscalls {
-            let rules = found.entry(name).or_default();
-            let commands = call.commands.iter().map(|command| &command.contract);
-            let contracts = std::iter::once(&call.contract).chain(commands);
-            for rule in contracts.flat_map(|contract: &Contract| &contract.errors) {
-                rules.entry(rule.errno.value).or_insert(rule.errno.at);
-            }
-        }
-        for clause in &self.resolved.clauses {
-            if let (Some(errno), Some(rules)) = (clause.errno, found.get_mut(clause.syscall.as_str())) {
-                rules.entry(errno).or_insert(clause.at);
-            }
-        }
-        found
+    pub(in crate::checks) fn errnos(&self) -> Errnos<'a> {
+        errnos(self.spec, &self.resolved)
     }
 
     /// The sets of constants that a call takes, those behind pointers too.
