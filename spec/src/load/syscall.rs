@@ -38,7 +38,6 @@ fn copy(log: &Log<'_>, spec: &Spec, call: Syscall, like: &At<String>) -> Option<
         return None;
     };
     Some(Syscall {
-        man: call.man.or_else(|| other.man.clone()),
         groups: if call.groups.is_empty() { other.groups.clone() } else { call.groups },
         config: call.config.or_else(|| other.config.clone()),
         params: other.params.clone(),
