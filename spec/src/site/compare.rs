@@ -21,19 +21,21 @@ pub(super) fn page(source: &Source<'_>) -> String {
         }
         out.push_str("</select></label>\n");
     }
-    out.push_str("</form>\n<div id=\"changes\"><p>This page needs scripts.</p></div>\n<script src=\"changes.js\" defer></script>\n");
+    out.push_str("</form>\n<div id=\"changes\"><p>This page needs scripts.</p></div>\n<script src=\"changes.js\" defer></script>\n\
+                  <script src=\"contracts.js\" defer></script>\n");
     whole("", "compare kernels · abispec", &out)
 }
 
-/// Everything that some release has and another lacks.
-pub(super) fn data(source: &Source<'_>) -> String {
-    let mut list = Vec::new();
+/// Everything that some release has and another lacks: names first, then what calls promise.
+pub(super) fn data(source: &Source<'_>) -> [String; 2] {
+    let (mut list, mut contracts) = (Vec::new(), Vec::new());
     let mut add = |kind: &str, name: String, span: Span, href: String| {
         if span.since.is_some() || span.until.is_some() {
             let text = |release: Option<crate::version::Release>| {
                 release.map_or_else(String::new, |release| release.to_string())
             };
-            list.push(json!([kind, name, text(span.since), text(span.until), href]));
+            let into = if matches!(kind, "errors" | "promises") { &mut contracts } else { &mut list };
+            into.push(json!([kind, name, text(span.since), text(span.until), href]));
         }
     };
     for (name, call) in &source.spec.syscalls {
@@ -59,7 +61,8 @@ pub(super) fn data(source: &Source<'_>) -> String {
             add("fields", format!("{name}.{}", field.name.value), field.span, format!("types/{name}.html"));
         }
     }
-    format!("const CHANGES = {};\n", Value::Array(list))
+    let [list, contracts] = [list, contracts].map(Value::Array);
+    [format!("const CHANGES = {list};\n"), format!("CHANGES.push(...{contracts});\n")]
 }
 
 fn rules(

@@ -37,13 +37,15 @@ pub fn site(source: &Source<'_>) -> Vec<Document> {
         &crate::target::Target::new(crate::arch::Arch::X86_64, source.newest),
     );
     let document = |name: String, text: String| Document { name, text };
+    let [changes, contracts] = compare::data(source);
     let mut documents = vec![
         document("index.html".to_owned(), index::page(source)),
         document("compare.html".to_owned(), compare::page(source)),
         document("laws.html".to_owned(), names::laws(source, &links)),
         document("resources.html".to_owned(), names::resources(source)),
         document("search.js".to_owned(), index::data(source)),
-        document("changes.js".to_owned(), compare::data(source)),
+        document("changes.js".to_owned(), changes),
+        document("contracts.js".to_owned(), contracts),
         document("site.js".to_owned(), include_str!("site.js").to_owned()),
         document("style.css".to_owned(), include_str!("style.css").to_owned()),
     ];
