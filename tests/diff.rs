@@ -122,7 +122,7 @@ fn revisions_are_read_without_a_checkout() {
 
 #[test]
 fn two_releases_of_the_specification_differ_by_what_came() {
-    let output = abispec(&["diff", "--kernel", "5.10", "--kernel", "6.6", "--only", "syscall-added,syscall-removed"]);
+    let output = abispec(&["diff", "--kernel", "6.1", "--kernel", "6.12", "--only", "syscall-added,syscall-removed"]);
     let text = stdout(&output);
     assert_eq!(code(&output), 0, "{text}{}", stderr(&output));
     assert!(text.contains("syscall-added") && !text.contains("syscall-removed"), "{text}");
