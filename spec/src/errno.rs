@@ -40,6 +40,16 @@ impl Errno {
         (0..TABLE.len()).filter_map(|index| u8::try_from(index).ok()).map(Self)
     }
 
+    /// The errno that a name stands for, by its own name or by an alias that documents use.
+    pub fn from_alias(name: &str) -> Option<Self> {
+        Self::from_name(match name {
+            "EWOULDBLOCK" => "EAGAIN",
+            "ENOTSUP" => "EOPNOTSUPP",
+            "EDEADLOCK" => "EDEADLK",
+            own => own,
+        })
+    }
+
     /// What a name that is no errno of its own stands for: an alias' proper name, or why it can never be seen.
     pub fn why_not(name: &str) -> Option<&'static str> {
         Some(match name {
@@ -266,5 +276,8 @@ mod tests {
             assert_eq!(Errno::from_name(name), None);
             assert!(Errno::why_not(name).is_some());
         }
+        assert_eq!(Errno::from_alias("EWOULDBLOCK"), Errno::from_name("EAGAIN"));
+        assert_eq!(Errno::from_alias("EAGAIN"), Errno::from_name("EAGAIN"));
+        assert_eq!(Errno::from_alias("ERESTARTSYS"), None);
     }
 }

@@ -71,13 +71,10 @@ impl Code {
                 continue;
             }
             let name_seen = match name.text.as_str() {
-                "EWOULDBLOCK" => "EAGAIN",
-                "ENOTSUP" => "EOPNOTSUPP",
-                "EDEADLOCK" => "EDEADLK",
                 "ERESTARTSYS" | "ERESTARTNOINTR" | "ERESTARTNOHAND" | "ERESTART_RESTARTBLOCK" => "EINTR",
                 other => other,
             };
-            if let Some(errno) = Errno::from_name(name_seen) {
+            if let Some(errno) = Errno::from_alias(name_seen) {
                 self.errnos.entry(errno.name()).or_default().insert(name.line);
             }
         }

@@ -158,13 +158,7 @@ fn refer(block: &Block, text: &str, calls: &[String], found: &mut Errors) {
 /// The errno that a word is, by its own name.
 fn errno(word: &str) -> Option<&str> {
     let word = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
-    let own = match word {
-        "EWOULDBLOCK" => "EAGAIN",
-        "ENOTSUP" => "EOPNOTSUPP",
-        "EDEADLOCK" => "EDEADLK",
-        other => other,
-    };
-    Errno::from_name(own).map(Errno::name)
+    Errno::from_alias(word).map(Errno::name)
 }
 
 /// Those of the calls that a text mentions, `name()`.

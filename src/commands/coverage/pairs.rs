@@ -117,8 +117,7 @@ impl Pairs {
             families.entry(&pair.page).or_default().insert(&pair.call);
         }
         let has = |call: &str, errno: &str| {
-            Errno::from_name(own_name(errno))
-                .is_some_and(|errno| errnos.get(call).is_some_and(|all| all.contains_key(&errno)))
+            Errno::from_alias(errno).is_some_and(|errno| errnos.get(call).is_some_and(|all| all.contains_key(&errno)))
         };
         let mut decided = Decided::default();
         for pair in self.pairs.iter().flatten() {
@@ -133,10 +132,11 @@ impl Pairs {
             let family = families.get(pair.page.as_str());
             let whole = family.is_some_and(|family| family.iter().all(|call| spec.syscalls.contains_key(*call)));
             let other = || whole && family.is_some_and(|family| family.iter().any(|call| has(call, &pair.errno)));
+            let own = Errno::from_alias(&pair.errno).map_or(pair.errno.as_str(), |errno| errno.name());
             let described = spec.syscalls.contains_key(&pair.call);
             if has(&pair.call, &pair.errno) {
                 counts.ruled[scope] += 1;
-            } else if mistakes.contains(format!("{}.{}", pair.call, own_name(&pair.errno)).as_str()) {
+            } else if mistakes.contains(format!("{}.{}", pair.call, own).as_str()) {
                 counts.mistaken[scope] += 1;
             } else if pair.scope == Attribution::Shared && described && other() {
                 counts.others[scope] += 1;
@@ -145,16 +145,6 @@ impl Pairs {
             }
         }
         Ok(decided)
-    }
-}
-
-/// Pages use names that are others' on every port that counts.
-fn own_name(errno: &str) -> &str {
-    match errno {
-        "EWOULDBLOCK" => "EAGAIN",
-        "ENOTSUP" => "EOPNOTSUPP",
-        "EDEADLOCK" => "EDEADLK",
-        other => other,
     }
 }
 
