@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod context;
 mod engine;
+mod evidence;
 mod exit;
 mod failure;
 mod interrupt;

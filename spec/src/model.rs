@@ -75,6 +75,11 @@ pub struct Syscall {
 }
 
 impl Syscall {
+    /// Whether its name, or that of a group of it, contains a text.
+    pub fn is_about(&self, text: &str) -> bool {
+        self.name.value.contains(text) || self.groups.iter().any(|group| group.contains(text))
+    }
+
     /// The number on a port, if the port has the call.
     pub fn number(&self, arch: Arch) -> Option<&At<u32>> {
         on(&self.nr, arch)

@@ -4,18 +4,17 @@ mod laws;
 
 use crate::args::{Format, TargetArgs};
 use crate::context::Context;
+use crate::evidence;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use abispec::evidence::Evidence;
 use abispec::expr::Expr;
 use abispec::model::{Spec, Syscall};
 use abispec::target::{ClauseId, ClauseKind, Resolved};
 use abispec_fuzzer::coverage::{Executable, executable};
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Options of `abispec list`.
 #[derive(clap::Args, Debug)]
@@ -81,16 +80,13 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     let spec = context.spec()?;
     let target = args.target.target()?;
     let resolved = abispec::resolve(&spec, &target);
-    let coverage = args.coverage.as_deref().map(read).transpose()?;
+    let coverage = args.coverage.as_deref().map(evidence::read).transpose()?;
     let judged = Judged {
         executable: executable(&resolved, &[]),
         seen: coverage.as_ref().map(|coverage| coverage.counts(&resolved)),
         resolved: &resolved,
     };
-    let wanted = |call: &Syscall| match &args.name {
-        None => true,
-        Some(text) => call.name.value.contains(text) || call.groups.iter().any(|group| group.contains(text)),
-    };
+    let wanted = |call: &Syscall| args.name.as_ref().is_none_or(|text| call.is_about(text));
     let mut total = Row::default();
     let mut rows = Vec::new();
     for call in spec.syscalls.values().filter(|call| wanted(call)) {
@@ -130,18 +126,6 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
         }
     }
     Ok(Exit::Conforms)
-}
-
-fn read(path: &Path) -> Result<Evidence, Failure> {
-    let failed =
-        |why: String| Failure::new("the coverage file could not be read").at(path.display().to_string()).why(why);
-    let text = fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
-    let coverage: Evidence = serde_json::from_str(&text).map_err(|error| failed(error.to_string()))?;
-    if coverage.version != Evidence::VERSION {
-        let why = format!("its layout has the version {}, this program reads {}", coverage.version, Evidence::VERSION);
-        return Err(failed(why).help("write it again with this version of abispec"));
-    }
-    Ok(coverage)
 }
 
 /// Every clause with what is known of it.

@@ -2,13 +2,13 @@
 
 use crate::args::release;
 use crate::context::Context;
+use crate::evidence;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use abispec::evidence::Evidence;
 use abispec::site::{Source, Tried, site};
 use abispec::version::Release;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The newest release that the specification was held against.
 const NEWEST: Release = Release::new(7, 3);
@@ -34,7 +34,8 @@ pub(crate) struct Args {
 /// Writes the pages.
 pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
     let spec = context.spec()?;
-    let tried: Result<Vec<Tried>, Failure> = args.coverage.iter().map(|path| read(path)).collect();
+    let tried = args.coverage.iter().map(|path| Ok(Tried::from(&evidence::read(path)?)));
+    let tried: Result<Vec<Tried>, Failure> = tried.collect();
     let documents = site(&Source { spec: &spec, newest: args.kernel, tried: tried? });
     super::export::write_all(&args.dir, &documents)?;
     let bytes: usize = documents.iter().map(|document| document.text.len()).sum();
@@ -49,16 +50,4 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
         largest.unwrap_or_default()
     )?;
     Ok(Exit::Conforms)
-}
-
-fn read(path: &Path) -> Result<Tried, Failure> {
-    let failed =
-        |why: String| Failure::new("the coverage file could not be read").at(path.display().to_string()).why(why);
-    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
-    let evidence: Evidence = serde_json::from_str(&text).map_err(|error| failed(error.to_string()))?;
-    if evidence.version != Evidence::VERSION {
-        let why = format!("its layout has the version {}, this program reads {}", evidence.version, Evidence::VERSION);
-        return Err(failed(why));
-    }
-    Ok(Tried::from(&evidence))
 }

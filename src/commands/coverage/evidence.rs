@@ -1,12 +1,12 @@
 //! What fuzzing runs were seen to meet, from the files that they leave.
 
+use crate::evidence;
 use crate::failure::Failure;
-use abispec::evidence::{ClauseKey, Evidence};
+use abispec::evidence::ClauseKey;
 use abispec::model::Spec;
 use abispec::target::{Clause, ClauseKind};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The clauses that were seen, by kernel.
 #[derive(Debug, Default)]
@@ -22,7 +22,7 @@ impl Seen {
     pub(super) fn read(files: &[PathBuf], spec: &Spec) -> Result<Self, Failure> {
         let mut seen = Self::default();
         for file in files {
-            let evidence = evidence(file)?;
+            let evidence = evidence::read(file)?;
             let kernel = seen.kernels.entry(short(&evidence.kernel)).or_default();
             let known = |one: &ClauseKey| spec.syscalls.contains_key(&one.syscall);
             let rule = |one: &ClauseKey| matches!(one.kind, ClauseKind::When | ClauseKind::May);
@@ -55,17 +55,4 @@ impl Seen {
 /// Release and patch level without what follows: runs on two builds of one release are put together.
 fn short(kernel: &str) -> String {
     kernel.split('.').take(2).collect::<Vec<_>>().join(".")
-}
-
-fn evidence(path: &Path) -> Result<Evidence, Failure> {
-    let failed =
-        |why: String| Failure::new("the coverage file could not be read").at(path.display().to_string()).why(why);
-    let text = fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
-    let evidence: Evidence = serde_json::from_str(&text)
-        .map_err(|error| failed(error.to_string()).help("`abispec fuzz --coverage FILE` writes such files"))?;
-    if evidence.version != Evidence::VERSION {
-        let why = format!("its layout has the version {}, this program reads {}", evidence.version, Evidence::VERSION);
-        return Err(failed(why).help("write it again with this version of abispec"));
-    }
-    Ok(evidence)
 }
