@@ -8,10 +8,10 @@ use crate::args::{Format, TargetArgs};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use abispec::export::Reach;
 use abispec::expr::Expr;
 use abispec::model::{Spec, Syscall};
 use abispec::target::{Clause, ClauseKind, Resolved};
-use abispec::types::Type;
 use abispec_checker::files::Folder;
 use abispec_checker::tree::Tree;
 use abispec_fuzzer::coverage::{Executable, executable};
@@ -22,9 +22,6 @@ use pairs::{Counts, Pairs};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::PathBuf;
-
-/// How deep structs are followed that hold structs.
-const DEEPEST: usize = 8;
 
 /// Options of `abispec coverage`.
 #[derive(clap::Args, Debug)]
@@ -165,10 +162,7 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     let seen = Seen::read(&args.seen, &spec)?;
     let pairs = Pairs::read(args.pairs.as_deref(), args.man.as_deref(), target.arch)?;
     let listed = args.tree.as_deref().map(|tree| listed(tree, &spec, target.arch)).transpose()?;
-    let wanted = |call: &Syscall| match &args.name {
-        None => true,
-        Some(text) => call.name.value.contains(text) || call.groups.iter().any(|group| group.contains(text)),
-    };
+    let wanted = |call: &Syscall| args.name.as_ref().is_none_or(|text| call.is_about(text));
     let habitats = Habitat::of_every_kind(&exec::FileSystem::ALL, true);
     let judged = executable(&resolved, &habitats);
     let errnos = if pairs.asked() { abispec_checker::errnos::errnos(&spec, &resolved) } else { BTreeMap::new() };
@@ -242,61 +236,11 @@ fn written(call: &Syscall, spec: &Spec) -> Row {
 
 /// How many members of sets and fields of structs these calls take, those behind pointers too.
 fn members(calls: &[&Syscall], spec: &Spec) -> (usize, usize) {
-    let mut taken = Taken::default();
-    for call in calls {
-        let commands = call.commands.iter().flat_map(|command| command.params.iter().map(|(_, param)| param));
-        for param in call.params.iter().chain(commands) {
-            taken.add(&param.ty.value, spec, DEEPEST);
-        }
-    }
-    let flags = taken.sets.iter().filter_map(|name| spec.sets.get(*name)).map(|set| set.members.len()).sum();
-    let fields = taken.structs.iter().filter_map(|name| spec.structs.get(*name)).map(|own| own.fields.len()).sum();
+    let mut reach = Reach::default();
+    calls.iter().for_each(|call| reach.call(spec, call));
+    let flags = reach.sets.iter().filter_map(|name| spec.sets.get(*name)).map(|set| set.members.len()).sum();
+    let fields = reach.structs.iter().filter_map(|name| spec.structs.get(*name)).map(|own| own.fields.len()).sum();
     (flags, fields)
-}
-
-/// The sets and structs that a type leads to.
-#[derive(Default)]
-struct Taken<'a> {
-    sets: BTreeSet<&'a str>,
-    structs: BTreeSet<&'a str>,
-}
-
-impl<'a> Taken<'a> {
-    fn add(&mut self, ty: &'a Type, spec: &'a Spec, depth: usize) {
-        match ty {
-            Type::Flags { set, .. } | Type::Enum { set, .. } => {
-                self.sets.insert(set);
-            }
-            Type::Ptr { to, .. } => self.add(to, spec, depth),
-            Type::Array { of, .. } => self.add(of, spec, depth),
-            Type::Struct(name) | Type::Union(name) | Type::Extensible { name, .. } => {
-                self.structs.insert(name);
-                let fields = spec.structs.get(name).map(|found| found.fields.as_slice()).unwrap_or_default();
-                for field in fields.iter().filter(|_| depth > 0) {
-                    self.add(&field.ty.value, spec, depth - 1);
-                }
-            }
-            Type::Int { .. }
-            | Type::Const(_)
-            | Type::Bool
-            | Type::Resource(_)
-            | Type::Buffer { .. }
-            | Type::Text { .. }
-            | Type::Path { .. }
-            | Type::Len(_)
-            | Type::Bytesize(_)
-            | Type::Offset
-            | Type::Size
-            | Type::Mode
-            | Type::Signal
-            | Type::Vma
-            | Type::Addr
-            | Type::Unused
-            | Type::ByCommand
-            | Type::Zero
-            | Type::Never => {}
-        }
-    }
 }
 
 /// How many calls the table of a tree has, and the names of those without a file.

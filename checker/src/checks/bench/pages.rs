@@ -3,12 +3,8 @@
 use super::Bench;
 use crate::errnos::{Errnos, errnos};
 use crate::facts::WitnessKind;
-use abispec::model::{Set, Spec, Syscall};
-use abispec::types::Type;
-use std::collections::BTreeSet;
-
-/// Structs are followed into each other so far.
-const DEEPEST: usize = 4;
+use abispec::export::Reach;
+use abispec::model::{Set, Syscall};
 
 impl<'a> Bench<'a> {
     /// The calls of the specification with the name under which a page, or a comment in the kernel, describes each. The others are silent.
@@ -45,57 +41,20 @@ impl<'a> Bench<'a> {
 
     /// The sets of constants that a call takes, those behind pointers too.
     pub(in crate::checks) fn sets_of(&self, call: &Syscall) -> Vec<&'a Set> {
-        let mut names = BTreeSet::new();
-        let commands = call.commands.iter().flat_map(|command| command.params.iter().map(|(_, param)| param));
-        for param in call.params.iter().chain(commands) {
-            collect(self.spec, &param.ty.value, DEEPEST, &mut names);
-        }
-        let included: Vec<String> = names
+        let mut reach = Reach::default();
+        reach.call(self.spec, call);
+        let mut names = reach.sets;
+        let included: Vec<&str> = names
             .iter()
-            .filter_map(|name| self.spec.sets.get(name))
-            .flat_map(|set| set.includes.iter().map(|other| other.value.clone()))
+            .filter_map(|name| self.spec.sets.get(*name))
+            .flat_map(|set| set.includes.iter().map(|other| other.value.as_str()))
             .collect();
         names.extend(included);
-        names.iter().filter_map(|name| self.spec.sets.get(name)).collect()
+        names.iter().filter_map(|name| self.spec.sets.get(*name)).collect()
     }
 }
 
 /// The page that the specification names for a call, without its section.
 pub(in crate::checks) fn page_of(call: &Syscall) -> Option<&str> {
     call.man.as_deref()?.split('(').next()
-}
-
-fn collect(spec: &Spec, ty: &Type, depth: usize, names: &mut BTreeSet<String>) {
-    match ty {
-        Type::Flags { set, .. } | Type::Enum { set, .. } => {
-            names.insert(set.clone());
-        }
-        Type::Ptr { to, .. } => collect(spec, to, depth, names),
-        Type::Array { of, .. } => collect(spec, of, depth, names),
-        Type::Struct(name) | Type::Union(name) | Type::Extensible { name, .. } => {
-            let fields = spec.structs.get(name).map(|found| found.fields.as_slice()).unwrap_or_default();
-            for field in fields.iter().filter(|_| depth > 0) {
-                collect(spec, &field.ty.value, depth - 1, names);
-            }
-        }
-        Type::Int { .. }
-        | Type::Const(_)
-        | Type::Bool
-        | Type::Resource(_)
-        | Type::Buffer { .. }
-        | Type::Text { .. }
-        | Type::Path { .. }
-        | Type::Len(_)
-        | Type::Bytesize(_)
-        | Type::Offset
-        | Type::Size
-        | Type::Mode
-        | Type::Signal
-        | Type::Vma
-        | Type::Addr
-        | Type::Unused
-        | Type::ByCommand
-        | Type::Zero
-        | Type::Never => {}
-    }
 }
