@@ -7,10 +7,11 @@ use crate::load::yaml::{self, Value, Yaml};
 use crate::place::{FileId, Place};
 use std::path::Path;
 
-/// The order of the keys of a system call.
-const ORDER: [&str; 19] = [
+/// The order of keys: those of a system call, and among them those of other maps. Others follow.
+pub(crate) const ORDER: &[&str] = &[
     "syscall",
     "summary",
+    "kind",
     "unimplemented",
     "since",
     "until",
@@ -19,6 +20,17 @@ const ORDER: [&str; 19] = [
     "nr",
     "entry",
     "config",
+    "header",
+    "c",
+    "btf",
+    "prefix",
+    "includes",
+    "members",
+    "size",
+    "align",
+    "name",
+    "type",
+    "value",
     "params",
     "orders",
     "returns",
@@ -28,6 +40,11 @@ const ORDER: [&str; 19] = [
     "errors",
     "select",
     "commands",
+    "that",
+    "when",
+    "may",
+    "because",
+    "from",
 ];
 
 /// Keys whose value is a condition, wherever they stand.

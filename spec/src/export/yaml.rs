@@ -1,47 +1,9 @@
 //! JSON back to the specification's own files.
 
 use crate::finding::SourceFile;
+use crate::fmt::{NOT_TEXTS, ORDER};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-
-/// The order in which keys are written; others follow by name.
-const ORDER: &[&str] = &[
-    "syscall",
-    "summary",
-    "kind",
-    "unimplemented",
-    "since",
-    "until",
-    "man",
-    "groups",
-    "nr",
-    "entry",
-    "config",
-    "header",
-    "c",
-    "btf",
-    "prefix",
-    "includes",
-    "members",
-    "size",
-    "align",
-    "name",
-    "type",
-    "value",
-    "params",
-    "returns",
-    "blocks",
-    "ensures",
-    "effects",
-    "errors",
-    "select",
-    "commands",
-    "that",
-    "when",
-    "may",
-    "because",
-    "from",
-];
 
 /// Keys whose maps are by names.
 const NAMED: [&str; 5] = ["nr", "arch", "given", "special", "versions"];
@@ -328,6 +290,6 @@ fn flow(value: &Tree) -> String {
 fn scalar(text: &str) -> String {
     let plain = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && text.chars().all(|c| c.is_ascii_alphanumeric() || "_./()-".contains(c))
-        && !crate::fmt::NOT_TEXTS.contains(&text.to_ascii_lowercase().as_str());
+        && !NOT_TEXTS.contains(&text.to_ascii_lowercase().as_str());
     if plain { text.to_owned() } else { Value::String(text.to_owned()).to_string() }
 }
