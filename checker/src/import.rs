@@ -12,6 +12,7 @@ pub use skeleton::skeletons;
 
 use crate::facts::Facts;
 use abispec::arch::Arch;
+use abispec::finding::SourceFile;
 
 /// A form in which descriptions are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,15 +27,6 @@ pub enum Format {
     KernelAbiTools,
     /// Comments with the tags of the kernel's API specifications.
     KernelDoc,
-}
-
-/// A file that is imported.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Text {
-    /// How reports call it.
-    pub path: String,
-    /// What stands in it.
-    pub text: String,
 }
 
 /// Why a file was not understood.
@@ -62,7 +54,7 @@ impl Mistake {
 ///
 /// # Errors
 /// When a file is not of this form.
-pub fn read(format: Format, files: &[Text], arch: Arch) -> Result<Vec<Facts>, Mistake> {
+pub fn read(format: Format, files: &[SourceFile], arch: Arch) -> Result<Vec<Facts>, Mistake> {
     match format {
         Format::Syzlang => syzlang::read(files),
         Format::Libseccomp => one(files).and_then(libseccomp::read),
@@ -72,7 +64,7 @@ pub fn read(format: Format, files: &[Text], arch: Arch) -> Result<Vec<Facts>, Mi
     }
 }
 
-fn one(files: &[Text]) -> Result<&Text, Mistake> {
+fn one(files: &[SourceFile]) -> Result<&SourceFile, Mistake> {
     match files {
         [one] => Ok(one),
         [] => Err(Mistake::of("", "no file was named")),

@@ -128,7 +128,7 @@ impl Finding {
     }
 }
 
-/// A file of the specification with its text.
+/// A file of a specification, or one that is imported, with its text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceFile {
     /// Path as it is shown.

@@ -146,7 +146,7 @@ fn yaml(args: &Args, spec: &Spec) -> Result<Vec<Document>, Failure> {
             .help("leave --kernel, --arch and --syscalls out"));
     }
     let files = export::yaml(&export::json(spec, true)).map_err(Failure::new)?;
-    Ok(files.into_iter().map(|file| Document { name: file.path, text: file.text }).collect())
+    Ok(files.into_iter().map(Document::from).collect())
 }
 
 fn for_a_kernel(args: &Args, spec: &Spec) -> Result<Vec<Document>, Failure> {

@@ -10,11 +10,12 @@ use crate::failure::Failure;
 use crate::known;
 use abispec::arch::Arch;
 use abispec::export::Document;
+use abispec::finding::SourceFile;
 use abispec::known::Known;
 use abispec::model::Spec;
 use abispec::version::Release;
 use abispec_checker::facts::{Claim, Facts, Position, Source};
-use abispec_checker::import::{self, Format, Text};
+use abispec_checker::import::{self, Format};
 use clap::ValueEnum;
 use std::fs;
 use std::io::Write;
@@ -112,7 +113,7 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
 }
 
 /// The files of a form, those inside folders by name.
-fn texts(paths: &[PathBuf], format: Format) -> Result<Vec<Text>, Failure> {
+fn texts(paths: &[PathBuf], format: Format) -> Result<Vec<SourceFile>, Failure> {
     let endings: &[&str] = match format {
         Format::Syzlang => &["txt", "const"],
         Format::KernelDoc => &["c", "h"],
@@ -140,7 +141,10 @@ fn texts(paths: &[PathBuf], format: Format) -> Result<Vec<Text>, Failure> {
         }
         for path in inside {
             let bytes = fs::read(&path).map_err(|error| failed(&path, error))?;
-            files.push(Text { path: path.display().to_string(), text: String::from_utf8_lossy(&bytes).into_owned() });
+            files.push(SourceFile {
+                path: path.display().to_string(),
+                text: String::from_utf8_lossy(&bytes).into_owned(),
+            });
         }
     }
     if files.is_empty() {
@@ -153,8 +157,7 @@ fn texts(paths: &[PathBuf], format: Format) -> Result<Vec<Text>, Failure> {
 
 fn skeletons(dir: &Path, spec: &Spec, witnesses: &[Facts]) -> Result<usize, Failure> {
     let files = import::skeletons(spec, witnesses);
-    let documents: Vec<Document> =
-        files.into_iter().map(|file| Document { name: file.path, text: file.text }).collect();
+    let documents: Vec<Document> = files.into_iter().map(Document::from).collect();
     super::export::write_all(dir, &documents)?;
     Ok(documents.len())
 }
@@ -176,8 +179,7 @@ fn specification(args: &Args, out: &mut dyn Write) -> Result<Exit, Failure> {
     if !findings.is_empty() {
         return Err(Failure::Broken { what: "the imported specification", findings });
     }
-    let documents: Vec<Document> =
-        files.into_iter().map(|file| Document { name: file.path, text: file.text }).collect();
+    let documents: Vec<Document> = files.into_iter().map(Document::from).collect();
     super::export::write_all(dir, &documents)?;
     writeln!(out, "{} system calls in {} files below {}", spec.syscalls.len(), documents.len(), dir.display())?;
     Ok(Exit::Conforms)

@@ -1,12 +1,13 @@
 //! kernel-abi-tools: a line for each call of x86_64 with its number and the first mainline release that has it.
 
-use super::{Mistake, Text};
+use super::Mistake;
 use crate::facts::{Fact, Facts, Source, WitnessKind};
 use abispec::arch::Arch;
+use abispec::finding::SourceFile;
 use abispec::version::Release;
 use std::sync::Arc;
 
-pub(super) fn read(file: &Text) -> Result<Vec<Facts>, Mistake> {
+pub(super) fn read(file: &SourceFile) -> Result<Vec<Facts>, Mistake> {
     let path = file.path.as_str();
     let name: Arc<str> = Arc::from(path);
     let mut facts = Facts::new(WitnessKind::Import, path, Arch::X86_64);

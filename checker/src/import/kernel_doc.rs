@@ -1,9 +1,10 @@
 //! Comments with the tags of the kernel's API specifications, in any C file.
 
-use super::{Mistake, Text};
+use super::Mistake;
 use crate::facts::{Attribution, Fact, Facts, Parameter, Prototype, Source, Unstated, WitnessKind};
 use abispec::arch::Arch;
 use abispec::errno::Errno;
+use abispec::finding::SourceFile;
 use std::sync::Arc;
 
 /// A comment that is being read.
@@ -16,7 +17,7 @@ struct Open {
     at: Source,
 }
 
-pub(super) fn read(files: &[Text], arch: Arch) -> Result<Vec<Facts>, Mistake> {
+pub(super) fn read(files: &[SourceFile], arch: Arch) -> Result<Vec<Facts>, Mistake> {
     let witness: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
     let mut facts = Facts::new(WitnessKind::Import, witness.join(", "), arch);
     for file in files {

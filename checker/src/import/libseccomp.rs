@@ -1,8 +1,9 @@
 //! libseccomp's table: a line for each call, a column with the number for each port.
 
-use super::{Mistake, Text};
+use super::Mistake;
 use crate::facts::{Claim, Fact, Facts, Source, WitnessKind};
 use abispec::arch::Arch;
+use abispec::finding::SourceFile;
 use abispec::version::Release;
 use std::sync::Arc;
 
@@ -26,7 +27,7 @@ const COLUMNS: [(&str, Arch, u32); 16] = [
     ("s390x", Arch::S390x, 0),
 ];
 
-pub(super) fn read(file: &Text) -> Result<Vec<Facts>, Mistake> {
+pub(super) fn read(file: &SourceFile) -> Result<Vec<Facts>, Mistake> {
     let path = file.path.as_str();
     let mut lines = file.text.lines().enumerate();
     let (_, head) = lines.next().ok_or_else(|| Mistake::of(path, "the file is empty"))?;

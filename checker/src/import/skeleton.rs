@@ -1,15 +1,15 @@
 //! First lines of specifications of what is imported and not specified.
 
-use super::Text;
 use crate::facts::Facts;
 use abispec::arch::Arch;
+use abispec::finding::SourceFile;
 use abispec::model::Spec;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// A file for each call that the witnesses have a number for and the specification does not describe: its numbers, and its
 /// parameters where they are stated with types. What only a person can say is marked `TODO`.
-pub fn skeletons(spec: &Spec, witnesses: &[Facts]) -> Vec<Text> {
+pub fn skeletons(spec: &Spec, witnesses: &[Facts]) -> Vec<SourceFile> {
     let mut calls: BTreeMap<&str, BTreeMap<&str, u32>> = BTreeMap::new();
     for facts in witnesses {
         for (name, fact) in facts.numbers.iter().filter(|(name, _)| !spec.syscalls.contains_key(*name)) {
@@ -34,7 +34,7 @@ pub fn skeletons(spec: &Spec, witnesses: &[Facts]) -> Vec<Text> {
             let _ = writeln!(text, "  - {{name: {name}, c: \"{c}\", type: TODO}}");
         }
         text.push_str("returns: TODO\n");
-        Text { path: format!("syscalls/{name}.yaml"), text }
+        SourceFile { path: format!("syscalls/{name}.yaml"), text }
     };
     calls.into_iter().map(one).collect()
 }

@@ -1,13 +1,14 @@
 //! systrack: what it found in one kernel image, as JSON.
 
-use super::{Mistake, Text};
+use super::Mistake;
 use crate::facts::{Claim, Fact, Facts, Parameter, Position, Prototype, Source, Unstated, WitnessKind};
 use abispec::arch::Arch;
+use abispec::finding::SourceFile;
 use abispec::version::Release;
 use serde_json::Value;
 use std::sync::Arc;
 
-pub(super) fn read(file: &Text) -> Result<Vec<Facts>, Mistake> {
+pub(super) fn read(file: &SourceFile) -> Result<Vec<Facts>, Mistake> {
     let path = file.path.as_str();
     let json: Value = serde_json::from_str(&file.text)
         .map_err(|error| Mistake::at(path, error.line(), format!("it is no JSON: {error}")))?;

@@ -3,9 +3,10 @@
 //! What is read of the descriptions is what can be compared: the calls, how many arguments each takes at most, and the
 //! flags and commands that some description of a call tries. Templates and layouts are the fuzzer's own.
 
-use super::{Mistake, Text};
+use super::Mistake;
 use crate::facts::{Constant, Fact, Facts, Parameter, Prototype, Source, Unstated, WitnessKind};
 use abispec::arch::Arch;
+use abispec::finding::SourceFile;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -29,12 +30,12 @@ struct Described<'a> {
     at: Source,
 }
 
-pub(super) fn read(files: &[Text]) -> Result<Vec<Facts>, Mistake> {
+pub(super) fn read(files: &[SourceFile]) -> Result<Vec<Facts>, Mistake> {
     let mut ports: Vec<Facts> = PORTS
         .iter()
         .map(|(name, arch)| Facts::new(WitnessKind::Import, format!("syzkaller ({name})"), *arch))
         .collect();
-    let (constants, descriptions): (Vec<&Text>, Vec<&Text>) =
+    let (constants, descriptions): (Vec<&SourceFile>, Vec<&SourceFile>) =
         files.iter().partition(|file| file.path.ends_with(".const"));
     if constants.is_empty() {
         return Err(Mistake::of("", "there are no constants: files that end in .const stand beside the descriptions"));
@@ -55,12 +56,12 @@ pub(super) fn read(files: &[Text]) -> Result<Vec<Facts>, Mistake> {
     Ok(ports)
 }
 
-fn place(file: &Text, line: usize) -> Source {
+fn place(file: &SourceFile, line: usize) -> Source {
     Source::line(Arc::from(file.path.as_str()), u32::try_from(line + 1).unwrap_or(u32::MAX), 1)
 }
 
 /// `NAME = 12, arm:arm64:13, mips64le:???`
-fn read_constants(file: &Text, ports: &mut [Facts]) -> Result<(), Mistake> {
+fn read_constants(file: &SourceFile, ports: &mut [Facts]) -> Result<(), Mistake> {
     let mut arches: Vec<&str> = PORTS.iter().map(|(name, _)| *name).collect();
     for (index, line) in file.text.lines().enumerate() {
         let mistake = |why: String| Mistake::at(&file.path, index + 1, why);
@@ -98,7 +99,7 @@ fn read_constants(file: &Text, ports: &mut [Facts]) -> Result<(), Mistake> {
 }
 
 fn read_descriptions<'a>(
-    file: &'a Text,
+    file: &'a SourceFile,
     lists: &mut BTreeMap<&'a str, Vec<&'a str>>,
     calls: &mut Vec<Described<'a>>,
 ) -> Result<(), Mistake> {

@@ -27,6 +27,8 @@ pub use strace::strace;
 pub use syzlang::syzlang;
 pub use yaml::yaml;
 
+use crate::finding::SourceFile;
+
 /// The JSON Schema (draft 2020-12) of what [`json()`] gives.
 pub const JSON_SCHEMA: &str = include_str!("../../schema/abispec-1.schema.json");
 
@@ -37,4 +39,10 @@ pub struct Document {
     pub name: String,
     /// What stands in it.
     pub text: String,
+}
+
+impl From<SourceFile> for Document {
+    fn from(file: SourceFile) -> Self {
+        Self { name: file.path, text: file.text }
+    }
 }

@@ -109,17 +109,18 @@ pub(super) fn human(survey: &Survey<'_>, out: &mut dyn Write) -> io::Result<()> 
     missing(survey, out)
 }
 
+/// What both tables show of a row.
+fn cells(survey: &Survey<'_>, row: &Row) -> [String; 7] {
+    let counts = [row.when, row.conditional, row.always, row.flags, row.fields].map(|count| count.to_string());
+    let [when, conditional, always, flags, fields] = counts;
+    [when, conditional, always, flags, fields, share(&row.pairs), seen(survey, row)]
+}
+
 fn line(out: &mut dyn Write, width: usize, name: &str, tried: &str, row: &Row, survey: &Survey<'_>) -> io::Result<()> {
+    let [when, conditional, always, flags, fields, pages, seen] = cells(survey, row);
     writeln!(
         out,
-        "{name:<width$}  {tried:<5}  {:>4}  {:>4}  {:>9}  {:>5}  {:>6}  {:>15}  {:>9}",
-        row.when,
-        row.conditional,
-        row.always,
-        row.flags,
-        row.fields,
-        share(&row.pairs),
-        seen(survey, row)
+        "{name:<width$}  {tried:<5}  {when:>4}  {conditional:>4}  {always:>9}  {flags:>5}  {fields:>6}  {pages:>15}  {seen:>9}"
     )
 }
 
@@ -222,16 +223,5 @@ pub(super) fn markdown(survey: &Survey<'_>, out: &mut dyn Write) -> io::Result<(
 fn table_line(survey: &Survey<'_>, name: &str, tried: &str, row: &Row, out: &mut dyn Write) -> io::Result<()> {
     let kernels: String =
         survey.kernels.iter().map(|kernel| format!(" {} |", row.kernels.get(kernel).copied().unwrap_or(0))).collect();
-    writeln!(
-        out,
-        "| {name} | {} | {} | {} | {} | {} | {} | {} | {} |{kernels}",
-        tried,
-        row.when,
-        row.conditional,
-        row.always,
-        row.flags,
-        row.fields,
-        share(&row.pairs),
-        seen(survey, row)
-    )
+    writeln!(out, "| {name} | {tried} | {} |{kernels}", cells(survey, row).join(" | "))
 }
