@@ -29,7 +29,7 @@ use memory::{Filling, place};
 use mine::{Mined, Spot, mine};
 use producers::{Names, Object, Producers, objects};
 use proptest::test_runner::TestRng;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use values::{AT_FDCWD, Intent, bad_pointer, number};
 
@@ -44,6 +44,8 @@ pub struct Generator {
     /// Indices of the calls under test.
     focus: Vec<usize>,
     names: Names,
+    /// Indices of the calls that give each resource.
+    givers: BTreeMap<String, Vec<usize>>,
 }
 
 /// What programs should be like.
@@ -77,7 +79,7 @@ impl Generator {
             .map(|call| call.variants.iter().map(|variant| mine(call, variant)).collect())
             .collect();
         let focus = (0..resolved.calls.len()).filter(|index| wanted(&resolved.calls[*index])).collect();
-        Self { mined, focus, names: names(), resolved }
+        Self { mined, focus, names: names(), givers: resources::givers(&resolved), resolved }
     }
 
     /// The specification it works from.

@@ -5,8 +5,10 @@
 use super::Making;
 use super::dice::Dice;
 use crate::program::{Argument, Output};
+use abispec::model::Effect;
 use abispec::target::{Call, Resolved, Variant};
 use abispec::types::{Direction, Type};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How a variant of a call gives a resource.
 fn given_by(variant: &Variant, resource: &str) -> Option<Output> {
@@ -26,9 +28,29 @@ fn gives(call: &Call, resource: &str) -> Option<Output> {
     call.variants.first().and_then(|variant| given_by(variant, resource))
 }
 
-/// Indices of the calls that give a resource.
-fn givers(resolved: &Resolved, resource: &str) -> Vec<usize> {
-    (0..resolved.calls.len()).filter(|index| gives(&resolved.calls[*index], resource).is_some()).collect()
+/// Indices of the calls that give each resource. What begins in a call is gone when the call is over, and to begin it costs more
+/// than all other calls of a program: its number is worth no more than another that nobody has.
+pub(super) fn givers(resolved: &Resolved) -> BTreeMap<String, Vec<usize>> {
+    let mut found: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    let begins =
+        |variant: &Variant| variant.effects.iter().any(|rule| matches!(rule.effect.effect, Effect::Begins { .. }));
+    for (index, call) in resolved.calls.iter().enumerate() {
+        let Some(variant) = call.variants.first().filter(|variant| !begins(variant)) else { continue };
+        let written = variant.params.iter().filter_map(|param| match &param.ty {
+            Type::Ptr { direction: Direction::Out, to, .. } => Some(&**to),
+            _ => None,
+        });
+        let mut given = BTreeSet::new();
+        for ty in written.chain([&variant.returns]) {
+            if let Type::Resource(name) = ty {
+                given.insert(name);
+            }
+        }
+        for name in given {
+            found.entry(name.clone()).or_default().push(index);
+        }
+    }
+    found
 }
 
 impl Making<'_> {
@@ -53,8 +75,7 @@ impl Making<'_> {
 
     /// What a new call gives that this one puts before itself.
     pub(super) fn given_newly(&mut self, dice: &mut Dice<'_>, resource: &str) -> Option<Argument> {
-        let givers = givers(&self.generator.resolved, resource);
-        let giver = *dice.pick(&givers)?;
+        let giver = *dice.pick(self.generator.givers.get(resource)?)?;
         if self.nested || self.program.calls.len() + 2 >= super::LONGEST {
             return None;
         }
