@@ -9,6 +9,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use abispec::target::{Call, Resolved};
 use abispec_fuzzer::bench::{CHEAP, Measured, measure};
+use abispec_fuzzer::exec::deny;
 use abispec_fuzzer::environment::Environment;
 use serde_json::json;
 use std::io::Write;
@@ -113,7 +114,8 @@ fn groups<'a>(syscalls: &'a [String], resolved: &Resolved) -> Vec<Group<'a>> {
         return vec![Group { title: "chosen calls".to_owned(), names }];
     }
     let cheap = CHEAP.iter().copied().filter(|name| resolved.call(name).is_some()).collect();
-    let all = Group { title: format!("all {} calls", resolved.calls.len()), names: Vec::new() };
+    let permitted = resolved.calls.iter().filter(|call| deny::because(&call.name).is_none()).count();
+    let all = Group { title: format!("all {permitted} calls"), names: Vec::new() };
     vec![Group { title: "cheap calls".to_owned(), names: cheap }, all]
 }
 

@@ -5,6 +5,7 @@ mod time;
 
 use crate::campaign::random;
 use crate::coverage::Coverage;
+use crate::exec::deny;
 use crate::generate::Generator;
 use crate::lower::Mode;
 use crate::program::Program;
@@ -50,7 +51,8 @@ impl Measured {
     }
 }
 
-/// Measures for `time` each way. Programs that leave files or limits changed are left out: what they cost is their clean-up.
+/// Measures for `time` each way. Calls that the sandbox denies are left out, and programs that leave files or limits changed: what
+/// they cost is their clean-up.
 ///
 /// # Errors
 /// When there is no sandbox.
@@ -60,7 +62,8 @@ pub fn measure(
     workers: usize,
     time: Duration,
 ) -> Result<Measured, WorkerError> {
-    let generator = Generator::new(resolved.clone(), wanted);
+    let permitted = |call: &Call| deny::because(&call.name).is_none();
+    let generator = Generator::new(resolved.clone(), &|call| wanted(call) && permitted(call), &permitted);
     let setting = Setting::for_some(resolved.clone(), wanted);
     let barrier = Barrier::new(workers);
     std::thread::scope(|scope| {

@@ -79,7 +79,7 @@ impl Side {
         };
         let laws = options.laws;
         Self {
-            generator: Generator::new(resolved.clone(), wanted),
+            generator: Generator::new(resolved.clone(), wanted, &|call| able(call, options)),
             executable: executable(resolved, &habitats),
             habitats,
             makers: laws::Makers::new(resolved, &|call| laws && wanted(call)),
@@ -94,6 +94,11 @@ impl Side {
     }
 }
 
+/// Whether executors may make a call.
+fn able(call: &Call, options: &Options) -> bool {
+    options.privileged || deny::because(&call.name).is_none()
+}
+
 /// Opens every entry that is wanted and there.
 ///
 /// # Errors
@@ -103,7 +108,7 @@ pub(super) fn open(
     wanted: &(dyn Fn(&Call) -> bool + Sync),
     options: &Options,
 ) -> Result<(Vec<Side>, Vec<Absent>), WorkerError> {
-    let wanted = &|call: &Call| wanted(call) && (options.privileged || deny::because(&call.name).is_none());
+    let wanted = &|call: &Call| wanted(call) && able(call, options);
     if !resolved.calls.iter().any(wanted) {
         return Err(WorkerError::Denied);
     }

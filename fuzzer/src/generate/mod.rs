@@ -71,15 +71,16 @@ pub struct Aim {
 }
 
 impl Generator {
-    /// A generator for the calls that `wanted` picks; others are still used to make descriptors.
-    pub fn new(resolved: Arc<Resolved>, wanted: &dyn Fn(&Call) -> bool) -> Self {
+    /// A generator for the calls that `wanted` picks; of the others, those that are `able` to run where the programs do are still
+    /// used to make descriptors and other resources.
+    pub fn new(resolved: Arc<Resolved>, wanted: &dyn Fn(&Call) -> bool, able: &dyn Fn(&Call) -> bool) -> Self {
         let mined = resolved
             .calls
             .iter()
             .map(|call| call.variants.iter().map(|variant| mine(call, variant)).collect())
             .collect();
         let focus = (0..resolved.calls.len()).filter(|index| wanted(&resolved.calls[*index])).collect();
-        Self { mined, focus, names: names(), givers: resources::givers(&resolved), resolved }
+        Self { mined, focus, names: names(), givers: resources::givers(&resolved, able), resolved }
     }
 
     /// The specification it works from.

@@ -28,13 +28,13 @@ fn gives(call: &Call, resource: &str) -> Option<Output> {
     call.variants.first().and_then(|variant| given_by(variant, resource))
 }
 
-/// Indices of the calls that give each resource. What begins in a call is gone when the call is over, and to begin it costs more
+/// Indices of the `able` calls that give each resource. What begins in a call is gone when the call is over, and to begin it costs more
 /// than all other calls of a program: its number is worth no more than another that nobody has.
-pub(super) fn givers(resolved: &Resolved) -> BTreeMap<String, Vec<usize>> {
+pub(super) fn givers(resolved: &Resolved, able: &dyn Fn(&Call) -> bool) -> BTreeMap<String, Vec<usize>> {
     let mut found: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     let begins =
         |variant: &Variant| variant.effects.iter().any(|rule| matches!(rule.effect.effect, Effect::Begins { .. }));
-    for (index, call) in resolved.calls.iter().enumerate() {
+    for (index, call) in resolved.calls.iter().enumerate().filter(|(_, call)| able(call)) {
         let Some(variant) = call.variants.first().filter(|variant| !begins(variant)) else { continue };
         let written = variant.params.iter().filter_map(|param| match &param.ty {
             Type::Ptr { direction: Direction::Out, to, .. } => Some(&**to),

@@ -32,7 +32,7 @@ pub struct ProgramStrategy {
 impl ProgramStrategy {
     /// Programs that end in one of the calls that `wanted` picks.
     pub fn new(resolved: Arc<Resolved>, wanted: impl Fn(&Call) -> bool) -> Self {
-        let generator = Generator::new(resolved, &wanted);
+        let generator = Generator::new(resolved, &wanted, &|_| true);
         let wishes = generator.even();
         Self { generator: Arc::new(generator), wishes }
     }
@@ -69,7 +69,7 @@ impl CallStrategy {
     /// Arguments for one system call; `None` if the specification lacks it.
     pub fn new(resolved: Arc<Resolved>, name: &str) -> Option<Self> {
         let call = resolved.calls.iter().position(|call| call.name == name)?;
-        let generator = Generator::new(resolved, &|call| call.name == name);
+        let generator = Generator::new(resolved, &|call| call.name == name, &|_| true);
         Some(Self { generator: Arc::new(generator), call })
     }
 }
