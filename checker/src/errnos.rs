@@ -26,11 +26,18 @@ pub fn errnos<'a>(spec: &'a Spec, resolved: &Resolved) -> Errnos<'a> {
         }
     }
     imply(resolved, &mut found);
-    let lacking = spec.syscalls.values().filter(|call| resolved.call(&call.name.value).is_none());
+    let lacking = spec.syscalls.iter().filter(|(name, _)| resolved.call(name).is_none());
+    let others = Spec {
+        syscalls: lacking.map(|(name, call)| (name.clone(), call.clone())).collect(),
+        sets: spec.sets.clone(),
+        structs: spec.structs.clone(),
+        resources: spec.resources.clone(),
+        ..Spec::default()
+    };
     let port = |call: &Syscall| Arch::ALL.iter().copied().find(|port| call.number(*port).is_some());
-    for port in lacking.filter_map(port).collect::<BTreeSet<Arch>>() {
+    for port in others.syscalls.values().filter_map(port).collect::<BTreeSet<Arch>>() {
         for release in [resolved.target.release, OLDEST] {
-            imply(&abispec::resolve(spec, &Target::new(port, release)), &mut found);
+            imply(&abispec::resolve(&others, &Target::new(port, release)), &mut found);
         }
     }
     found

@@ -26,6 +26,9 @@ What to do: read the kernel's source. If some supported kernel can give the errn
 fn run(bench: &mut Bench<'_>) {
     let facts = bench.facts;
     let described = bench.described();
+    if described.is_empty() {
+        return;
+    }
     let specified = bench.errnos();
     for (call, page) in &described {
         let name = &call.name.value;
