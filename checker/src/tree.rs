@@ -13,7 +13,6 @@ mod kbuild;
 mod kconfig;
 mod kernel;
 mod lex;
-pub mod port;
 pub mod ports;
 mod renamed;
 pub mod table;

@@ -79,6 +79,32 @@ impl Arch {
         Self::X86_64
     };
 
+    /// The machine that it is a port to, called as the kernel calls it: the folder of `arch/` that holds it. Several ports share one.
+    pub const fn machine(self) -> &'static str {
+        match self {
+            Self::X86_64 | Self::X32 | Self::I386 => "x86",
+            Self::Arm => "arm",
+            Self::Arm64 => "arm64",
+            Self::Riscv64 | Self::Riscv32 => "riscv",
+            Self::Loongarch64 => "loongarch",
+            Self::S390x => "s390",
+            Self::Powerpc64 | Self::Powerpc => "powerpc",
+            Self::MipsO32 | Self::MipsN32 | Self::MipsN64 => "mips",
+            Self::Sparc64 | Self::Sparc => "sparc",
+            Self::Parisc | Self::Parisc64 => "parisc",
+            Self::Alpha => "alpha",
+            Self::M68k => "m68k",
+            Self::Sh => "sh",
+            Self::Xtensa => "xtensa",
+            Self::Microblaze => "microblaze",
+            Self::Arc => "arc",
+            Self::Csky => "csky",
+            Self::Hexagon => "hexagon",
+            Self::Nios2 => "nios2",
+            Self::Openrisc => "openrisc",
+        }
+    }
+
     /// Finds a port by its name; `aarch64` and `amd64` are accepted for what users type.
     pub fn from_name(name: &str) -> Option<Self> {
         let name = match name {

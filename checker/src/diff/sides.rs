@@ -152,7 +152,7 @@ impl Input {
             Self::Tree(files) => {
                 let folders = files.list("arch");
                 let has = |arch: &Arch| {
-                    let folder = format!("{}/", crate::tree::port::source_folder(*arch));
+                    let folder = format!("{}/", arch.machine());
                     folders.contains(&folder)
                 };
                 Arch::ALL.iter().copied().filter(has).collect()

@@ -10,7 +10,6 @@ use super::stock::{Place, Stock};
 use super::view::{Route, View, kernel_headers};
 use crate::facts::{Claim, Facts, Silence};
 use crate::files::Files;
-use crate::tree::port::source_folder;
 use abispec::arch::Arch;
 use abispec::version::Release;
 use rayon::prelude::*;
@@ -78,7 +77,7 @@ type Own = (usize, BTreeSet<String>, Vec<Silence>);
 /// How to read a tree, and for each port why it is not read, if it is not.
 fn tree_plan(files: &Arc<dyn Files>, ports: &[Arch]) -> (Plan, Vec<Option<String>>) {
     let shared = files.below(SHARED, ".h");
-    let folders: BTreeSet<&str> = ports.iter().map(|arch| source_folder(*arch)).collect();
+    let folders: BTreeSet<&str> = ports.iter().map(|arch| arch.machine()).collect();
     let folders: Vec<&str> = folders.into_iter().collect();
     let installed: Vec<Result<Installed, String>> =
         folders.par_iter().map(|folder| install::installed(&**files, &shared, folder)).collect();
@@ -96,7 +95,7 @@ fn tree_plan(files: &Arc<dyn Files>, ports: &[Arch]) -> (Plan, Vec<Option<String
     let mut plan = Plan { witness: files.show(""), shelves, ports: Vec::new() };
     let mut refused = Vec::new();
     for arch in ports {
-        refused.push(match known.get(source_folder(*arch)) {
+        refused.push(match known.get(arch.machine()) {
             Some(Ok((shelf, hidden, silent))) => {
                 let (path, hidden, silent) = (vec![*shelf, 0], hidden.clone(), silent.clone());
                 plan.ports.push(PortPlan { arch: *arch, path, hidden, silent });

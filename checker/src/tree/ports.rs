@@ -1,6 +1,5 @@
 //! Where a kernel tree keeps what belongs to a port: its folder, its table of system calls, and what the port settles.
 
-use super::port::source_folder;
 use super::table::Table;
 use crate::files::Files;
 use abispec::arch::{Arch, DataModel};
@@ -23,7 +22,7 @@ const NARROW: &[(&str, bool)] = &[("64BIT", false), ("32BIT", true)];
 
 /// The place of a port.
 pub(crate) fn home(arch: Arch) -> Home {
-    let home = |header, options, bits| Home { folder: source_folder(arch), header, options, bits };
+    let home = |header, options, bits| Home { folder: arch.machine(), header, options, bits };
     let wide = || home("unistd_64.h", WIDE, 64);
     let narrow = || home("unistd_32.h", NARROW, 32);
     match arch {

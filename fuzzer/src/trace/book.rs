@@ -1,10 +1,10 @@
 //! What the tracer works out of the specification once: which calls stop, what is read of each, which clauses can be decided.
 
 use super::able::able;
+use super::obsolete::is_obsolete;
 use super::roles::{self, Role};
 use crate::exec::tracer::Harmless;
 use crate::world::Numbers;
-use abispec::arch::Arch;
 use abispec::expr::{Expr, Function, Moment, Subject};
 use abispec::model::{Effect, Spec, Unknown};
 use abispec::target::{Call, Resolved, ResolvedParam, Variant};
@@ -18,7 +18,7 @@ pub struct Book<'a> {
     pub resolved: &'a Resolved,
     /// The target's numbers.
     pub numbers: Numbers,
-    /// Calls that the shared table of newer ports lacks.
+    /// Calls that newer ports do without.
     pub obsolete: BTreeSet<String>,
     /// Calls that are checked or followed, by number.
     entries: Vec<Option<Entry>>,
@@ -110,8 +110,8 @@ impl<'a> Book<'a> {
                 entries[nr] = Some(Entry { call: None, checked: false, role, sights: Vec::new() });
             }
         }
-        let lacking = spec.syscalls.values().filter(|call| call.number(Arch::Arm64).is_none());
-        let obsolete = lacking.map(|call| call.name.value.clone()).collect();
+        let obsolete = spec.syscalls.values().filter(|call| is_obsolete(call, resolved.target.arch));
+        let obsolete = obsolete.map(|call| call.name.value.clone()).collect();
         Self { resolved, numbers: Numbers::of(resolved), obsolete, entries }
     }
 

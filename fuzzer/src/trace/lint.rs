@@ -54,7 +54,6 @@ pub(super) fn misuses(
     let spec = &book.resolved.calls[call];
     let described = &spec.variants[variant];
     let mut found = Vec::new();
-    // Ports that came after the shared table was made lack it.
     if book.obsolete.contains(&spec.name) {
         let expected = "a call that every port has".to_owned();
         found.push(Misuse { id: "misuse-obsolete-call", expected, actual: format!("{} was called", spec.name) });

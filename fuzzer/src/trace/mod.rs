@@ -19,6 +19,7 @@ mod judge;
 pub mod lint;
 mod memory;
 pub mod names;
+mod obsolete;
 pub mod profile;
 pub mod record;
 pub mod roles;
