@@ -5,8 +5,9 @@ use crate::commands;
 use crate::context::Context;
 use crate::exit::Exit;
 use abispec::finding::{Finding, Severity};
-use abispec::report::{self, Document, Section};
+use abispec::report::{self, Document, Origin, Section};
 use serde_json::json;
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use std::time::Duration;
 #[derive(Debug, Default)]
 pub(crate) struct EngineResult {
     /// The engine, `lint`, `check` or `fuzz`.
-    pub(crate) name: &'static str,
+    pub(crate) name: Cow<'static, str>,
     /// How many comparisons were made; none means that nothing is known.
     pub(crate) compared: u64,
     /// Whether it looks at the specification alone, so that agreement says nothing about a kernel.
@@ -27,6 +28,8 @@ pub(crate) struct EngineResult {
     pub(crate) skipped: Vec<Skipped>,
     /// How long it took.
     pub(crate) took: Duration,
+    /// The kernel, where it was about one.
+    pub(crate) origin: Option<Origin>,
 }
 
 /// Something that was left out, and why.
@@ -41,17 +44,18 @@ pub(crate) struct Skipped {
 impl EngineResult {
     /// An engine that could do nothing.
     pub(crate) fn skipped(name: &'static str, what: impl Into<String>, why: impl Into<String>) -> Self {
-        Self { name, skipped: vec![Skipped { what: what.into(), why: why.into() }], ..Self::default() }
+        Self { name: name.into(), skipped: vec![Skipped { what: what.into(), why: why.into() }], ..Self::default() }
     }
 
     fn section(&self) -> Section<'_> {
         Section {
-            name: self.name,
+            name: &self.name,
             compared: self.compared,
             inward: self.inward,
             findings: &self.findings,
             skipped: self.skipped.iter().map(|one| (one.what.as_str(), one.why.as_str())).collect(),
             seconds: self.took.as_secs_f64(),
+            origin: self.origin.as_ref(),
         }
     }
 
@@ -157,7 +161,7 @@ mod tests {
     use super::*;
 
     fn result(compared: u64, findings: Vec<Finding>) -> EngineResult {
-        EngineResult { name: "check", compared, findings, ..EngineResult::default() }
+        EngineResult { name: "check".into(), compared, findings, ..EngineResult::default() }
     }
 
     #[test]

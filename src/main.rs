@@ -8,6 +8,7 @@ mod evidence;
 mod exit;
 mod failure;
 mod interrupt;
+mod journal;
 mod known;
 mod mutate;
 mod output;

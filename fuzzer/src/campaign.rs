@@ -1,6 +1,7 @@
 //! A whole run: workers, what they share, and what comes out of it.
 
 mod alarm;
+mod budget;
 mod shard;
 mod side;
 
@@ -25,6 +26,7 @@ use crate::setup::footprint_of;
 use crate::worker::{BATCH, Ran, Room, Setting, UNKILLABLE, VARIATIONS, WorkerError};
 use abispec::target::{Call, ClauseId, Resolved};
 use alarm::at_once;
+use budget::Budget;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use side::Side;
 use std::collections::btree_map;
@@ -42,7 +44,7 @@ pub type Reporter = Arc<dyn Fn(&Confirmed) + Send + Sync>;
 pub struct Options {
     /// Longest time.
     pub time: Option<Duration>,
-    /// Most calls, over all workers.
+    /// Most calls, over all workers; each ends after its own part, so that the same seed and number give the same run.
     pub calls: Option<u64>,
     /// Where the programs come from: the same seed gives the same programs.
     pub seed: u64,
@@ -266,10 +268,10 @@ pub fn random(seed: u64, worker: usize) -> TestRng {
     TestRng::from_seed(RngAlgorithm::XorShift, &bytes)
 }
 
-fn work(number: usize, sides: &[Side], shared: &Shared) -> (Vec<Coverage>, Option<WorkerError>) {
+fn work(worker: usize, sides: &[Side], shared: &Shared) -> (Vec<Coverage>, Option<WorkerError>) {
     let mut coverage: Vec<Coverage> = sides.iter().map(Side::coverage).collect();
     let shard = shared.options.shard;
-    let number = number * usize::from(shard.of) + usize::from(shard.number - 1);
+    let number = worker * usize::from(shard.of) + usize::from(shard.number - 1);
     // An entry's programs are the same whichever others there are.
     let source = |side: &Side| {
         let rng = random(shared.options.seed ^ (side.setting.entry as u64) << 56, number);
@@ -277,10 +279,12 @@ fn work(number: usize, sides: &[Side], shared: &Shared) -> (Vec<Coverage>, Optio
         TestRunner::new_with_rng(config, rng)
     };
     let mut runners: Vec<TestRunner> = sides.iter().map(source).collect();
+    let budget = Budget::of(&shared.options, worker);
     for _ in 0..LOSSES {
-        let started = sides.iter().zip(&mut runners).map(|(side, runner)| Working::start(side, shared, runner));
+        let started =
+            sides.iter().zip(&mut runners).map(|(side, runner)| Working::start(side, shared, &budget, runner));
         let started: Result<Vec<Working<'_>>, WorkerError> = started.collect();
-        match started.and_then(|mut working| go(&mut working, shared, &mut coverage)) {
+        match started.and_then(|mut working| go(&mut working, shared, &budget, &mut coverage)) {
             Ok(()) => return (coverage, None),
             // Somebody killed the sandbox, memory pressure for example: a new one goes on.
             Err(WorkerError::Lost) => {}
@@ -291,8 +295,13 @@ fn work(number: usize, sides: &[Side], shared: &Shared) -> (Vec<Coverage>, Optio
 }
 
 /// Programs that come before any is generated, which workers take in turn; then batches, of the entries by their shares.
-fn go(working: &mut [Working<'_>], shared: &Shared, coverage: &mut [Coverage]) -> Result<(), WorkerError> {
-    while !shared.over() {
+fn go(
+    working: &mut [Working<'_>],
+    shared: &Shared,
+    budget: &Budget,
+    coverage: &mut [Coverage],
+) -> Result<(), WorkerError> {
+    while !budget.spent() && !shared.over() {
         let next = shared.first.fetch_add(1, Ordering::Relaxed);
         let Some(first) = shared.options.first.get(next) else { break };
         let able =
@@ -302,7 +311,7 @@ fn go(working: &mut [Working<'_>], shared: &Shared, coverage: &mut [Coverage]) -
         }
     }
     let mut turn = 0;
-    while !shared.over() {
+    while !budget.spent() && !shared.over() {
         let entries = working.iter().map(|working| working.side.setting.entry);
         let chosen = side::turn(turn, entries);
         turn += 1;
@@ -318,12 +327,12 @@ impl Shared {
         let options = &self.options;
         options.stop.load(Ordering::Relaxed)
             || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
-            || options.calls.is_some_and(|most| self.progress.calls.load(Ordering::Relaxed) >= most)
             || options.stop_at_first && self.progress.findings.load(Ordering::Relaxed) > 0
     }
 
     /// Counts what was judged.
-    fn count(&self, side: &Side, calls: u64, programs: u64) {
+    fn count(&self, side: &Side, budget: &Budget, calls: u64, programs: u64) {
+        budget.spend(calls);
         for progress in [&*self.progress, &side.progress] {
             progress.calls.fetch_add(calls, Ordering::Relaxed);
             progress.programs.fetch_add(programs, Ordering::Relaxed);
@@ -359,6 +368,7 @@ impl Suspected<'_> {
 struct Working<'a> {
     side: &'a Side,
     shared: &'a Shared,
+    budget: &'a Budget,
     runner: &'a mut TestRunner,
     /// One room for each kind of sandbox.
     rooms: Vec<Room>,
@@ -374,12 +384,18 @@ struct Working<'a> {
 }
 
 impl<'a> Working<'a> {
-    fn start(side: &'a Side, shared: &'a Shared, runner: &'a mut TestRunner) -> Result<Self, WorkerError> {
+    fn start(
+        side: &'a Side,
+        shared: &'a Shared,
+        budget: &'a Budget,
+        runner: &'a mut TestRunner,
+    ) -> Result<Self, WorkerError> {
         let open = |habitat: &Habitat| Room::open_hasty(Setting { habitat: *habitat, ..side.setting.clone() });
         let rooms = side.habitats.iter().map(open).collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
             side,
             shared,
+            budget,
             runner,
             trials: rooms.iter().map(|_| None).collect(),
             rooms,
@@ -392,7 +408,7 @@ impl<'a> Working<'a> {
     }
 
     fn over(&self) -> bool {
-        self.shared.over()
+        self.budget.spent() || self.shared.over()
     }
 
     /// Makes and runs one batch, and the programs that had to stay out of it.
@@ -441,7 +457,7 @@ impl<'a> Working<'a> {
         let Side { makers, generator, .. } = self.side;
         let rng = self.runner.rng();
         let done = laws::turn(makers, generator, rng, &mut self.rooms[persona], coverage, &mut self.law)?;
-        self.shared.count(self.side, done.calls, done.programs);
+        self.shared.count(self.side, self.budget, done.calls, done.programs);
         for (program, suspicion) in done.suspicions {
             let key = Key::of(self.rooms[persona].setting(), &program, &suspicion);
             self.suspect(persona, Suspected::Call(&program, suspicion), &key)?;
@@ -504,7 +520,7 @@ impl<'a> Working<'a> {
         let mut suspicious = Vec::new();
         for (program, ran) in programs.iter().zip(ran) {
             let Some(examined) = ran.examined else { continue };
-            self.shared.count(self.side, examined.judged as u64, 1);
+            self.shared.count(self.side, self.budget, examined.judged as u64, 1);
             if let Some(suspicion) = examined.suspicion {
                 suspicious.push((program, suspicion));
             }

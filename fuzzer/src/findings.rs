@@ -26,6 +26,8 @@ pub fn finding(spec: &Spec, resolved: &Resolved, found: &Confirmed) -> Finding {
         .values(verdict.expected.clone(), verdict.actual.clone())
         .other(call);
     finding.spec = place;
+    finding.entry = Some(found.key.entry.name().to_owned());
+    finding.clause = found.key.clause.map(|clause| resolved.clause(clause).text.clone());
     finding.trace = trace(resolved, found);
     let rule = found.key.clause.map(|clause| resolved.clause(clause));
     let says = rule.map_or_else(String::new, |rule| format!("the clause is `{}`; ", rule.text));

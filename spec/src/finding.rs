@@ -56,6 +56,12 @@ pub struct Finding {
     pub message: String,
     /// Where the specification says so.
     pub spec: Option<SourcePlace>,
+    /// The contradicted clause as text, where it is one clause.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub clause: Option<String>,
+    /// The way into the kernel that the call took, where it was made.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub entry: Option<String>,
     /// The other side: a header's place, a BTF type, a call.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub other: Option<String>,
@@ -88,6 +94,8 @@ impl Finding {
             subject: subject.into(),
             message: message.into(),
             spec: None,
+            clause: None,
+            entry: None,
             other: None,
             expected: None,
             actual: None,

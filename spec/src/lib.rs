@@ -43,6 +43,7 @@ pub mod export;
 pub mod expr;
 pub mod finding;
 pub mod fmt;
+pub mod journal;
 pub mod known;
 pub mod law;
 pub mod load;

@@ -5,11 +5,13 @@ use crate::context::Context;
 use crate::engine::{self, EngineResult, Skipped};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::journal::{self, Journal};
 use crate::known;
 use abispec::arch::Arch;
 use abispec::finding::Finding;
 use abispec::known::{Circumstances, Entry, Known, Waivers};
 use abispec::model::Spec;
+use abispec::report::Origin;
 use abispec_checker::checks::Report;
 use abispec_checker::facts::Facts;
 use abispec_checker::files::{Files, Folder};
@@ -84,6 +86,9 @@ pub(crate) struct Args {
     /// Also list what could not be compared, and what is known to differ
     #[arg(long)]
     silent: bool,
+    /// Write what is done while it is done, for `abispec merge`
+    #[arg(long, value_name = "FILE")]
+    journal: Option<PathBuf>,
 }
 
 /// A witness.
@@ -117,7 +122,8 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     context.lists("--silent", args.silent)?;
     let spec = context.spec()?;
     let known = known::read(args.known.as_deref())?;
-    let (result, compared) = match &args.tree {
+    let journal = Journal::create(args.journal.as_deref())?;
+    let (mut result, compared) = match &args.tree {
         Some(tree) => compare(&spec, &known, args.between, |result| tree_facts(args, tree, result))?,
         None => compare(&spec, &known, args.between, |result| Ok(machine_facts(&places(args), &spec, result)))?,
     };
@@ -130,8 +136,28 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     if args.silent {
         silent(&compared, context, out)?;
     }
+    if args.tree.is_none() && args.kernel.is_none() && args.btf.is_none() && args.headers.is_none() {
+        result.origin = Some(journal::here());
+    }
+    journal.engine(&spec, &result, &words(args));
     engine::write(&result, context, out)?;
+    journal.close()?;
     Ok(engine::exit(&[result]))
+}
+
+/// What decides what is compared, for a journal.
+fn words(args: &Args) -> String {
+    let paths = [
+        ("headers", &args.headers),
+        ("tree", &args.tree),
+        ("btf", &args.btf),
+        ("kernel", &args.kernel),
+        ("man", &args.man),
+    ];
+    let path = |(name, path): &(&str, &Option<PathBuf>)| path.as_ref().map(|path| format!("{name}={}", path.display()));
+    let only = args.only.iter().map(|only| format!("only={only:?}").to_lowercase());
+    let arch = args.arch.iter().map(|arch| format!("arch={}", arch.name()));
+    paths.iter().filter_map(path).chain(only).chain(arch).collect::<Vec<_>>().join(" ")
 }
 
 fn places(args: &Args) -> Places {
@@ -159,7 +185,8 @@ fn places(args: &Args) -> Places {
 /// Holds a specification against what this machine states.
 pub(super) fn engine(spec: &Spec) -> Result<EngineResult, Failure> {
     let known = known::read(None)?;
-    Ok(compare(spec, &known, false, |result| Ok(machine_facts(&Places::default(), spec, result)))?.0)
+    let (result, _) = compare(spec, &known, false, |result| Ok(machine_facts(&Places::default(), spec, result)))?;
+    Ok(EngineResult { origin: Some(journal::here()), ..result })
 }
 
 /// What this machine states, as far as it can be read.
@@ -211,13 +238,18 @@ pub(super) fn compare<'k>(
     read: impl FnOnce(&mut EngineResult) -> Result<Vec<Vec<Facts>>, Failure>,
 ) -> Result<(EngineResult, Compared<'k>), Failure> {
     let start = Instant::now();
-    let mut result = EngineResult { name: "check", ..EngineResult::default() };
+    let mut result = EngineResult { name: "check".into(), ..EngineResult::default() };
     let mut report = Report::default();
     let mut waivers = Waivers::new(known, known::today());
     let mut waived = Vec::new();
     let mut all = Vec::new();
     for facts in read(&mut result)? {
         let Some(first) = facts.first() else { continue };
+        if let Some(release) = first.release.value() {
+            // The witness that comes last is the kernel itself, where one was asked.
+            let arch = first.arch.name().to_owned();
+            result.origin = Some(Origin { kernel: release.to_string(), arch, started: journal::now() });
+        }
         let circumstances = Circumstances {
             kernel: first.release.value().copied(),
             pages: first.version,

@@ -253,7 +253,7 @@ impl Report<'_> {
         };
         let listed = |one: &&Difference| args.lists(one) || args.fail_on.covers(one.class.impact);
         EngineResult {
-            name: "diff",
+            name: "diff".into(),
             compared: self.found.count() as u64,
             findings: self.found.differences.iter().filter(listed).map(finding).collect(),
             took: self.took,

@@ -2,28 +2,28 @@
 
 pub(super) mod places;
 mod rules;
+mod told;
 
-use crate::args::Format;
 use crate::context::Context;
-use crate::engine::{self, EngineResult, Skipped};
+use crate::engine::{self, EngineResult};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::interrupt;
-use abispec::evidence::Evidence;
+use crate::journal::{self, Journal};
 use abispec::finding::Finding;
+use abispec::journal::Line;
 use abispec::model::Spec;
 use abispec::suggest::nearest;
 use abispec::target::{Call, Clause, ClauseId, ClauseKind, Resolved};
-use abispec_fuzzer::campaign::{self, Entries, First, Options, Outcome, Progress, Reporter, Shard, SideOutcome};
-use abispec_fuzzer::coverage::{self, Executable};
+use abispec_fuzzer::campaign::{self, Entries, First, Options, Outcome, Progress, Reporter, Shard};
 use abispec_fuzzer::environment::Environment;
-use abispec_fuzzer::exec::{Entry, FileSystem, deny};
+use abispec_fuzzer::exec::{Entry, FileSystem};
 use abispec_fuzzer::findings;
 use abispec_fuzzer::habitat::Habitat;
 use abispec_fuzzer::pending::{Pending, replay_files};
 use abispec_fuzzer::reproduce;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,7 +41,7 @@ use std::time::{Duration, Instant};
   abispec fuzz --rules dup.EBADF,lseek.yaml:31  aimed at these rules, by errno or by the place that --unseen prints
   abispec fuzz --fs ext4,overlayfs           on these file systems only
   abispec fuzz --unprivileged                root goes on as the user nobody
-  abispec fuzz --seed 7 --shard 2/3          the second of three machines
+  abispec fuzz --seed 7 --shard 2/3 --journal 2.jsonl  the second of three machines; `abispec merge` joins their journals
   abispec fuzz --emulator /usr/bin/qemu-x86_64  hold a user-mode emulator against the specification
   abispec fuzz --corpus abispec-findings     what was found before comes first
   abispec fuzz --entry i386                  calls of i386 only, by int 0x80
@@ -103,6 +103,9 @@ pub(crate) struct Args {
     /// Write how often each clause was seen, for `abispec list --coverage`
     #[arg(long, value_name = "FILE")]
     coverage: Option<PathBuf>,
+    /// Write what is done while it is done, for `abispec merge`
+    #[arg(long, value_name = "FILE")]
+    journal: Option<PathBuf>,
 }
 
 /// What a run of the fuzzer is asked to do.
@@ -120,25 +123,44 @@ struct Job<'a> {
     entries: &'a [Entry],
     corpus: Option<&'a Path>,
     out: &'a Path,
+    journal: &'a Arc<Journal>,
+}
+
+/// What `abispec run` may say of its fuzzing.
+pub(super) struct Plain<'a> {
+    /// How long.
+    pub(super) time: Duration,
+    /// With the rights of root and nothing denied.
+    pub(super) privileged: bool,
+    /// Where programs come from.
+    pub(super) seed: Option<u64>,
+    /// Which part of the seed's programs.
+    pub(super) shard: Shard,
+    /// Where to say what is done.
+    pub(super) journal: &'a Arc<Journal>,
 }
 
 /// Holds a specification against what real calls answer.
-pub(super) fn engine(spec: &Spec, time: Duration, stop: Arc<AtomicBool>) -> Result<EngineResult, Failure> {
+pub(super) fn engine(spec: &Spec, plain: &Plain<'_>, stop: Arc<AtomicBool>) -> Result<EngineResult, Failure> {
+    if plain.privileged {
+        places::permit_privileged()?;
+    }
     let out = PathBuf::from("abispec-findings");
     let job = Job {
-        time,
+        time: plain.time,
         calls: None,
         syscalls: &[],
         rules: &[],
         file_systems: &[],
-        privileged: false,
-        seed: fresh_seed(),
+        privileged: plain.privileged,
+        seed: plain.seed.unwrap_or_else(fresh_seed),
         workers: processors(),
-        shard: Shard::default(),
+        shard: plain.shard,
         emulator: None,
         entries: &Entry::ALL,
         corpus: None,
         out: &out,
+        journal: plain.journal,
     };
     Ok(hold(spec, &job, stop)?.0)
 }
@@ -155,6 +177,7 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
         places::drop_privileges(&args.out)?;
     }
     let entries = entries(&args.entry);
+    let journal = Arc::new(Journal::create(args.journal.as_deref())?);
     let job = Job {
         time: args.time,
         calls: args.calls,
@@ -169,18 +192,20 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
         entries: &entries,
         corpus: args.corpus.as_deref(),
         out: &args.out,
+        journal: &journal,
     };
     let (result, ran) = hold(&spec, &job, stop)?;
     if let (Some((resolved, outcome)), Some(file)) = (&ran, &args.coverage) {
-        let text = coverage_json(resolved, outcome)?;
+        let text = told::coverage_json(resolved, outcome)?;
         std::fs::write(file, text).map_err(|error| {
             Failure::new("the coverage could not be written").at(file.display().to_string()).why(error.to_string())
         })?;
     }
     if let (Some((resolved, outcome)), true) = (&ran, args.unseen) {
-        unseen(&spec, resolved, outcome, &job, context, out)?;
+        told::unseen(&spec, resolved, outcome, &job, context, out)?;
     }
     engine::write(&result, context, out)?;
+    journal.close()?;
     Ok(engine::exit(&[result]))
 }
 
@@ -258,10 +283,11 @@ fn hold(spec: &Spec, job: &Job<'_>, stop: Arc<AtomicBool>) -> Result<(EngineResu
         first,
         pending: Some(pending),
         stop,
-        report: Some(saver(spec, &ports, job.out, &environment.release_text, &saved)),
+        report: Some(saver(spec, &ports, job, &environment.release_text, &saved)),
         ..Options::default()
     };
     let wanted = |call: &Call| chosen.contains(&call.name);
+    job.journal.write(&Line::Begin(told::head(spec, &environment, job)));
     let done = AtomicBool::new(false);
     let outcome = thread::scope(|scope| {
         scope.spawn(|| show_progress(&progress, job.time, &done));
@@ -274,21 +300,24 @@ fn hold(spec: &Spec, job: &Job<'_>, stop: Arc<AtomicBool>) -> Result<(EngineResu
         Err(error) => {
             let mut result = EngineResult::skipped("fuzz", "every call", error.to_string());
             result.took = start.elapsed();
+            job.journal.write(&Line::End(journal::end(&result, 0)));
             return Ok((result, None));
         }
     };
-    let mut result = EngineResult { name: "fuzz", compared: outcome.calls, ..EngineResult::default() };
+    let mut result = EngineResult { name: "fuzz".into(), compared: outcome.calls, ..EngineResult::default() };
+    result.origin = Some(journal::here());
     result.findings = std::mem::take(&mut *saved.lock().unwrap_or_else(PoisonError::into_inner));
     result.findings.sort_by(|a, b| (&a.subject, &a.id, &a.spec).cmp(&(&b.subject, &b.id, &b.spec)));
     let resolved = outcome.resolved.clone();
-    result.summary = summary(&resolved, &outcome, &environment, job, &chosen);
+    result.summary = told::summary(&resolved, &outcome, &environment, job, &chosen);
     result.summary.push(format!("file systems: {}", names.join(", ")));
     if earlier > 0 {
         result.summary.push(format!("{earlier} program(s) of earlier runs came first"));
     }
-    result.skipped = skipped(&outcome, &environment);
+    result.skipped = told::skipped(&outcome, &environment);
     result.skipped.extend(absent.into_iter().chain(elsewhere));
     result.took = start.elapsed();
+    told::ending(&outcome, &result, &chosen, job);
     Ok((result, Some((resolved, outcome))))
 }
 
@@ -375,8 +404,8 @@ pub(super) fn choose(resolved: &Resolved, selection: &[String]) -> Result<Vec<St
 }
 
 /// Turns each divergence into a finding as soon as it is confirmed, and saves it.
-fn saver(spec: &Spec, ports: &Arc<Ports>, out: &Path, kernel: &str, saved: &Arc<Mutex<Vec<Finding>>>) -> Reporter {
-    let (spec, ports, out) = (spec.clone(), ports.clone(), out.to_owned());
+fn saver(spec: &Spec, ports: &Arc<Ports>, job: &Job<'_>, kernel: &str, saved: &Arc<Mutex<Vec<Finding>>>) -> Reporter {
+    let (spec, ports, out, journal) = (spec.clone(), ports.clone(), job.out.to_owned(), job.journal.clone());
     let (kernel, saved) = (kernel.to_owned(), saved.clone());
     Arc::new(move |found| {
         let resolved = ports.of(found.key.entry).unwrap_or(&ports.native);
@@ -385,6 +414,7 @@ fn saver(spec: &Spec, ports: &Arc<Ports>, out: &Path, kernel: &str, saved: &Arc<
             // The finding itself is reported all the same, with its program.
             finding.trace.push(format!("(not saved below {}: {error})", out.display()));
         }
+        journal.finding(&finding);
         saved.lock().unwrap_or_else(PoisonError::into_inner).push(finding);
     })
 }
@@ -406,137 +436,6 @@ fn show_progress(progress: &Progress, time: Duration, done: &AtomicBool) {
         bar.set_message(format!("{} calls, {findings} divergences", grouped(calls)));
     }
     bar.finish_and_clear();
-}
-
-fn summary(
-    resolved: &Resolved,
-    outcome: &Outcome,
-    environment: &Environment,
-    job: &Job<'_>,
-    chosen: &[String],
-) -> Vec<String> {
-    let rate = outcome.calls as f64 / outcome.elapsed.as_secs_f64().max(0.001);
-    let calls = chosen.iter().filter(|name| job.privileged || deny::because(name).is_none()).count();
-    let focused = |clause: &Clause| concerns(resolved, clause, chosen);
-    let totals = |wanted: &dyn Fn(&Clause) -> bool| {
-        let totals = coverage::totals(resolved, &outcome.executable, &outcome.coverage, |clause| {
-            focused(clause) && wanted(clause)
-        });
-        let percent =
-            if totals.executable == 0 { 100.0 } else { 100.0 * totals.seen as f64 / totals.executable as f64 };
-        format!("{} of {} executable ({percent:.1} %), of {} in all", totals.seen, totals.executable, totals.clauses)
-    };
-    let mut lines = vec![
-        format!(
-            "{} calls ({:.0} calls/s) in {} programs of {calls} system calls, {} workers, kernel {}",
-            grouped(outcome.calls),
-            rate,
-            grouped(outcome.programs),
-            job.workers,
-            environment.release_text,
-        ),
-        format!("error rules seen: {}", totals(&|clause| coverage::is_rule(clause.kind))),
-        format!("all clauses seen: {}", totals(&|_| true)),
-        format!("laws seen: {}", totals(&|clause| clause.kind == ClauseKind::Law)),
-    ];
-    lines.extend(outcome.others.iter().map(entry_line));
-    lines.push(format!("seed {}; `--seed {}` makes the same programs", job.seed, job.seed));
-    lines
-}
-
-/// What came of an entry beside the first.
-fn entry_line(side: &SideOutcome) -> String {
-    let tried: Vec<String> = side.system_calls.iter().cloned().collect();
-    let totals = coverage::totals(&side.resolved, &side.executable, &side.coverage, |clause| {
-        tried.contains(&clause.syscall) && coverage::is_rule(clause.kind)
-    });
-    format!(
-        "of these through the {} entry: {} calls of {} system calls, error rules seen {} of {} executable",
-        side.entry.name(),
-        grouped(side.calls),
-        tried.len(),
-        totals.seen,
-        totals.executable,
-    )
-}
-
-/// Whether a clause is one of the chosen calls, or a law that makes one of them.
-fn concerns(resolved: &Resolved, clause: &Clause, chosen: &[String]) -> bool {
-    match clause.kind {
-        ClauseKind::Law => resolved
-            .laws
-            .iter()
-            .filter(|law| law.name == clause.syscall)
-            .any(|law| law.lines().iter().any(|line| chosen.contains(&resolved.calls[line.call].name))),
-        _ => chosen.contains(&clause.syscall),
-    }
-}
-
-fn skipped(outcome: &Outcome, environment: &Environment) -> Vec<Skipped> {
-    let mut skipped = Vec::new();
-    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
-    for verdict in &outcome.executable {
-        if let Executable::No(why) = verdict {
-            *reasons.entry(why).or_default() += 1;
-        }
-    }
-    for (why, count) in reasons {
-        skipped.push(Skipped { what: format!("{count} clause(s)"), why: why.to_owned() });
-    }
-    if environment.config.is_none() {
-        let why = "the kernel's configuration cannot be read; what depends on it is unknown".to_owned();
-        skipped.push(Skipped { what: "configuration".to_owned(), why });
-    }
-    for (key, like) in &outcome.dismissed {
-        let why = format!(
-            "{} was suspected {} time(s) ({}; {}) and did not show itself again in a fresh sandbox",
-            key.id, like.times, like.suspicion.verdict.expected, like.suspicion.verdict.actual
-        );
-        skipped.push(Skipped { what: key.syscall.clone(), why });
-    }
-    for absent in &outcome.absent {
-        skipped.push(Skipped { what: absent.what.clone(), why: absent.why.clone() });
-    }
-    for error in &outcome.errors {
-        skipped.push(Skipped { what: "a worker's time".to_owned(), why: error.clone() });
-    }
-    skipped
-}
-
-fn unseen(
-    spec: &Spec,
-    resolved: &Resolved,
-    outcome: &Outcome,
-    job: &Job<'_>,
-    context: &Context,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let (chosen, rules) = focus(spec, resolved, job).unwrap_or_default();
-    let rules = rules.unwrap_or_default();
-    for (index, clause) in resolved.clauses.iter().enumerate() {
-        let count = outcome.coverage.count(coverage::id(index));
-        let aside = !rules.is_empty() && !rules.contains(&coverage::id(index));
-        if aside || count > 0 || outcome.executable[index] != Executable::Yes || !concerns(resolved, clause, &chosen) {
-            continue;
-        }
-        let place = spec.place(clause.at);
-        let what = clause.errno.map_or("", |errno| errno.name());
-        if context.format == Format::Json {
-            let line = serde_json::json!({"unseen": clause.text, "syscall": clause.syscall, "errno": what, "place": place.to_string()});
-            writeln!(out, "{line}")?;
-        } else {
-            writeln!(out, "unseen {} {what} `{}`  {place}", clause.syscall, clause.text)?;
-        }
-    }
-    Ok(())
-}
-
-/// How often each clause was seen, for `abispec list --coverage`.
-fn coverage_json(resolved: &Resolved, outcome: &Outcome) -> Result<String, Failure> {
-    let evidence = Evidence::new(resolved, |clause| outcome.coverage.count(clause));
-    let text = serde_json::to_string(&evidence)
-        .map_err(|error| Failure::new("the coverage could not be written").why(error.to_string()))?;
-    Ok(text + "\n")
 }
 
 /// A number with separators, as people read it.

@@ -103,7 +103,7 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
         }
     }
     let (mut result, _) = compare(&spec, &known, false, |_| Ok(vec![witnesses.clone()]))?;
-    result.name = "import";
+    result.name = "import".into();
     if let Some(dir) = &args.as_yaml {
         let written = skeletons(dir, &spec, &witnesses)?;
         result.summary.push(format!("{written} file(s) written below {}", dir.display()));

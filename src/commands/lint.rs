@@ -71,7 +71,7 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
 
 /// What a lint brings back as one engine among others.
 pub(super) fn result(findings: Vec<Finding>, totals: String) -> EngineResult {
-    EngineResult { name: "lint", inward: true, summary: vec![totals], findings, ..EngineResult::default() }
+    EngineResult { name: "lint".into(), inward: true, summary: vec![totals], findings, ..EngineResult::default() }
 }
 
 fn totals(spec: &Spec) -> String {

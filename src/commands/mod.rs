@@ -13,6 +13,7 @@ mod fuzz;
 mod import;
 mod lint;
 mod list;
+mod merge;
 mod mutate;
 mod replay;
 mod run;
@@ -40,7 +41,7 @@ macro_rules! commands {
             pub(crate) fn run(self, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
                 if context.document.is_some() && !self.reports() {
                     return Err(Failure::new("this command writes no report of findings")
-                        .help("--format human or json; junit, sarif, ktap and github are for run, lint, check, diff, fuzz, trace and import"));
+                        .help("--format human or json; junit, sarif, ktap and github are for run, lint, check, diff, fuzz, merge, trace and import"));
                 }
                 match self { $(Self::$variant(args) => $module::run(&args, context, out),)* }
             }
@@ -58,6 +59,7 @@ impl Command {
                 | Self::Check(_)
                 | Self::Diff(_)
                 | Self::Fuzz(_)
+                | Self::Merge(_)
                 | Self::Trace(_)
                 | Self::Import(_)
         )
@@ -85,6 +87,8 @@ commands! {
     Extract extract,
     /// Hold the specification against what real system calls answer
     Fuzz fuzz,
+    /// Join the journals of several runs into one report
+    Merge merge,
     /// Run a program and hold its system calls against the specification
     Trace trace,
     /// Run a saved divergence again

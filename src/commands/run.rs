@@ -1,11 +1,16 @@
 //! `abispec run`: the main job.
 
+use super::fuzz::Plain;
 use super::lint;
 use crate::context::Context;
 use crate::engine::{self, EngineResult};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::journal::Journal;
+use abispec_fuzzer::campaign::Shard;
 use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Options of `abispec run`.
@@ -14,6 +19,7 @@ use std::time::{Duration, Instant};
   abispec run                    lint, check what this machine has, fuzz for ten seconds
   abispec run --time 10m         the same, fuzzing longer
   abispec run --format json      findings and summaries, one value a line
+  abispec run --seed 7 --shard 2/3 --journal two.jsonl   the second of three machines
   abispec run --format junit     one document at the end; sarif, ktap and github too
 
 What cannot be done here (no headers, no tracefs, no user namespaces) is skipped and named.
@@ -22,15 +28,41 @@ pub(crate) struct Args {
     /// How long to fuzz
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = crate::args::duration)]
     time: Duration,
+    /// Make every call, with the rights of root: only on a machine that says it may be broken
+    #[arg(long)]
+    privileged: bool,
+    /// Where programs come from; the same seed gives the same programs
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// This run is the K-th of N that share a seed; each makes other programs
+    #[arg(long, value_name = "K/N", value_parser = crate::args::shard)]
+    shard: Option<Shard>,
+    /// Write what is done while it is done, for `abispec merge`
+    #[arg(long, value_name = "FILE")]
+    journal: Option<PathBuf>,
 }
 
 /// Runs the engines one after the other and sums up.
 pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
     let stop = crate::interrupt::flag();
     let spec = context.spec()?;
+    let journal = Arc::new(Journal::create(args.journal.as_deref())?);
     let mut results = Vec::new();
+    let told = |result: EngineResult| {
+        journal.engine(&spec, &result, "");
+        result
+    };
+    let plain = Plain {
+        time: args.time,
+        privileged: args.privileged,
+        seed: args.seed,
+        shard: args.shard.unwrap_or_default(),
+        journal: &journal,
+    };
     let engines: [&dyn Fn() -> Result<EngineResult, Failure>; 3] =
-        [&|| linted(context), &|| super::check::engine(&spec), &|| super::fuzz::engine(&spec, args.time, stop.clone())];
+        [&|| linted(context).map(told), &|| super::check::engine(&spec).map(told), &|| {
+            super::fuzz::engine(&spec, &plain, stop.clone())
+        }];
     for engine in engines {
         let result = engine()?;
         engine::write_part(&result, context, out)?;
@@ -39,6 +71,7 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
         results.push(result);
     }
     engine::write_total(&results, context, out)?;
+    journal.close()?;
     Ok(engine::exit(&results))
 }
 

@@ -31,6 +31,19 @@ pub struct Section<'a> {
     pub skipped: Vec<(&'a str, &'a str)>,
     /// Seconds it took.
     pub seconds: f64,
+    /// The kernel, where the section is about one.
+    pub origin: Option<&'a Origin>,
+}
+
+/// What a section is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The kernel, by its own name.
+    pub kernel: String,
+    /// Its port.
+    pub arch: String,
+    /// When the run began, in seconds since the start of 1970.
+    pub started: u64,
 }
 
 impl Section<'_> {

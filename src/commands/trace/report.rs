@@ -21,7 +21,7 @@ pub(super) fn result<W: Witness>(
     every_call: bool,
 ) -> EngineResult {
     let (tally, book) = (&checker.tally, checker.book());
-    let mut result = EngineResult { name: "trace", compared: tally.judged, ..EngineResult::default() };
+    let mut result = EngineResult { name: "trace".into(), compared: tally.judged, ..EngineResult::default() };
     result.findings = checker.found().map(|found| findings::finding(prepared.spec, book, found)).collect();
     result.findings.sort_by(|a, b| (&a.subject, &a.id, &a.spec).cmp(&(&b.subject, &b.id, &b.spec)));
     result.summary = summary(checker, prepared, end, every_call);
