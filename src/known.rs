@@ -3,13 +3,15 @@
 use crate::commands::explain::ids;
 use crate::failure::Failure;
 use abispec::finding::SourceFile;
-use abispec::known::{Day, Known};
+pub(crate) use abispec::known::Day;
+use abispec::known::Known;
 use std::fs;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The project's own lists.
 const OWN: &[(&str, &str)] = &[
+    ("ci/known/fuzz.yaml", include_str!("../ci/known/fuzz.yaml")),
     ("ci/known/man.yaml", include_str!("../ci/known/man.yaml")),
     ("ci/known/tree.yaml", include_str!("../ci/known/tree.yaml")),
 ];
@@ -60,7 +62,28 @@ pub(crate) fn today() -> Day {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use abispec::version::Release;
     use std::collections::BTreeSet;
+
+    #[test]
+    fn the_programs_of_the_projects_own_lists_can_be_run() {
+        use abispec::arch::Arch;
+        use abispec::target::Target;
+        use abispec_fuzzer::reproduce;
+        let known = read(None).unwrap_or_else(|_| panic!("well-formed"));
+        let resolved = [(5, 10), (7, 3)]
+            .map(|(a, b)| abispec::resolve(abispec::embedded(), &Target::new(Arch::X86_64, Release::new(a, b))));
+        let programs: Vec<_> =
+            known.entries().iter().filter_map(|entry| Some((entry, entry.replay.as_ref()?))).collect();
+        assert!(!programs.is_empty());
+        for (entry, (text, at)) in programs {
+            let read = resolved.iter().any(|resolved| reproduce::read(text, resolved).is_ok());
+            assert!(read, "{}", known.place(*at));
+            let shows = reproduce::shows(text).expect("it is read");
+            assert_eq!(shows.finding.as_deref(), Some(entry.id.as_str()));
+            assert_eq!(shows.subject.as_deref(), Some(entry.subjects[0].0.as_str()));
+        }
+    }
 
     #[test]
     fn the_projects_own_lists_are_well_formed_and_embedded() {

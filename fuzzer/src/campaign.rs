@@ -2,9 +2,11 @@
 
 mod alarm;
 mod budget;
+mod first;
 mod shard;
 mod side;
 
+pub use first::First;
 pub use shard::Shard;
 pub use side::{Absent, Entries, SideOutcome, missing_ia32};
 
@@ -84,21 +86,6 @@ pub struct Options {
     pub stop: Arc<AtomicBool>,
 }
 
-/// A program that is run before any is generated.
-#[derive(Clone, Debug)]
-pub struct First {
-    /// The program.
-    pub program: Program,
-    /// The case of a law that it is.
-    pub law: Option<laws::Case>,
-    /// Who its executor is, and where.
-    pub habitat: Habitat,
-    /// The way into the kernel that it takes.
-    pub entry: Entry,
-    /// The file of a suspicion that an earlier run did not settle.
-    pub left: Option<PathBuf>,
-}
-
 impl Default for Options {
     fn default() -> Self {
         let workers = std::thread::available_parallelism().map_or(1, usize::from);
@@ -167,6 +154,8 @@ pub struct Outcome {
     pub calls: u64,
     /// Programs that were run.
     pub programs: u64,
+    /// How many of the programs that come first were taken.
+    pub first: usize,
     /// How long it took.
     pub elapsed: Duration,
     /// Why workers ended early.
@@ -251,6 +240,7 @@ pub fn run(
         executable: first.executable,
         calls: progress.calls.load(Ordering::Relaxed),
         programs: progress.programs.load(Ordering::Relaxed),
+        first: shared.first.load(Ordering::Relaxed).min(shared.options.first.len()),
         elapsed: begin.elapsed(),
         errors,
         others,
@@ -434,24 +424,6 @@ impl<'a> Working<'a> {
         Ok(())
     }
 
-    /// A program that comes before any is generated.
-    fn first(&mut self, first: &First, coverage: &mut Coverage) -> Result<(), WorkerError> {
-        // What needs a sandbox that this run has not is left for one that has it.
-        let Some(persona) = self.side.habitats.iter().position(|habitat| *habitat == first.habitat) else {
-            return Ok(());
-        };
-        if first.left.is_none() && first.law.is_none() {
-            return self.batch(persona, std::slice::from_ref(&first.program), coverage);
-        }
-        if let Trial::Confirmed(found) = self.again(persona, &first.program, first.law.as_ref())? {
-            self.confirmed(*found, None);
-        }
-        if let (Some(pending), Some(path)) = (&self.shared.options.pending, &first.left) {
-            pending.settle(path);
-        }
-        Ok(())
-    }
-
     /// Tries some laws.
     fn laws(&mut self, persona: usize, coverage: &mut Coverage) -> Result<(), WorkerError> {
         let Side { makers, generator, .. } = self.side;
@@ -557,12 +529,13 @@ impl<'a> Working<'a> {
             // Where nothing can be written, the run goes on without this safety.
             pending.keep(&format!("{}-{}", key.syscall, key.id), &text).ok().map(|path| (pending, path))
         });
+        let shrink = self.shared.options.shrink;
         let found = match &suspected {
             Suspected::Call(program, suspicion) if suspicion.verdict.id == UNKILLABLE => {
                 Trial::Confirmed(Box::new(at_once(self.rooms[persona].setting(), program, suspicion, key)))
             }
-            Suspected::Call(program, _) => self.again(persona, program, None)?,
-            Suspected::Law(suspect) => self.again(persona, &suspect.case.seed, Some(&suspect.case))?,
+            Suspected::Call(program, _) => self.again(persona, program, None, shrink)?,
+            Suspected::Law(suspect) => self.again(persona, &suspect.case.seed, Some(&suspect.case), shrink)?,
         };
         match found {
             Trial::Known => {}
@@ -580,9 +553,14 @@ impl<'a> Working<'a> {
     }
 
     /// Tries a program, or the case of a law, again in fresh sandboxes.
-    fn again(&mut self, persona: usize, program: &Program, case: Option<&laws::Case>) -> Result<Trial, WorkerError> {
+    fn again(
+        &mut self,
+        persona: usize,
+        program: &Program,
+        case: Option<&laws::Case>,
+        shrink: bool,
+    ) -> Result<Trial, WorkerError> {
         let shared = self.shared;
-        let shrink = shared.options.shrink;
         let trial = self.trial(persona)?;
         if let Some(case) = case {
             let found = laws::try_again(trial, case, shrink)?;

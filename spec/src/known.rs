@@ -18,7 +18,8 @@ pub const EXPLANATIONS: &[(&str, &str)] = &[
         "\
 A file of known divergences cannot be used as it is.
 
-An entry has the keys `id`, `subjects` and `reason`, and may have `kernels`, `pages`, `ports`, `link` and `expires`. Every
+An entry has the keys `id`, `subjects` and `reason`, and may have `clause`, `actual`, `replay`, `without`, `kernels`, `pages`,
+`ports`, `link` and `expires`. Every
 entry names what it waives: there is none that waives everything.",
     ),
     (
@@ -52,6 +53,14 @@ pub struct Entry {
     pub id: String,
     /// What these are about, word for word, each with its place in the list.
     pub subjects: Vec<(String, Place)>,
+    /// The contradicted clause, where only that one is meant.
+    pub clause: Option<String>,
+    /// What the kernel answers, word for word, where only that answer is meant.
+    pub actual: Option<String>,
+    /// A replay file that shows the divergence, with its place in the list: whether it is still met can be tried.
+    pub replay: Option<(String, Place)>,
+    /// Options without which a kernel shows it: where one is set, or none is known, the replay file is not tried.
+    pub without: Vec<String>,
     /// The kernels that it holds for; all where there is none.
     pub kernels: Option<Releases>,
     /// The editions of man pages that it holds for; all where there is none.
@@ -65,6 +74,21 @@ pub struct Entry {
     /// The last day on which it holds.
     pub expires: Option<Day>,
     at: Place,
+}
+
+impl Entry {
+    /// Whether it holds for what a comparison was made with.
+    pub fn fits(&self, circumstances: &Circumstances) -> bool {
+        self.kernels.is_none_or(|kernels| kernels.contains(circumstances.kernel))
+            && self.pages.is_none_or(|pages| pages.contains(circumstances.pages))
+            && (self.ports.is_empty() || circumstances.ports.iter().any(|port| self.ports.contains(port)))
+    }
+
+    /// Whether a finding about one of its subjects is of the kind that it names.
+    fn is_about(&self, finding: &Finding) -> bool {
+        let same = |wanted: &Option<String>, found: &Option<String>| wanted.is_none() || wanted == found;
+        self.id == finding.id && same(&self.clause, &finding.clause) && same(&self.actual, &finding.actual)
+    }
 }
 
 /// What a comparison was made with.
@@ -182,6 +206,11 @@ impl fmt::Display for Day {
 struct RawEntry {
     id: Spanned<String>,
     subjects: Vec<Spanned<String>>,
+    clause: Option<String>,
+    actual: Option<String>,
+    replay: Option<Spanned<String>>,
+    #[serde(default)]
+    without: Vec<String>,
     kernels: Option<Spanned<String>>,
     pages: Option<Spanned<String>>,
     #[serde(default)]
@@ -191,8 +220,8 @@ struct RawEntry {
     expires: Option<Spanned<String>>,
 }
 
-/// What an entry says of one subject: id, subject, ranges of kernels and pages, ports.
-type Said = (String, String, [Option<String>; 2], Vec<Arch>);
+/// What an entry says of one subject: id, subject, clause, answer, ranges of kernels and pages, ports.
+type Said = (String, String, [Option<String>; 4], Vec<Arch>);
 
 impl Known {
     /// Reads files of known divergences; `ids` are those that a finding can have. What is well-formed is kept, every mistake
@@ -227,7 +256,7 @@ impl Known {
             Ok(raw) => raw,
             Err(error) => {
                 let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
-                let help = "the file is a list; an entry has `id`, `subjects`, `reason`, and may have `kernels`, `pages`, `ports`, `link`, `expires`";
+                let help = "the file is a list; an entry has `id`, `subjects`, `reason`, and may have `clause`, `actual`, `replay`, `without`, `kernels`, `pages`, `ports`, `link`, `expires`";
                 return broken(place(line, column), error.without_snippet().to_string(), help);
             }
         };
@@ -272,7 +301,9 @@ impl Known {
                 .as_ref()
                 .and_then(|text| text.value.parse::<Day>().map_err(|why| broken(of(text), why, "")).ok());
             for subject in &entry.subjects {
-                let limits = [&entry.kernels, &entry.pages].map(|text| text.as_ref().map(|text| text.value.clone()));
+                let [kernels, pages] =
+                    [&entry.kernels, &entry.pages].map(|text| text.as_ref().map(|text| text.value.clone()));
+                let limits = [entry.clause.clone(), entry.actual.clone(), kernels, pages];
                 if !seen.insert((entry.id.value.clone(), subject.value.clone(), limits, ports.clone())) {
                     broken(of(subject), format!("{} {} is listed twice", entry.id.value, subject.value), "");
                 }
@@ -280,6 +311,13 @@ impl Known {
             self.entries.push(Entry {
                 id: entry.id.value,
                 subjects: entry.subjects.iter().map(|subject| (subject.value.clone(), of(subject))).collect(),
+                clause: entry.clause,
+                actual: entry.actual,
+                replay: entry.replay.map(|text| {
+                    let at = of(&text);
+                    (text.value, at)
+                }),
+                without: entry.without,
                 kernels,
                 pages,
                 ports,
@@ -322,19 +360,15 @@ impl<'k> Waivers<'k> {
         Self { known, today, tried: BTreeSet::new(), used: BTreeSet::new() }
     }
 
-    /// Takes the findings out that are known, and returns these with their entries. `compared` says whether a finding of
-    /// this id about this subject could have been found at all.
+    /// Takes the findings out that are known, and returns these with their entries. `compared` says whether what an entry
+    /// says of a subject could have been found at all.
     pub fn take(
         &mut self,
         findings: &mut Vec<Finding>,
         circumstances: &Circumstances,
-        compared: &dyn Fn(&str, &str) -> bool,
+        compared: &dyn Fn(&Entry, &str) -> bool,
     ) -> Vec<(Finding, &'k Entry)> {
-        let fits = |entry: &Entry| {
-            entry.kernels.is_none_or(|kernels| kernels.contains(circumstances.kernel))
-                && entry.pages.is_none_or(|pages| pages.contains(circumstances.pages))
-                && (entry.ports.is_empty() || circumstances.ports.iter().any(|port| entry.ports.contains(port)))
-        };
+        let fits = |entry: &Entry| entry.fits(circumstances);
         // What other ports show too is not known.
         let covers = |entry: &Entry, finding: &Finding| {
             let held = |port: &String| entry.ports.iter().any(|arch| arch.name() == port);
@@ -343,7 +377,7 @@ impl<'k> Waivers<'k> {
         let mut taken = Vec::new();
         for (index, entry) in self.known.entries.iter().enumerate().filter(|(_, entry)| fits(entry)) {
             for (number, (subject, _)) in entry.subjects.iter().enumerate() {
-                if compared(&entry.id, subject) {
+                if compared(entry, subject) {
                     self.tried.insert((index, number));
                 }
             }
@@ -351,7 +385,7 @@ impl<'k> Waivers<'k> {
         findings.retain(|finding| {
             for (index, entry) in self.known.entries.iter().enumerate() {
                 let number = entry.subjects.iter().position(|(subject, _)| *subject == finding.subject);
-                let Some(number) = number.filter(|_| entry.id == finding.id && fits(entry) && covers(entry, finding))
+                let Some(number) = number.filter(|_| entry.is_about(finding) && fits(entry) && covers(entry, finding))
                 else {
                     continue;
                 };
@@ -463,6 +497,26 @@ mod tests {
         let (left, list) = run(&here, "2026-06-01");
         assert!(left.contains(&"stray-write read".to_owned()));
         assert_eq!(list, ["expired-known read"]);
+    }
+
+    #[test]
+    fn an_answer_that_is_named_waives_no_other() {
+        let text = "- id: stray-write\n  subjects: [read]\n  actual: errno 524\n  clause: c\n  reason: r\n  replay: |\n    format: 1\n";
+        let (known, broken) = read(text);
+        assert_eq!(broken, []);
+        assert_eq!(
+            known.entries()[0].replay.as_ref().map(|(text, at)| (text.as_str(), at.line)),
+            Some(("format: 1\n", 7))
+        );
+        let mut waivers = Waivers::new(&known, day("2026-05-31"));
+        let of = |clause: &str, actual: &str| {
+            let clause = Some(clause.to_owned());
+            Finding { clause, ..Finding::error("stray-write", "read", "").values("success", actual) }
+        };
+        let mut left = vec![of("c", "errno 524"), of("c", "EPERM"), of("d", "errno 524")];
+        waivers.take(&mut left, &Circumstances::default(), &|_, _| true);
+        assert_eq!(left.len(), 2);
+        assert_eq!(waivers.findings(), []);
     }
 
     #[test]

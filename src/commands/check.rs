@@ -71,7 +71,7 @@ pub(crate) struct Args {
     /// copies of libc and linux-raw-sys
     #[arg(long, value_name = "DIR")]
     rust: Vec<PathBuf>,
-    /// Known divergences, *.yaml files in a folder, instead of the project's own list
+    /// Known divergences, *.yaml files in a folder, instead of the project's own lists
     #[arg(long, value_name = "DIR")]
     known: Option<PathBuf>,
     /// The port that headers are read for, and of which a witness is that does not name its port
@@ -183,9 +183,8 @@ fn places(args: &Args) -> Places {
 }
 
 /// Holds a specification against what this machine states.
-pub(super) fn engine(spec: &Spec) -> Result<EngineResult, Failure> {
-    let known = known::read(None)?;
-    let (result, _) = compare(spec, &known, false, |result| Ok(machine_facts(&Places::default(), spec, result)))?;
+pub(super) fn engine(spec: &Spec, known: &Known) -> Result<EngineResult, Failure> {
+    let (result, _) = compare(spec, known, false, |result| Ok(machine_facts(&Places::default(), spec, result)))?;
     Ok(EngineResult { origin: Some(journal::here()), ..result })
 }
 
@@ -256,7 +255,8 @@ pub(super) fn compare<'k>(
             ports: facts.iter().map(|facts| facts.arch).collect(),
         };
         let mut found = abispec_checker::check(spec, &facts);
-        let compared = |id: &str, subject: &str| {
+        let compared = |known: &Entry, subject: &str| {
+            let id = known.id.as_str();
             let part_of = |whole: &String| {
                 subject.strip_prefix(whole.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '(']))
             };

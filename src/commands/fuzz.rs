@@ -3,6 +3,7 @@
 pub(super) mod places;
 mod rules;
 mod told;
+mod waiving;
 
 use crate::context::Context;
 use crate::engine::{self, EngineResult};
@@ -10,8 +11,10 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::journal::{self, Journal};
+use crate::known;
 use abispec::finding::Finding;
 use abispec::journal::Line;
+use abispec::known::Known;
 use abispec::model::Spec;
 use abispec::suggest::nearest;
 use abispec::target::{Call, Clause, ClauseId, ClauseKind, Resolved};
@@ -30,6 +33,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
+use waiving::Waiving;
 
 /// Options of `abispec fuzz`.
 #[derive(clap::Args, Debug)]
@@ -51,6 +55,7 @@ entry, which is held against the specification of i386, and for some the functio
 
 A divergence is run again in a fresh sandbox, made as simple as it can be, and saved at once below --out
 as a replay file and a C program. What a run that was killed had not settled waits in --out and comes first.
+What is known to differ (`abispec known`) is tried first too, and reported only where it is no longer met.
 Disks are memory, mounted where only the sandbox sees them. --privileged wants `abispec.disposable` on the kernel's
 command line: `abispec vm` puts it there.
 Exit codes: 0 conforms, 1 divergences, 2 could not run or compared nothing.")]
@@ -106,6 +111,9 @@ pub(crate) struct Args {
     /// Write what is done while it is done, for `abispec merge`
     #[arg(long, value_name = "FILE")]
     journal: Option<PathBuf>,
+    /// Known divergences, *.yaml files in a folder, instead of the project's own lists
+    #[arg(long, value_name = "DIR")]
+    known: Option<PathBuf>,
 }
 
 /// What a run of the fuzzer is asked to do.
@@ -124,6 +132,7 @@ struct Job<'a> {
     corpus: Option<&'a Path>,
     out: &'a Path,
     journal: &'a Arc<Journal>,
+    known: &'a Arc<Known>,
 }
 
 /// What `abispec run` may say of its fuzzing.
@@ -138,6 +147,8 @@ pub(super) struct Plain<'a> {
     pub(super) shard: Shard,
     /// Where to say what is done.
     pub(super) journal: &'a Arc<Journal>,
+    /// What is known to differ.
+    pub(super) known: &'a Arc<Known>,
 }
 
 /// Holds a specification against what real calls answer.
@@ -161,6 +172,7 @@ pub(super) fn engine(spec: &Spec, plain: &Plain<'_>, stop: Arc<AtomicBool>) -> R
         corpus: None,
         out: &out,
         journal: plain.journal,
+        known: plain.known,
     };
     Ok(hold(spec, &job, stop)?.0)
 }
@@ -177,6 +189,7 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
         places::drop_privileges(&args.out)?;
     }
     let entries = entries(&args.entry);
+    let known = Arc::new(known::read(args.known.as_deref())?);
     let journal = Arc::new(Journal::create(args.journal.as_deref())?);
     let job = Job {
         time: args.time,
@@ -193,6 +206,7 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
         corpus: args.corpus.as_deref(),
         out: &args.out,
         journal: &journal,
+        known: &known,
     };
     let (result, ran) = hold(&spec, &job, stop)?;
     if let (Some((resolved, outcome)), Some(file)) = (&ran, &args.coverage) {
@@ -262,9 +276,13 @@ fn hold(spec: &Spec, job: &Job<'_>, stop: Arc<AtomicBool>) -> Result<(EngineResu
     let progress = Arc::new(Progress::default());
     let saved: Arc<Mutex<Vec<Finding>>> = Arc::default();
     let pending = Arc::new(Pending::below(job.out));
-    let first = programs_to_run_first(&ports, job.corpus, &pending)?;
-    let elsewhere = places::elsewhere(&habitats, first.iter().map(|first| first.habitat));
-    let earlier = first.len();
+    let waiving = Arc::new(Waiving::new(job.known, &environment));
+    let expected = waiving.programs(&ports, &chosen, &habitats, job)?;
+    let (mut expected, mut first): (Vec<usize>, Vec<First>) = expected.into_iter().unzip();
+    let left = programs_to_run_first(&ports, job.corpus, &pending)?;
+    let elsewhere = places::elsewhere(&habitats, left.iter().map(|first| first.habitat));
+    let earlier = left.len();
+    first.extend(left);
     let options = Options {
         time: Some(job.time),
         calls: job.calls,
@@ -283,7 +301,7 @@ fn hold(spec: &Spec, job: &Job<'_>, stop: Arc<AtomicBool>) -> Result<(EngineResu
         first,
         pending: Some(pending),
         stop,
-        report: Some(saver(spec, &ports, job, &environment.release_text, &saved)),
+        report: Some(saver(spec, &ports, job, &environment.release_text, &waiving, &saved)),
         ..Options::default()
     };
     let wanted = |call: &Call| chosen.contains(&call.name);
@@ -307,12 +325,21 @@ fn hold(spec: &Spec, job: &Job<'_>, stop: Arc<AtomicBool>) -> Result<(EngineResu
     let mut result = EngineResult { name: "fuzz".into(), compared: outcome.calls, ..EngineResult::default() };
     result.origin = Some(journal::here());
     result.findings = std::mem::take(&mut *saved.lock().unwrap_or_else(PoisonError::into_inner));
+    expected.truncate(outcome.first);
+    for finding in waiving.about_the_list(&expected) {
+        job.journal.finding(&finding);
+        result.findings.push(finding);
+    }
     result.findings.sort_by(|a, b| (&a.subject, &a.id, &a.spec).cmp(&(&b.subject, &b.id, &b.spec)));
     let resolved = outcome.resolved.clone();
     result.summary = told::summary(&resolved, &outcome, &environment, job, &chosen);
     result.summary.push(format!("file systems: {}", names.join(", ")));
     if earlier > 0 {
         result.summary.push(format!("{earlier} program(s) of earlier runs came first"));
+    }
+    if !waiving.met().is_empty() {
+        let met = waiving.met();
+        result.summary.push(format!("{} divergence(s) are known ({})", met.len(), told::subjects(&met)));
     }
     result.skipped = told::skipped(&outcome, &environment);
     result.skipped.extend(absent.into_iter().chain(elsewhere));
@@ -323,7 +350,7 @@ fn hold(spec: &Spec, job: &Job<'_>, stop: Arc<AtomicBool>) -> Result<(EngineResu
 
 fn earlier(replay: reproduce::Replay, left: Option<PathBuf>) -> First {
     let reproduce::Replay { program, law, habitat, entry, .. } = replay;
-    First { program, law, habitat, entry, left }
+    First { program, law, habitat, entry, left, known: false }
 }
 
 /// The programs of a corpus, and what earlier runs suspected and did not settle.
@@ -404,12 +431,22 @@ pub(super) fn choose(resolved: &Resolved, selection: &[String]) -> Result<Vec<St
 }
 
 /// Turns each divergence into a finding as soon as it is confirmed, and saves it.
-fn saver(spec: &Spec, ports: &Arc<Ports>, job: &Job<'_>, kernel: &str, saved: &Arc<Mutex<Vec<Finding>>>) -> Reporter {
+fn saver(
+    spec: &Spec,
+    ports: &Arc<Ports>,
+    job: &Job<'_>,
+    kernel: &str,
+    waiving: &Arc<Waiving>,
+    saved: &Arc<Mutex<Vec<Finding>>>,
+) -> Reporter {
     let (spec, ports, out, journal) = (spec.clone(), ports.clone(), job.out.to_owned(), job.journal.clone());
-    let (kernel, saved) = (kernel.to_owned(), saved.clone());
+    let (kernel, waiving, saved) = (kernel.to_owned(), waiving.clone(), saved.clone());
     Arc::new(move |found| {
         let resolved = ports.of(found.key.entry).unwrap_or(&ports.native);
         let mut finding = findings::finding(&spec, resolved, found);
+        if let Some(waived) = waiving.known(&finding) {
+            return journal.write(&Line::Known(Box::new(waived)));
+        }
         if let Err(error) = findings::save(&out, resolved, found, &kernel, &mut finding) {
             // The finding itself is reported all the same, with its program.
             finding.trace.push(format!("(not saved below {}: {error})", out.display()));

@@ -11,6 +11,7 @@ mod extract;
 mod fmt;
 mod fuzz;
 mod import;
+mod known;
 mod lint;
 mod list;
 mod merge;
@@ -95,6 +96,8 @@ commands! {
     Replay replay,
     /// Change one clause at a time and see whether an engine notices
     Mutate mutate,
+    /// Keep the lists of divergences that are known
+    Known known,
     /// Do one of these in a virtual machine with another kernel
     Vm vm,
     /// Measure speed

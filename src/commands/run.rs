@@ -7,6 +7,7 @@ use crate::engine::{self, EngineResult};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::journal::Journal;
+use crate::known;
 use abispec_fuzzer::campaign::Shard;
 use std::io::Write;
 use std::path::PathBuf;
@@ -40,12 +41,16 @@ pub(crate) struct Args {
     /// Write what is done while it is done, for `abispec merge`
     #[arg(long, value_name = "FILE")]
     journal: Option<PathBuf>,
+    /// Known divergences, *.yaml files in a folder, instead of the project's own lists
+    #[arg(long, value_name = "DIR")]
+    known: Option<PathBuf>,
 }
 
 /// Runs the engines one after the other and sums up.
 pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
     let stop = crate::interrupt::flag();
     let spec = context.spec()?;
+    let known = Arc::new(known::read(args.known.as_deref())?);
     let journal = Arc::new(Journal::create(args.journal.as_deref())?);
     let mut results = Vec::new();
     let told = |result: EngineResult| {
@@ -58,9 +63,10 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
         seed: args.seed,
         shard: args.shard.unwrap_or_default(),
         journal: &journal,
+        known: &known,
     };
     let engines: [&dyn Fn() -> Result<EngineResult, Failure>; 3] =
-        [&|| linted(context).map(told), &|| super::check::engine(&spec).map(told), &|| {
+        [&|| linted(context).map(told), &|| super::check::engine(&spec, &known).map(told), &|| {
             super::fuzz::engine(&spec, &plain, stop.clone())
         }];
     for engine in engines {

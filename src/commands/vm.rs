@@ -4,6 +4,7 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::interrupt;
+use crate::known;
 use abispec_vm::console::Console;
 use abispec_vm::machine::{End, Machine, MachineError, Tree, config_beside};
 use abispec_vm::{DISPOSABLE, Needs, Received, Receiving, needs_of, own_needs};
@@ -52,6 +53,9 @@ pub(crate) struct Args {
     /// Where the files that the command wrote come to lie
     #[arg(long, value_name = "DIR", default_value = "abispec-vm")]
     out: PathBuf,
+    /// Known divergences, *.yaml files in a folder, that the guest takes instead of the project's own lists
+    #[arg(long, value_name = "DIR")]
+    known: Option<PathBuf>,
     /// What abispec does in the guest
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
     command: Vec<OsString>,
@@ -59,6 +63,8 @@ pub(crate) struct Args {
 
 /// Where a specification of the host's lies in the guest.
 const SPECIFICATION: &str = "abispec/spec";
+/// Where lists of known divergences lie in the guest.
+const KNOWN: &str = "abispec/known";
 
 /// Runs the command.
 pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
@@ -84,6 +90,16 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
             Failure::new("the specification cannot be packed").at(folder.display().to_string()).why(error.to_string())
         })?;
         command.extend(["--spec".into(), format!("/{SPECIFICATION}").into()]);
+    }
+    if let Some(folder) = &args.known {
+        // Mistakes in it are told before anything is booted.
+        known::read(Some(folder))?;
+        collect(folder, KNOWN, &mut files).map_err(|error| {
+            Failure::new("the known divergences cannot be packed")
+                .at(folder.display().to_string())
+                .why(error.to_string())
+        })?;
+        command.extend(["--known".into(), format!("/{KNOWN}").into()]);
     }
     let tree = Tree {
         program: &program,

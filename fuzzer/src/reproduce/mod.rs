@@ -9,4 +9,4 @@ mod yaml;
 
 pub use c::write as write_c;
 pub use law::write_case;
-pub use yaml::{Replay, ReplayError, entry, read, write as write_yaml, write_suspicion};
+pub use yaml::{Replay, ReplayError, Shows, entry, read, shows, write as write_yaml, write_suspicion};

@@ -56,16 +56,18 @@ struct RawFile {
     format: Spanned<u32>,
     #[serde(default)]
     finding: Option<String>,
-    #[serde(default, rename = "syscall")]
-    _syscall: Option<String>,
+    #[serde(default)]
+    syscall: Option<String>,
+    #[serde(default)]
+    clause: Option<String>,
     #[serde(default, rename = "place")]
     _place: Option<String>,
     #[serde(default, rename = "expected")]
     _expected: Option<String>,
-    #[serde(default, rename = "actual")]
-    _actual: Option<String>,
-    #[serde(default, rename = "kernel")]
-    _kernel: Option<String>,
+    #[serde(default)]
+    actual: Option<String>,
+    #[serde(default)]
+    kernel: Option<String>,
     #[serde(default = "yes")]
     capabilities: bool,
     #[serde(default)]
@@ -154,6 +156,31 @@ fn parse(text: &str) -> Result<RawFile, ReplayError> {
 /// The first mistake that has nothing to do with the specification, with its place.
 pub fn entry(text: &str) -> Result<Entry, ReplayError> {
     entry_of(&parse(text)?)
+}
+
+/// What a replay file says of the divergence that it was written for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shows {
+    /// Id of the finding.
+    pub finding: Option<String>,
+    /// The system call or the law.
+    pub subject: Option<String>,
+    /// The contradicted clause.
+    pub clause: Option<String>,
+    /// What the kernel answered.
+    pub actual: Option<String>,
+    /// The kernel, by its own name.
+    pub kernel: Option<String>,
+}
+
+/// Reads what a replay file says of the divergence that it was written for.
+///
+/// # Errors
+/// The first mistake that has nothing to do with the specification, with its place.
+pub fn shows(text: &str) -> Result<Shows, ReplayError> {
+    let raw = parse(text)?;
+    let subject = raw.law.map(|law| law.value).or(raw.syscall);
+    Ok(Shows { finding: raw.finding, subject, clause: raw.clause, actual: raw.actual, kernel: raw.kernel })
 }
 
 fn entry_of(raw: &RawFile) -> Result<Entry, ReplayError> {
@@ -296,6 +323,9 @@ pub fn write(found: &Confirmed, resolved: &Resolved, place: &str, kernel: &str) 
     let _ = writeln!(out, "format: {FORMAT}\nfinding: {}", verdict.id);
     if found.law.is_none() {
         let _ = writeln!(out, "syscall: {}", found.key.syscall);
+    }
+    if let Some(clause) = found.key.clause {
+        let _ = writeln!(out, "clause: {}", quoted(&resolved.clause(clause).text));
     }
     let _ = writeln!(out, "place: {}\nkernel: {}", quoted(place), quoted(kernel));
     let _ = writeln!(out, "expected: {}\nactual: {}", quoted(&verdict.expected), quoted(&verdict.actual));

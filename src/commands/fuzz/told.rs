@@ -7,7 +7,7 @@ use crate::engine::{EngineResult, Skipped};
 use crate::failure::Failure;
 use crate::journal;
 use abispec::evidence::{ClauseKey, Evidence};
-use abispec::journal::{Head, Line, Part, Seen};
+use abispec::journal::{Head, Line, Part, Seen, Waived};
 use abispec::model::Spec;
 use abispec::report::Origin;
 use abispec::target::{Clause, ClauseId, ClauseKind, Resolved};
@@ -15,7 +15,7 @@ use abispec_fuzzer::campaign::{Outcome, SideOutcome};
 use abispec_fuzzer::coverage::{self, Coverage, Executable};
 use abispec_fuzzer::environment::Environment;
 use abispec_fuzzer::exec::{Entry, deny};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 /// How the run begins in its journal.
@@ -41,6 +41,12 @@ pub(super) fn head(spec: &Spec, environment: &Environment, job: &Job<'_>) -> Hea
     let arch = abispec::arch::Arch::NATIVE.name().to_owned();
     let origin = Origin { kernel: environment.release_text.clone(), arch, started: journal::now() };
     journal::head("fuzz", &origin, spec, part)
+}
+
+/// What known divergences are about, each once.
+pub(super) fn subjects(met: &[Waived]) -> String {
+    let subjects: BTreeSet<&str> = met.iter().map(|one| one.finding.subject.as_str()).collect();
+    subjects.into_iter().collect::<Vec<_>>().join(", ")
 }
 
 /// Writes what the run has tried and how it ended.
