@@ -137,6 +137,102 @@ fn comments_of_the_kernel_are_compared() {
     }
 }
 
+/// A document as the `kapi` tool prints it.
+const KAPI: &str = r#"{
+  "api_details": {
+    "name": "sys_openat2",
+    "description": "open a file",
+    "context_flags": ["KAPI_CTX_PROCESS | KAPI_CTX_SLEEPABLE"],
+    "parameters": [
+      {"index": 0, "name": "dfd", "type_name": "int", "description": "", "flags": 1, "param_type": 1, "constraint_type": 0,
+       "constraint": null, "min_value": null, "max_value": null, "valid_mask": null, "enum_values": [], "size": null,
+       "alignment": null, "size_param_idx": null},
+      {"index": 1, "name": "filename", "type_name": "const char __user *", "valid_mask": null, "enum_values": []},
+      {"index": 2, "name": "how", "type_name": "KAPI_TYPE_USER_PTR"},
+      {"index": 3, "name": "usize", "type_name": "size_t"}
+    ],
+    "return_spec": {"type_name": "long", "description": "", "return_type": 1, "check_type": 3},
+    "errors": [
+      {"error_code": -2, "name": "ENOENT", "condition": "", "description": ""},
+      {"error_code": -7, "name": "", "condition": "", "description": ""},
+      {"error_code": -5, "name": "EBADF", "condition": "", "description": ""},
+      {"error_code": -512, "name": "ERESTARTSYS", "condition": "", "description": ""}
+    ],
+    "struct_specs": [
+      {"name": "struct open_how", "size": 24, "alignment": 8, "field_count": 3, "description": "", "fields": [
+        {"name": "flags", "type_name": "__u64", "offset": 0, "size": 8},
+        {"name": "mode", "type_name": "__u64", "offset": 8, "size": 8},
+        {"name": "resolve", "type_name": "__u64", "offset": 16, "size": 8}]}
+    ]
+  }
+}
+{
+  "api_details": {
+    "name": "sys_pipe2",
+    "parameters": [
+      {"index": 1, "name": "flags", "type_name": "int", "valid_mask": 542848},
+      {"index": 0, "name": "fildes", "type_name": "int __user *"}
+    ]
+  }
+}
+{"apis": [{"name": "sys_close", "api_type": "syscall"}, {"name": "sys_pipe2", "api_type": "syscall"}]}
+{"api_details": {"name": "kmalloc", "description": "no system call"}}
+{"api_details": {"name": "sys_invented", "parameters": [{"index": 0, "name": "how", "type_name": "int"}],
+  "errors": [{"error_code": -22, "name": "EINVAL"}]}}
+"#;
+
+#[test]
+fn what_the_tool_of_the_kernel_prints_is_compared() {
+    let dir = scratch("import-kapi");
+    let of = |name: &str, text: &str| {
+        let (findings, last) = import(&["kapi", &file(&dir, name, text), "--kernel", "6.12", "--arch", "x86_64"]);
+        let errnos = |finding: &&String| !finding.starts_with("errno-undocumented openat2.");
+        (findings.iter().filter(errnos).cloned().collect::<Vec<_>>(), findings, last)
+    };
+    let (findings, all, last) = of("right.json", KAPI);
+    assert!(findings.is_empty() && last["compared"].as_u64() > Some(20), "{findings:?} {last}");
+    let undocumented = |errno: &str| all.iter().any(|finding| finding.contains(&format!(" openat2.{errno} ")));
+    assert!(undocumented("ENAMETOOLONG") && !undocumented("ENOENT") && !undocumented("E2BIG"), "{all:?}");
+    assert!(!undocumented("EBADF") && !undocumented("EIO"), "which of the two is meant is not said: {all:?}");
+    for (from, to, finding) in [
+        ("\"valid_mask\": 542848", "\"valid_mask\": 542849", "argument-mask pipe2(flags) 0x84881, with 0x1 too"),
+        ("\"valid_mask\": 542848", "\"valid_mask\": 540800", "argument-mask pipe2(flags) 0x84080, without 0x800"),
+        (
+            "\"fildes\", \"type_name\": \"int __user",
+            "\"fds\", \"type_name\": \"int __user",
+            "argument-name pipe2(fildes) fds",
+        ),
+        ("\"size_t\"", "\"unsigned int\"", "argument-type openat2(usize) unsigned int"),
+        ("\"ENOENT\"", "\"EXDEV\"", ""),
+        ("-2, \"name\": \"ENOENT\"", "-122, \"name\": \"EDQUOT\"", ""),
+        (
+            "-2, \"name\": \"ENOENT\"",
+            "-8, \"name\": \"ENOEXEC\"",
+            "errno-unspecified openat2.ENOEXEC ENOEXEC is possible",
+        ),
+        ("\"offset\": 16", "\"offset\": 20", "field-offset open_how.resolve offset 20"),
+        ("\"size\": 24", "\"size\": 32", "struct-size open_how struct open_how has 32 bytes"),
+    ] {
+        let wrong = KAPI.replacen(from, to, 1);
+        assert_ne!(wrong, KAPI, "{from}");
+        let (findings, all, _) = of("wrong.json", &wrong);
+        let expected: &[&str] = if finding.is_empty() { &[] } else { &[finding] };
+        assert_eq!(findings, expected, "{from}: {all:?}");
+    }
+    let drafts = dir.join("new");
+    import(&["kapi", &file(&dir, "right.json", KAPI), "--as-yaml", drafts.to_str().expect("text")]);
+    let written: Vec<_> = fs::read_dir(drafts.join("syscalls"))
+        .expect("written")
+        .map(|entry| entry.expect("readable").file_name())
+        .collect();
+    assert_eq!(written, ["invented.yaml"]);
+    assert_eq!(
+        fs::read_to_string(drafts.join("syscalls/invented.yaml")).expect("written"),
+        "syscall: invented\nsummary: TODO\nnr: {generic: TODO}\nparams:\n  - {name: how, c: \"int\", type: TODO}\n\
+         returns: TODO\nerrors:\n  EINVAL: [{when: TODO}]\n"
+    );
+}
+
 #[test]
 fn a_specification_comes_back_from_its_json() {
     let dir = scratch("import-json");
@@ -165,6 +261,22 @@ fn what_is_not_understood_is_named_with_its_line() {
         ("syzlang", "i.const", "A = b\n", "`b` is no number"),
         ("kernel-doc", "j.c", "int x;\n", "no comment specifies a system call"),
         ("json", "k.json", "[]", "`format` is not `abispec`"),
+        ("kapi", "l.json", "", "the file is empty"),
+        ("kapi", "m.json", "{}\n{", "m.json:1"),
+        ("kapi", "n.json", "{\"api_details\": {\"name\": \"sys_dup\"}}\n\n{,", "n.json:3"),
+        ("kapi", "o.json", "{\"apis\": [{\"name\": \"sys_dup\"}]}", "kapi --format json sys_open"),
+        (
+            "kapi",
+            "p.json",
+            "{\"api_details\": {\"name\": \"kmalloc\"}}",
+            "no document of it has the `api_details` of a system call",
+        ),
+        (
+            "kapi",
+            "q.json",
+            "{\"api_details\": {\"name\": \"sys_dup\", \"errors\": {}}}",
+            "`errors` of sys_dup is no list",
+        ),
     ] {
         let path = file(&dir, name, text);
         let output = abispec(&["import", form, &path, "--as-yaml", dir.join("out").to_str().expect("text")]);

@@ -54,6 +54,7 @@ checks! {
     man_since
     man_argument_count
     flags_tried
+    argument_mask
 }
 
 /// The check of this id.

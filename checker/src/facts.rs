@@ -52,6 +52,8 @@ pub struct Facts {
     pub families: BTreeMap<String, Vec<String>>,
     /// The constants that some description of a call names for an argument, by `call.index`.
     pub tried: BTreeMap<String, Fact<BTreeSet<String>>>,
+    /// The bits that an argument may have, by `call.index`.
+    pub masks: BTreeMap<String, Fact<u64>>,
     /// The number of the collection, where that is no kernel release: of man pages.
     pub version: Option<Release>,
     /// What it could have said but did not.
@@ -83,6 +85,7 @@ impl Facts {
             since: BTreeMap::new(),
             families: BTreeMap::new(),
             tried: BTreeMap::new(),
+            masks: BTreeMap::new(),
             version: None,
             silent: Vec::new(),
         }

@@ -1,6 +1,7 @@
 //! Descriptions of system calls that others keep, as witnesses: syzkaller's, libseccomp's table, systrack's and
-//! kernel-abi-tools' lists, and the kernel's API-specification comments.
+//! kernel-abi-tools' lists, and the kernel's API specifications, as comments and as its tool prints them.
 
+mod kapi;
 mod kernel_abi_tools;
 mod kernel_doc;
 mod libseccomp;
@@ -27,6 +28,8 @@ pub enum Format {
     KernelAbiTools,
     /// Comments with the tags of the kernel's API specifications.
     KernelDoc,
+    /// The JSON that the `kapi` tool prints of them.
+    Kapi,
 }
 
 /// Why a file was not understood.
@@ -61,6 +64,7 @@ pub fn read(format: Format, files: &[SourceFile], arch: Arch) -> Result<Vec<Fact
         Format::Systrack => one(files).and_then(systrack::read),
         Format::KernelAbiTools => one(files).and_then(kernel_abi_tools::read),
         Format::KernelDoc => kernel_doc::read(files, arch),
+        Format::Kapi => kapi::read(files, arch),
     }
 }
 
@@ -70,4 +74,10 @@ fn one(files: &[SourceFile]) -> Result<&SourceFile, Mistake> {
         [] => Err(Mistake::of("", "no file was named")),
         [_, second, ..] => Err(Mistake::of(&second.path, "this form has one file")),
     }
+}
+
+/// Whether C could name something so.
+fn is_name(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }

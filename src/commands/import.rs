@@ -29,6 +29,7 @@ use std::path::{Path, PathBuf};
   abispec import kernel-abi-tools syscalls-x86_64.tsv        first releases
   abispec import systrack table.json                         what systrack found in an image
   abispec import kernel-doc fs/open.c                        specifications in the kernel's comments
+  abispec import kapi open.json read.json                    what the kapi tool prints of them
   abispec import libseccomp syscalls.csv --as-yaml new       first lines of what is not specified
   abispec import json spec.json --as-yaml spec               a specification from its JSON
 
@@ -68,6 +69,8 @@ enum What {
     KernelAbiTools,
     /// C files with the tags of the kernel's API specifications in their comments
     KernelDoc,
+    /// What the `kapi` tool prints of these specifications with `--format json`
+    Kapi,
     /// The JSON of a whole specification, which `export json` writes; needs --as-yaml
     Json,
 }
@@ -80,6 +83,7 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
         What::Systrack => Format::Systrack,
         What::KernelAbiTools => Format::KernelAbiTools,
         What::KernelDoc => Format::KernelDoc,
+        What::Kapi => Format::Kapi,
         What::Json => return specification(args, out),
     };
     let spec = context.spec()?;
@@ -118,7 +122,7 @@ fn texts(paths: &[PathBuf], format: Format) -> Result<Vec<SourceFile>, Failure> 
         Format::Syzlang => &["txt", "const"],
         Format::KernelDoc => &["c", "h"],
         Format::Libseccomp => &["csv"],
-        Format::Systrack => &["json"],
+        Format::Systrack | Format::Kapi => &["json"],
         Format::KernelAbiTools => &["tsv"],
     };
     let failed = |path: &Path, error: std::io::Error| {

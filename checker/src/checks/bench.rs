@@ -248,6 +248,8 @@ impl<'a> Bench<'a> {
                     None => continue,
                 },
                 WitnessKind::Tracefs | WitnessKind::Tree | WitnessKind::Man => continue,
+                // Few descriptions lay structs out, and those that do only some of them.
+                WitnessKind::Import if facts.layouts.contains_key(&described.c) => described.c.as_str(),
                 WitnessKind::Spec | WitnessKind::Import => continue,
             };
             if let Some(header) =

@@ -25,6 +25,10 @@ fn run(bench: &mut Bench<'_>) {
     }
     for pair in bench.fields() {
         let Some(c) = &pair.field.c else { continue };
+        if pair.seen.c_type.is_empty() {
+            bench.silent(pair.subject(), "the field's type is not stated");
+            continue;
+        }
         bench.compare(Comparison {
             subject: pair.subject(),
             at: c.at,

@@ -58,7 +58,11 @@ fn run(bench: &mut Bench<'_>) {
                 .iter()
                 .map(String::as_str)
                 .filter(|name| !all.contains(name))
-                .filter(|name| facts.constants[*name].first().is_some_and(|fact| !own_values.contains(&fact.value.value) && fact.value.value != 0))
+                // Of a name without a value it cannot be told that another stands for it.
+                .filter(|name| {
+                    let value = facts.constants.get(*name).and_then(|facts| facts.first()).map(|fact| fact.value.value);
+                    value.is_none_or(|value| value != 0 && !own_values.contains(&value))
+                })
                 .collect();
             bench.compare(Comparison {
                 subject: subject.clone(),
