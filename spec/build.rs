@@ -51,7 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo names no OUT_DIR")?);
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "cargo::rerun-if-changed=build.rs")?;
-    for folder in load::FOLDERS {
+    for folder in load::FOLDERS.into_iter().chain([load::FORMAT_FILE]) {
         writeln!(stdout, "cargo::rerun-if-changed={folder}")?;
     }
     let (spec, findings) = load::load(load::read_dir(&root, "spec")?);

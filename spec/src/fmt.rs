@@ -60,7 +60,7 @@ pub(crate) const NOT_TEXTS: [&str; 9] = ["true", "false", "null", "yes", "no", "
 /// When the file is not YAML, or when its formatted form would mean something else.
 pub fn format(source: &SourceFile) -> Result<String, Box<Finding>> {
     let before = yaml::parse(FileId(0), source)?;
-    let folder = Path::new(&source.path).parent().and_then(Path::file_name).and_then(|name| name.to_str());
+    let folder = folder(&source.path);
     let mut text = lines(&source.text);
     if folder == Some("syscalls") {
         text = ordered(&text);
@@ -77,6 +77,11 @@ pub fn format(source: &SourceFile) -> Result<String, Box<Finding>> {
         return Err(Box::new(Finding::error("unformattable", source.path.clone(), message)));
     }
     Ok(result.text)
+}
+
+/// The folder that a file lies in, which says what it holds.
+pub(crate) fn folder(path: &str) -> Option<&str> {
+    Path::new(path).parent().and_then(Path::file_name).and_then(|name| name.to_str())
 }
 
 /// Line ends, blank lines and the end of the file.
@@ -134,7 +139,7 @@ fn ordered(text: &str) -> String {
 
 /// What a value is, by the keys above it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Role {
+pub(crate) enum Role {
     /// A condition or an expression.
     Condition,
     /// The list or map below a key.
@@ -145,7 +150,7 @@ enum Role {
 
 /// What stands above a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Above {
+pub(crate) enum Above {
     /// A file of system calls, one of its maps, or a list in it.
     Call,
     /// `ensures:`, whose items are conditions or maps.
@@ -163,7 +168,7 @@ enum Above {
 }
 
 impl Role {
-    fn root(folder: Option<&str>) -> Self {
+    pub(crate) fn root(folder: Option<&str>) -> Self {
         match folder {
             Some("syscalls") => Self::Under(Above::Call),
             Some("flags") => Self::Under(Above::Sets),
@@ -198,13 +203,13 @@ impl Role {
     }
 
     /// What a scalar of this role is.
-    fn is_condition(self) -> bool {
+    pub(crate) fn is_condition(self) -> bool {
         matches!(self, Self::Condition | Self::Under(Above::Ensures | Above::Members))
     }
 }
 
 /// Calls `found` on every scalar that is a value.
-fn visit(yaml: &Yaml, role: &Role, found: &mut dyn FnMut(&Yaml, Role)) {
+pub(crate) fn visit(yaml: &Yaml, role: &Role, found: &mut dyn FnMut(&Yaml, Role)) {
     match &yaml.value {
         Value::Map(map) => {
             for (key, value) in map {
@@ -221,9 +226,9 @@ fn visit(yaml: &Yaml, role: &Role, found: &mut dyn FnMut(&Yaml, Role)) {
 }
 
 /// A replacement of bytes.
-type Edit = (std::ops::Range<usize>, String);
+pub(crate) type Edit = (std::ops::Range<usize>, String);
 
-fn apply(text: &str, mut edits: Vec<Edit>) -> String {
+pub(crate) fn apply(text: &str, mut edits: Vec<Edit>) -> String {
     edits.sort_by_key(|(range, _)| range.start);
     let mut out = String::with_capacity(text.len());
     let mut end = 0;
@@ -242,7 +247,7 @@ fn apply(text: &str, mut edits: Vec<Edit>) -> String {
 
 /// How a text is quoted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Quotes {
+pub(crate) enum Quotes {
     None,
     Single,
     Double,
@@ -258,7 +263,7 @@ fn edit(text: &str, yaml: &Yaml, role: Role) -> Option<Edit> {
 }
 
 /// The bytes that a value takes in its line; `None` for forms that are left alone: escapes and several lines.
-fn token(line: &str, value: &str) -> Option<(Quotes, usize)> {
+pub(crate) fn token(line: &str, value: &str) -> Option<(Quotes, usize)> {
     for (quotes, mark) in [(Quotes::Single, '\''), (Quotes::Double, '"')] {
         if let Some(inside) = line.strip_prefix(mark) {
             let inside = inside.strip_prefix(value)?;
@@ -268,7 +273,7 @@ fn token(line: &str, value: &str) -> Option<(Quotes, usize)> {
     (!value.is_empty() && line.starts_with(value)).then_some((Quotes::None, value.len()))
 }
 
-fn byte_offset(text: &str, at: Place) -> Option<usize> {
+pub(crate) fn byte_offset(text: &str, at: Place) -> Option<usize> {
     let line = text.split_inclusive('\n').nth(at.line as usize - 1)?;
     let start = line.as_ptr() as usize - text.as_ptr() as usize;
     let column = line.char_indices().nth(at.column as usize - 1)?.0;
@@ -294,7 +299,7 @@ fn quoted(text: &str, was: Quotes) -> String {
 }
 
 /// A single word or number stands bare, everything else in quotes.
-fn condition(value: &str, was: Quotes) -> String {
+pub(crate) fn condition(value: &str, was: Quotes) -> String {
     let spaced = spaced(value);
     let same = matches!((parse(value), parse(&spaced)), (Ok(a), Ok(b)) if shape(&a) == shape(&b));
     let text = if same { spaced } else { value.to_owned() };

@@ -47,6 +47,7 @@ pub mod journal;
 pub mod known;
 pub mod law;
 pub mod load;
+pub mod migrate;
 pub mod model;
 pub mod mutate;
 pub mod place;

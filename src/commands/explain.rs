@@ -28,6 +28,7 @@ fn registry() -> Vec<Engine> {
     vec![
         Engine { name: "known", entries: abispec::known::EXPLANATIONS.to_vec() },
         Engine { name: "lint", entries: abispec::load::EXPLANATIONS.to_vec() },
+        Engine { name: "migrate", entries: abispec::migrate::EXPLANATIONS.to_vec() },
         Engine {
             name: "check",
             entries: abispec_checker::checks::ALL

@@ -99,7 +99,7 @@ fn folder(dir: &Path) -> Result<Vec<SourceFile>, Failure> {
 }
 
 /// Replaces a file at once, so that an interruption leaves the old or the new one.
-fn replace(path: &Path, text: &str) -> Result<(), Failure> {
+pub(super) fn replace(path: &Path, text: &str) -> Result<(), Failure> {
     let beside = path.with_extension("yaml.new");
     fs::write(&beside, text).and_then(|()| fs::rename(&beside, path)).map_err(|error| {
         let _ = fs::remove_file(&beside);

@@ -15,6 +15,7 @@ mod known;
 mod lint;
 mod list;
 mod merge;
+mod migrate;
 mod mutate;
 mod replay;
 mod run;
@@ -110,6 +111,8 @@ commands! {
     Site site,
     /// Format specifications
     Fmt fmt,
+    /// Rewrite a specification of an older version of the language
+    Migrate migrate,
     /// Print a completion script for a shell
     Completions completions,
 }

@@ -2,6 +2,7 @@
 
 use crate::finding::SourceFile;
 use crate::fmt::{NOT_TEXTS, ORDER};
+use crate::load::{FORMAT, FORMAT_FILE};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -23,7 +24,7 @@ pub fn yaml(json: &Value) -> Result<Vec<SourceFile>, String> {
         let found = version.map_or_else(|| "none".to_owned(), |version| version.to_string());
         return Err(format!("its version is {found}, this program reads {}", super::JSON_VERSION));
     }
-    let mut files = Vec::new();
+    let mut files = vec![SourceFile { path: FORMAT_FILE.to_owned(), text: format!("format: {FORMAT}\n") }];
     for (name, call) in section(json, "syscalls")? {
         let mut body = Tree::of(call);
         body.set("syscall", Tree::text(name));

@@ -7,6 +7,10 @@ pub const EXPLANATIONS: &[(&str, &str)] = &[
         "The file is not YAML.\n\nThe place is where the reader gave up; the cause often stands just before it. Conditions that hold `: `, `#`,\n`[`, `{`, `&`, `*`, `!` or `,` need quotes: `when: \"!open(fd)\"`.",
     ),
     (
+        "other-format",
+        "`format.yaml` states a version of the language that this program does not read. Nothing else of the folder was looked at.\n\nAn older version is rewritten by `abispec migrate`. A newer one wants a newer abispec: what it says may mean something\nelse there, so nothing is guessed.",
+    ),
+    (
         "wrong-type",
         "A value has another form than its key wants: a text, a number, a list, a map or a boolean.\n\nReleases are texts: `since: \"5.10\"`, since the number 5.10 is 5.1.",
     ),

@@ -2,6 +2,7 @@
 
 mod effects;
 mod explain;
+mod format;
 mod law_line;
 mod laws;
 mod reader;
@@ -13,6 +14,8 @@ mod whole;
 pub(crate) mod yaml;
 
 pub use explain::EXPLANATIONS;
+pub use format::{FORMAT, FORMAT_FILE};
+pub(crate) use format::{is_format_file, stated};
 
 use crate::finding::{Finding, SourceFile};
 use crate::model::Spec;
@@ -42,6 +45,11 @@ pub fn load_dir(dir: &Path) -> io::Result<(Spec, Vec<Finding>)> {
 /// As [`load_dir`].
 pub fn read_dir(dir: &Path, shown: &str) -> io::Result<Vec<SourceFile>> {
     let mut sources = Vec::new();
+    let text = |path: &Path| {
+        let bytes =
+            fs::read(path).map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+        Ok::<_, io::Error>(String::from_utf8_lossy(&bytes).into_owned())
+    };
     for folder in FOLDERS {
         let inside = dir.join(folder);
         if !inside.is_dir() {
@@ -52,24 +60,35 @@ pub fn read_dir(dir: &Path, shown: &str) -> io::Result<Vec<SourceFile>> {
         paths.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
         paths.sort();
         for path in paths {
-            let bytes = fs::read(&path)
-                .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            sources.push(SourceFile {
-                path: format!("{}/{folder}/{name}", shown.trim_end_matches('/')),
-                text: String::from_utf8_lossy(&bytes).into_owned(),
-            });
+            let shown = format!("{}/{folder}/{name}", shown.trim_end_matches('/'));
+            sources.push(SourceFile { path: shown, text: text(&path)? });
         }
     }
     if sources.is_empty() {
         let message = format!("{} holds no specification: no YAML file in {}", dir.display(), FOLDERS.join(", "));
         return Err(io::Error::new(io::ErrorKind::NotFound, message));
     }
+    let format = dir.join(FORMAT_FILE);
+    if format.is_file() {
+        let shown = format!("{}/{FORMAT_FILE}", shown.trim_end_matches('/'));
+        sources.push(SourceFile { path: shown, text: text(&format)? });
+    }
     Ok(sources)
 }
 
-/// Loads a specification from texts. The folder that a path names says what the text holds.
+/// Loads a specification from texts. The folder that a path names says what the text holds. Texts that state another version of
+/// the language are one mistake, and nothing of them is loaded; those that state none are taken to be of this one.
 pub fn load(files: Vec<SourceFile>) -> (Spec, Vec<Finding>) {
+    if let Some(index) = files.iter().position(is_format_file) {
+        let findings = match stated(&files, index) {
+            Ok(version) => format::refusal(&files, &version).into_iter().collect(),
+            Err(findings) => findings,
+        };
+        if !findings.is_empty() {
+            return (Spec { files, ..Spec::default() }, findings);
+        }
+    }
     let log = Log { files: &files, findings: RefCell::new(Vec::new()) };
     let mut by_folder: BTreeMap<&str, Vec<(FileId, Yaml)>> = BTreeMap::new();
     for (index, source) in files.iter().enumerate() {
