@@ -302,7 +302,7 @@ fn syzkaller_accepts_the_descriptions() {
     };
     let program = program.to_str().expect("text");
     let dir = exported("export-syzlang", &["syzlang", "--kernel", "6.12"]);
-    for port in ["386", "amd64", "arm", "arm64", "mips64le", "ppc64le", "riscv64", "s390x"] {
+    for port in ["386", "amd64", "arm", "arm64", "loong64", "mips64le", "ppc64le", "riscv64", "s390x"] {
         let output = run(program, &[".", port], &dir);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         // A port may lack a call; nothing else is wrong.

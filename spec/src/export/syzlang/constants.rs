@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// The ports that syzkaller knows, by its names.
-const PORTS: [(&str, Arch); 8] = [
+const PORTS: [(&str, Arch); 9] = [
     ("386", Arch::I386),
     ("amd64", Arch::X86_64),
     ("arm", Arch::Arm),
     ("arm64", Arch::Arm64),
+    ("loong64", Arch::Loongarch64),
     ("mips64le", Arch::MipsN64),
     ("ppc64le", Arch::Powerpc64),
     ("riscv64", Arch::Riscv64),
