@@ -35,7 +35,7 @@ pub struct Image {
 }
 
 impl Image {
-    /// Takes an image apart. At most [`compression::LIMIT`] bytes are decompressed.
+    /// Takes an image apart. At most 512 MiB are decompressed.
     ///
     /// # Errors
     /// When no type information is found; the message says how far the image was understood.

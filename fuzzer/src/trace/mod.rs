@@ -1,7 +1,7 @@
 //! Holding any program's system calls against the specification, while it runs.
 //!
 //! [`follow`] drives the tasks with ptrace and turns their stops into events; [`checker`] takes the events in, follows what they
-//! do to descriptor tables ([`table`], [`tasks`]), reads what a call is about ([`book`] says what that is), and judges each
+//! do to descriptor tables (`table`, `tasks`), reads what a call is about ([`book`] says what that is), and judges each
 //! call by the fuzzer's oracle ([`judge`](self)). Whatever it wants to know of a task it asks a [`witness`]: the live system
 //! ([`system`]) or a recording ([`record`]).
 //!

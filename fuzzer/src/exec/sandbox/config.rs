@@ -12,7 +12,7 @@ use crate::exec::layout::{Control, MAX_IA32, MAX_SHIM};
 use crate::exec::place::FileSystem;
 use crate::exec::watchdog::state;
 
-/// What executors are like. Except for `block_timeout`, a change takes effect with the next [`Sandbox::respawn`].
+/// What executors are like. Except for `block_timeout`, a change takes effect with the next [`respawn`](super::Sandbox::respawn).
 #[derive(Debug, Clone)]
 pub struct SandboxConfig {
     /// How long an operation may sleep before the watchdog interrupts it.
@@ -44,7 +44,7 @@ pub struct SandboxConfig {
     pub ia32: Vec<u32>,
     /// What tells the state of a process; tests put another in its place.
     pub state: fn(i32) -> Option<char>,
-    /// An extra filter, installed last: a planted kernel violation ([`ShimFilter`](super::ShimFilter)).
+    /// An extra filter, installed last: a planted kernel violation ([`ShimFilter`](crate::exec::ShimFilter)).
     pub shim: Option<Vec<sock_filter>>,
 }
 
