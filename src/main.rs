@@ -12,6 +12,7 @@ mod journal;
 mod known;
 mod mutate;
 mod output;
+mod selection;
 
 use anstream::{AutoStream, ColorChoice};
 use args::Cli;

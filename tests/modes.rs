@@ -75,3 +75,33 @@ fn an_unprivileged_run_needs_no_root() {
     let disk = text.lines().any(|line| line.contains("file systems: ") && line.contains("ext4"));
     assert!(!disk, "an ordinary user mounts no disks ({}): {text}", geteuid());
 }
+
+#[test]
+fn a_call_that_this_kernel_lacks_is_named_with_the_reason() {
+    let refused = |args: &[&str], says: &[&str]| {
+        let output = abispec(args);
+        let text = stderr(&output);
+        assert!(code(&output) == 2 && says.iter().all(|says| text.contains(says)), "{args:?}: {text}");
+    };
+    let of_powerpc = [
+        "`spu_create` is no system call of x86_64",
+        "only other ports have it: powerpc64, powerpc",
+        "show spu_create --arch powerpc",
+    ];
+    refused(&["export", "c-header", "--syscalls", "dup,spu_create", "--arch", "x86_64"], &of_powerpc);
+    refused(
+        &["export", "c-header", "--syscalls", "fchroot", "--arch", "x86_64", "--kernel", "6.12"],
+        &["it came with 7."],
+    );
+    refused(&["export", "c-header", "--syscalls", "spu_creat"], &["the specification has nothing called `spu_creat`"]);
+    if cfg!(target_arch = "x86_64") {
+        let says = ["`spu_create` is no system call of x86_64 and i386", "only other ports have it"];
+        refused(&["fuzz", "--syscalls", "spu_create", "--time", "1s"], &says);
+        refused(
+            &["fuzz", "--syscalls", "chown32", "--time", "1s", "--entry", "64"],
+            &["only other ports have it: i386"],
+        );
+        let output = fuzz("modes-i386", &["--syscalls", "chown32", "--time", "1s"]);
+        assert!(!stderr(&output).contains("only other ports have it"), "{}", stderr(&output));
+    }
+}

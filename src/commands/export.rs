@@ -1,11 +1,11 @@
 //! `abispec export`.
 
-use super::fuzz::choose;
 use super::show::narrow;
 use crate::args::TargetArgs;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::selection::choose;
 use abispec::export::{self, Document, Selection};
 use abispec::model::Spec;
 use clap::ValueEnum;
@@ -132,7 +132,7 @@ fn whole_json(args: &Args, spec: &Spec) -> Result<serde_json::Value, Failure> {
         part.syscalls.retain(|_, call| call.number(arch).is_some());
     }
     if !args.syscalls.is_empty() {
-        let chosen = choose(&abispec::resolve(spec, &args.target.target()?), &args.syscalls)?;
+        let chosen = choose(spec, &abispec::resolve(spec, &args.target.target()?), None, &args.syscalls)?;
         part.syscalls.retain(|name, _| chosen.contains(name));
     }
     let calls: Vec<String> = part.syscalls.keys().cloned().collect();
@@ -151,7 +151,7 @@ fn yaml(args: &Args, spec: &Spec) -> Result<Vec<Document>, Failure> {
 
 fn for_a_kernel(args: &Args, spec: &Spec) -> Result<Vec<Document>, Failure> {
     let resolved = abispec::resolve(spec, &args.target.target()?);
-    let chosen = choose(&resolved, &args.syscalls)?;
+    let chosen = choose(spec, &resolved, None, &args.syscalls)?;
     let selection = Selection::new(spec, &resolved, &chosen);
     let elsewhere = |why: String| Failure::new("this port cannot be exported so").why(why).help("--arch names another");
     Ok(match args.what {

@@ -12,11 +12,11 @@ use crate::failure::Failure;
 use crate::interrupt;
 use crate::journal::{self, Journal};
 use crate::known;
+use crate::selection::choose;
 use abispec::finding::Finding;
 use abispec::journal::Line;
 use abispec::known::Known;
 use abispec::model::Spec;
-use abispec::suggest::nearest;
 use abispec::target::{Call, Clause, ClauseId, ClauseKind, Resolved};
 use abispec_fuzzer::campaign::{self, Entries, First, Options, Outcome, Progress, Reporter, Shard};
 use abispec_fuzzer::environment::Environment;
@@ -269,7 +269,7 @@ fn hold(spec: &Spec, job: &Job<'_>, stop: Arc<AtomicBool>) -> Result<(EngineResu
     let environment = Environment::of_this_machine()
         .map_err(|why| Failure::new("the running kernel is not known").why(why).help("is /proc mounted?"))?;
     let ports = Arc::new(Ports::new(spec, &environment, job.entries));
-    let (chosen, rules) = focus(spec, &ports.native, job)?;
+    let (chosen, rules) = focus(spec, &ports.native, ports.ia32.as_deref(), job)?;
     let (file_systems, absent) = places::available(job.file_systems, job.privileged, job.emulator)?;
     let habitats = Habitat::of_every_kind(&file_systems, job.privileged);
     let names: Vec<&str> = file_systems.iter().map(|file_system| file_system.name()).collect();
@@ -381,9 +381,9 @@ fn programs_to_run_first(ports: &Ports, corpus: Option<&Path>, pending: &Pending
 }
 
 /// The calls that a job is about, and the clauses if it is aimed at some only.
-fn focus(spec: &Spec, resolved: &Resolved, job: &Job<'_>) -> Result<Focus, Failure> {
+fn focus(spec: &Spec, resolved: &Resolved, ia32: Option<&Resolved>, job: &Job<'_>) -> Result<Focus, Failure> {
     if job.rules.is_empty() {
-        return Ok((choose(resolved, job.syscalls)?, None));
+        return Ok((choose(spec, resolved, ia32, job.syscalls)?, None));
     }
     let rules = rules::named(spec, resolved, job.rules)?;
     let laws = |clause: &Clause| resolved.laws.iter().find(|law| law.name == clause.syscall);
@@ -397,37 +397,6 @@ fn focus(spec: &Spec, resolved: &Resolved, job: &Job<'_>) -> Result<Focus, Failu
     calls.sort();
     calls.dedup();
     Ok((calls, Some(rules)))
-}
-
-/// The calls that a selection names.
-pub(super) fn choose(resolved: &Resolved, selection: &[String]) -> Result<Vec<String>, Failure> {
-    let all = || resolved.calls.iter();
-    if selection.is_empty() {
-        return Ok(all().map(|call| call.name.clone()).collect());
-    }
-    let mut chosen = Vec::new();
-    for word in selection {
-        let before = chosen.len();
-        match word.strip_prefix("group:") {
-            Some(group) => {
-                chosen.extend(all().filter(|call| call.groups.iter().any(|g| g == group)).map(|call| call.name.clone()))
-            }
-            None => chosen.extend(all().filter(|call| call.name == *word).map(|call| call.name.clone())),
-        }
-        if chosen.len() == before {
-            let groups: Vec<String> =
-                all().flat_map(|call| call.groups.iter().map(|group| format!("group:{group}"))).collect();
-            let names = all().map(|call| call.name.as_str()).chain(groups.iter().map(String::as_str));
-            let failure = Failure::new(format!("the specification has nothing called `{word}` for this kernel"));
-            return Err(match nearest(word, names) {
-                Some(near) => failure.help(format!("did you mean `{near}`?")),
-                None => failure.help("`abispec list` names every call"),
-            });
-        }
-    }
-    chosen.sort();
-    chosen.dedup();
-    Ok(chosen)
 }
 
 /// Turns each divergence into a finding as soon as it is confirmed, and saves it.

@@ -6,6 +6,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::mutate::{Effort, Entry, Trials, Verdict, read};
+use crate::selection::choose;
 use abispec::arch::Arch;
 use abispec::model::Spec;
 use abispec::mutate::{Mutant, mutants};
@@ -81,7 +82,7 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
         Effort { time: args.time, calls: args.calls, seed: args.seed },
         stop,
     );
-    let chosen = super::fuzz::choose(trials.resolved(), &args.syscalls)?;
+    let chosen = choose(&spec, trials.resolved(), None, &args.syscalls)?;
     let wanted = |mutant: &Mutant| args.only.as_ref().is_none_or(|text| mutant.id.contains(text));
     let work: Vec<(String, Vec<Mutant>)> = chosen
         .into_iter()

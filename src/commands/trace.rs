@@ -8,6 +8,7 @@ use crate::engine;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::interrupt;
+use crate::selection::choose;
 use abispec::model::Spec;
 use abispec::target::Resolved;
 use abispec_fuzzer::environment::Environment;
@@ -105,7 +106,7 @@ pub(super) fn run(args: &Args, context: &Context, _: &mut dyn Write) -> Result<E
     let environment = Environment::of_this_machine()
         .map_err(|why| Failure::new("the running kernel is not known").why(why).help("is /proc mounted?"))?;
     let resolved = abispec::resolve(&spec, &environment.target());
-    let chosen: BTreeSet<String> = super::fuzz::choose(&resolved, &args.syscalls)?.into_iter().collect();
+    let chosen: BTreeSet<String> = choose(&spec, &resolved, None, &args.syscalls)?.into_iter().collect();
     let book = Book::new(&spec, &resolved, &chosen);
     let context = &context.for_report(report_file(args).is_some());
     let mut out = open_report(report_file(args), context)?;

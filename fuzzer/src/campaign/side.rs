@@ -109,7 +109,8 @@ pub(super) fn open(
     options: &Options,
 ) -> Result<(Vec<Side>, Vec<Absent>), WorkerError> {
     let wanted = &|call: &Call| wanted(call) && able(call, options);
-    if !resolved.calls.iter().any(wanted) {
+    let any = |resolved: &Arc<Resolved>| resolved.calls.iter().any(wanted);
+    if !any(resolved) && !options.entries.ia32.as_ref().is_some_and(any) {
         return Err(WorkerError::Denied);
     }
     let setting = |entry: Entry, resolved: &Arc<Resolved>| Setting {
@@ -121,7 +122,7 @@ pub(super) fn open(
     let (mut sides, mut absent) = (Vec::new(), Vec::new());
     // The first sandbox says whether there can be any; its room is thrown away.
     let room = Room::open(setting(Entry::Vdso, resolved))?;
-    if options.entries.native {
+    if options.entries.native && any(resolved) {
         sides.push(Side::new(setting(Entry::Native, resolved), wanted, options));
     }
     let mut lacks = |what: String, why: &str| absent.push(Absent { what, why: why.to_owned() });

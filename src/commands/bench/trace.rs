@@ -4,6 +4,7 @@ use crate::args::Format;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::selection::choose;
 use abispec_fuzzer::environment::Environment;
 use serde_json::json;
 use std::ffi::OsString;
@@ -46,7 +47,7 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     let environment =
         Environment::of_this_machine().map_err(|why| Failure::new("the running kernel is not known").why(why))?;
     let resolved = abispec::resolve(&spec, &environment.target());
-    let chosen = crate::commands::fuzz::choose(&resolved, &args.syscalls)?;
+    let chosen = choose(&spec, &resolved, None, &args.syscalls)?;
     let own = std::env::current_exe()
         .map_err(|error| Failure::new("this program does not find itself").why(error.to_string()))?;
     let mut ways = ways(args, context, own, &chosen);

@@ -175,7 +175,8 @@ pub(super) fn unseen(
     context: &Context,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let (chosen, rules) = focus(spec, resolved, job).unwrap_or_default();
+    let ia32 = outcome.others.iter().find(|side| side.entry == Entry::Ia32).map(|side| &*side.resolved);
+    let (chosen, rules) = focus(spec, resolved, ia32, job).unwrap_or_default();
     let rules = rules.unwrap_or_default();
     for (index, clause) in resolved.clauses.iter().enumerate() {
         let count = outcome.coverage.count(coverage::id(index));

@@ -5,6 +5,7 @@ use crate::context::Context;
 use crate::engine;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::selection::choose;
 use abispec::arch::Arch;
 use abispec::model::Spec;
 use abispec::target::Target;
@@ -48,7 +49,7 @@ pub(super) fn run(args: &Args, path: &Path, spec: &Spec, context: &Context) -> R
     let release = Release::from_uname(&header.release).map_err(|error| broken(error.to_string()))?;
     let target = Target { config: header.config.clone(), ..Target::new(arch, release) };
     let resolved = abispec::resolve(spec, &target);
-    let chosen: BTreeSet<String> = crate::commands::fuzz::choose(&resolved, &args.syscalls)?.into_iter().collect();
+    let chosen: BTreeSet<String> = choose(spec, &resolved, None, &args.syscalls)?.into_iter().collect();
     let book = Book::new(spec, &resolved, &chosen);
     let context = &context.for_report(report_file(args).is_some());
     let mut out = open_report(report_file(args), context)?;
