@@ -2,7 +2,7 @@
 //!
 //! The specification states what is true and generators try everything; this file alone says what is not tried.
 
-use crate::exec::layout::{PLAYGROUND_MARGIN_PAGES, PLAYGROUND_PAGES};
+use crate::exec::layout::{ARENA_SIZE, PAGE, PLAYGROUND_MARGIN_PAGES, PLAYGROUND_PAGES};
 use crate::exec::{Entry, HEEDED, INTERRUPT_SIGNAL};
 use crate::program::{Argument, Block, Invocation, Placement, Program};
 use abispec::expr::{Function, Moment, Observer, OperandValue, evaluate};
@@ -18,6 +18,8 @@ pub enum Hazard {
     Signal,
     /// The kernel would go beyond a block into the next one: only a block at the edge may be shorter than it claims.
     Overrun,
+    /// A pointer that leads nowhere for all that the program knows leads into the memory of programs.
+    Stray,
     /// More than one block wants the inaccessible page behind it.
     Edges,
     /// It takes all registers, the place where it goes on among them, from the caller's stack, where no program puts them.
@@ -36,7 +38,8 @@ pub fn find(resolved: &Resolved, call: &Invocation, variant: &Variant, entry: En
         return Some(Hazard::Registers);
     }
     let signal = || signal(resolved, call, variant).or_else(|| end_signal(call, variant));
-    mappings(call, variant, entry).or_else(signal).or_else(|| overrun(call, variant, entry))
+    let strays = || strays(resolved, call, variant, entry).then_some(Hazard::Stray);
+    mappings(call, variant, entry).or_else(signal).or_else(strays).or_else(|| overrun(call, variant, entry))
 }
 
 /// Whether a program's memory can be laid out: at most one block ends at the inaccessible page.
@@ -171,6 +174,47 @@ impl Observer for Numbers<'_> {
     }
 }
 
+/// Whether a pointer that is only a number leads to blocks: to those of other programs too, who would be blamed for what it does.
+fn strays(resolved: &Resolved, call: &Invocation, variant: &Variant, entry: Entry) -> bool {
+    // The first page is never anybody's: that is where pointers to nowhere lead.
+    let arena = entry.arena() + PAGE..entry.arena() + ARENA_SIZE;
+    variant.params.iter().zip(&call.args).any(|(param, arg)| match (&param.ty, arg) {
+        (Type::Ptr { .. } | Type::Buffer { .. }, Argument::Number(value)) => arena.contains(&entry.register(*value)),
+        (Type::Ptr { to, .. }, Argument::Block(block)) => {
+            leads_into(resolved, to, block, &arena, entry.word() as usize)
+        }
+        _ => false,
+    })
+}
+
+/// The same for the pointers in a block of one or more structs.
+fn leads_into(resolved: &Resolved, ty: &Type, block: &Block, arena: &std::ops::Range<u64>, word: usize) -> bool {
+    let (name, repeats) = match ty {
+        Type::Struct(name) | Type::Extensible { name, .. } => (name, false),
+        Type::Array { of, .. } => match &**of {
+            Type::Struct(name) => (name, true),
+            _ => return false,
+        },
+        _ => return false,
+    };
+    let Some(found) = resolved.structs.get(name).filter(|found| found.size > 0) else { return false };
+    let pointers = found.fields.iter().filter(|field| matches!(field.shape.ty, Type::Ptr { .. } | Type::Buffer { .. }));
+    let mut offsets = pointers.map(|field| field.offset as usize).peekable();
+    if offsets.peek().is_none() {
+        return false;
+    }
+    let offsets: Vec<usize> = offsets.collect();
+    let elements = if repeats { block.bytes.len() / found.size as usize } else { 1 };
+    (0..elements).flat_map(|element| offsets.iter().map(move |offset| element * found.size as usize + offset)).any(
+        |at| {
+            let mut whole = [0; 8];
+            let Some(bytes) = block.bytes.get(at..at + word) else { return false };
+            whole[..word].copy_from_slice(bytes);
+            arena.contains(&u64::from_le_bytes(whole)) && !block.links.iter().any(|(linked, _)| *linked as usize == at)
+        },
+    )
+}
+
 fn overrun(call: &Invocation, variant: &Variant, entry: Entry) -> Option<Hazard> {
     for (param, arg) in variant.params.iter().zip(&call.args) {
         let (Some(memory), Argument::Block(block)) = (&param.memory, arg) else { continue };
@@ -233,6 +277,15 @@ mod tests {
             call(2, "sigaction", signal),
             call(15, "rt_sigreturn", ""),
             file(
+                "types/s.yaml",
+                "seg:\n  size: 16\n  align: 8\n  fields:\n    - {name: base, type: 'ptr[out, uint8]', offset: 0}\n    - {name: len, type: ulong, offset: 8}\n",
+            ),
+            call(
+                19,
+                "readv",
+                "{name: vec, c: 'const struct seg __user *', type: 'ptr[in, array[struct[seg], n]]'}, {name: n, c: unsigned long, type: 'len[vec]'}",
+            ),
+            file(
                 "flags/f.yaml",
                 "clone_flags: {kind: bits, members: {CSIGNAL: {value: 0xff, mask: true, internal: true}}}\n",
             ),
@@ -241,6 +294,34 @@ mod tests {
         let (spec, findings) = abispec::load::load(files);
         assert!(findings.is_empty(), "{findings:#?}");
         abispec::resolve(&spec, &Target::new(Arch::X86_64, Release::new(6, 12)))
+    }
+
+    #[test]
+    fn pointers_into_the_memory_of_programs_are_not_passed() {
+        let resolved = resolved();
+        let readv = resolved.calls.iter().position(|call| call.name == "readv").unwrap_or_default();
+        let variant = &resolved.calls[readv].variants[0];
+        let hazard = |arg: Argument| {
+            let call = Invocation { call: readv, args: vec![arg, Argument::Number(2)] };
+            find(&resolved, &call, variant, Entry::Native)
+        };
+        let segments = |second: u64| {
+            let words = [0, 0, second, 8_u64];
+            Block::new(words.iter().flat_map(|word| word.to_le_bytes()).collect())
+        };
+        for (address, expected) in [
+            (0, None),
+            (Entry::Native.arena() + 8, None),
+            (Entry::Native.arena() + 0x1008, Some(Hazard::Stray)),
+            (Entry::Native.arena() + ARENA_SIZE - 1, Some(Hazard::Stray)),
+            (Entry::Native.arena() + ARENA_SIZE, None),
+        ] {
+            assert_eq!(hazard(Argument::Number(address)), expected, "{address:#x}");
+            assert_eq!(hazard(Argument::Block(segments(address))), expected, "{address:#x}");
+        }
+        let mut linked = segments(Entry::Native.arena() + 0x1008);
+        linked.links.push((16, Block::new(vec![0; 8])));
+        assert_eq!(hazard(Argument::Block(linked)), None, "what a link overwrites is no number");
     }
 
     #[test]
