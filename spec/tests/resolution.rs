@@ -2,6 +2,7 @@
 
 use abispec::arch::Arch;
 use abispec::errno::Errno;
+use abispec::expr::{Function, Moment, Observer, OperandValue, Truth, truth};
 use abispec::finding::SourceFile;
 use abispec::load::load;
 use abispec::model::{Origin, Spec};
@@ -64,6 +65,44 @@ fn known_bits_are_those_of_the_release_and_values_those_of_the_port() {
     assert!(mips.call("x").is_none(), "a port without a number lacks the call");
     let arm64 = resolve(&spec, &Target::new(Arch::Arm64, Release::new(6, 1)));
     assert_eq!(arm64.call("x").unwrap().nr, 2);
+}
+
+/// Sees the same number in every parameter.
+struct Only(i128);
+
+impl Observer for Only {
+    fn argument(&self, _: u8) -> Option<i128> {
+        Some(self.0)
+    }
+
+    fn result(&self) -> Option<i128> {
+        None
+    }
+
+    fn load(&self, _: i128, _: u8, _: bool, _: Moment) -> Option<i128> {
+        None
+    }
+
+    fn call(&self, _: Function, _: &[OperandValue], _: Moment) -> Option<i128> {
+        None
+    }
+}
+
+#[test]
+fn a_member_may_be_the_sign_of_its_int() {
+    let resolved = on(embedded(), 6, 12);
+    let einval = Errno::from_name("EINVAL").unwrap();
+    let unknown = |call: &str, argument: i128| {
+        let rules = &resolved.call(call).unwrap().variants[0].rules;
+        let rule = rules.iter().find(|rule| rule.errno == einval && rule.duty).unwrap();
+        truth(&rule.condition, &Only(argument), Moment::Before)
+    };
+    // What the kernel makes of 0x80000000 (__WCLONE) and of 0x80000010 in an int.
+    assert_eq!(unknown("wait4", i128::from(i32::MIN)), Truth::False);
+    assert_eq!(unknown("wait4", i128::from(i32::MIN + 16)), Truth::True);
+    assert_eq!(unknown("wait4", 16), Truth::True);
+    // No member of pipe2's is the sign.
+    assert_eq!(unknown("pipe2", i128::from(i32::MIN)), Truth::True);
 }
 
 #[test]

@@ -389,7 +389,7 @@ pub(crate) fn for_each_expr(effect: &mut Effect, f: &mut dyn FnMut(&mut Expr)) {
 
 /// How the kernel reads a parameter's register: as its C type says, but for a command that hands a `long` on as a number of
 /// fewer bits.
-fn register(param: &Param) -> IntType {
+pub(super) fn register(param: &Param) -> IntType {
     let declared = int_of(&param.c.value).unwrap_or(IntType::Long { signed: false });
     match (declared, &param.ty.value) {
         (IntType::Long { .. }, Type::Int { int: int @ IntType::Fixed { bits: ..=32, .. }, .. }) => *int,

@@ -1,5 +1,6 @@
 //! The rules that follow from the types of parameters (LANGUAGE.md, section 9).
 
+use super::call::register;
 use super::size_of;
 use crate::errno::Errno;
 use crate::expr::{BinaryOp, Expr, Function, TargetQuestion, UnaryOp, Word};
@@ -72,7 +73,7 @@ pub(super) fn of_param(spec: &Spec, resolved: &Resolved, index: u8, param: &Para
         && let Unknown::Rejected(errno) = unknown.value
     {
         let when = param.unknown_when.as_ref().map_or(Expr::Bool(true), |when| when.value.clone());
-        rules.push(Implied::rejected(errno, and([when, strange(spec, x(), set)])));
+        rules.push(Implied::rejected(errno, and([when, strange(spec, without_sign(resolved, param, x(), set), set)])));
     }
     let Some((_, nullable)) = param.ty.value.pointer() else { return rules };
     let present = || {
@@ -101,6 +102,17 @@ pub(super) fn of_param(spec: &Spec, resolved: &Resolved, index: u8, param: &Para
         _ => {}
     }
     rules
+}
+
+/// A parameter as its bits alone, where one of the set's members is what C takes for the sign of it.
+fn without_sign(resolved: &Resolved, param: &Param, x: Expr, set: &str) -> Expr {
+    let int = register(param);
+    let bits = int.bytes(resolved.target.arch.data_model().word()) * 8;
+    let known = resolved.sets.get(set).map_or(0, |set| if set.exclusive { 0 } else { set.known });
+    if bits == 0 || !int.signed() || known >> (bits - 1) & 1 == 0 {
+        return x;
+    }
+    compare(BinaryOp::BitAnd, x, Expr::Int((1 << bits) - 1))
 }
 
 /// A value that is not what the set permits.
