@@ -24,6 +24,8 @@ pub enum Hazard {
     Edges,
     /// It takes all registers, the place where it goes on among them, from the caller's stack, where no program puts them.
     Registers,
+    /// Who makes it could not return from the functions that it is in: they are on no shadow stack.
+    Returns,
 }
 
 /// Why a call of this name is never made, whatever its arguments; `None` where it depends on them.
@@ -36,6 +38,9 @@ pub fn always(name: &str) -> Option<&'static str> {
 pub fn find(resolved: &Resolved, call: &Invocation, variant: &Variant, entry: Entry) -> Option<Hazard> {
     if always(&resolved.calls[call.call].name).is_some() {
         return Some(Hazard::Registers);
+    }
+    if variant.command.as_deref() == Some("ARCH_SHSTK_ENABLE") {
+        return Some(Hazard::Returns);
     }
     let signal = || signal(resolved, call, variant).or_else(|| end_signal(call, variant));
     let strays = || strays(resolved, call, variant, entry).then_some(Hazard::Stray);
@@ -325,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn signals_that_nobody_ignores_are_not_sent() {
+    fn what_nobody_survives_is_not_tried() {
         let resolved = resolved();
         let hazard = |name: &str, args: &[u64]| {
             let call = resolved.calls.iter().position(|call| call.name == name).unwrap_or_default();
@@ -343,6 +348,9 @@ mod tests {
             assert_eq!(hazard("clone", &[flags]), None, "{flags:#x}");
         }
         assert_eq!(hazard("rt_sigreturn", &[]), Some(Hazard::Registers));
+        let shadow = Variant { command: Some("ARCH_SHSTK_ENABLE".to_owned()), ..resolved.calls[0].variants[0].clone() };
+        let call = Invocation { call: 0, args: vec![Argument::Number(0), Argument::Number(0)] };
+        assert_eq!(find(&resolved, &call, &shadow, Entry::Native), Some(Hazard::Returns));
         for signal in [0, 1, 15, 63, 65, u64::MAX] {
             assert_eq!(hazard("kill", &[0, signal]), None, "{signal}");
         }
