@@ -4,8 +4,12 @@ use nix::sys::signal::{SigSet, Signal};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
-/// Sets the flag at the first SIGINT or SIGTERM; the second one ends the process at once.
+/// What comes again within this time was meant once: `timeout` sends its signal to the process, and then to its group.
+const ONCE: Duration = Duration::from_millis(300);
+
+/// Sets the flag at the first SIGINT or SIGTERM; one that comes later ends the process.
 ///
 /// To be called before any other thread is started: they inherit the blocked signals.
 pub(crate) fn flag() -> Arc<AtomicBool> {
@@ -33,8 +37,10 @@ fn flag_for(which: [Signal; 2]) -> Arc<AtomicBool> {
     }
     let set = stop.clone();
     thread::spawn(move || {
+        let mut first: Option<Instant> = None;
         while signals.wait().is_ok() {
-            if set.swap(true, Ordering::Relaxed) {
+            set.store(true, Ordering::Relaxed);
+            if first.get_or_insert_with(Instant::now).elapsed() > ONCE {
                 std::process::exit(130);
             }
         }

@@ -106,7 +106,10 @@ fn skipped(tally: &Tally, every_call: bool) -> Vec<Skipped> {
         skip(format!("{} call(s) of another ABI", tally.foreign), "their numbers mean other calls");
     }
     if tally.interrupted > 0 {
-        skip(format!("{} call(s) that a signal cut short", tally.interrupted), "they are made again, and checked then");
+        skip(
+            format!("{} call(s) that a signal cut short", tally.interrupted),
+            "the kernel makes them again, and they are checked then, or answers EINTR after what can be seen of them",
+        );
     }
     if tally.surprises > 0 {
         skip(
