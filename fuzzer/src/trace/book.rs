@@ -31,7 +31,7 @@ pub struct Entry {
     pub call: Option<usize>,
     /// Whether it is checked.
     pub checked: bool,
-    /// What it does besides, if it is one that the tracer follows in any case.
+    /// What it does that its effects, if it has some, do not tell.
     pub role: Option<Role>,
     /// By variant.
     pub sights: Vec<Sight>,
@@ -100,7 +100,7 @@ impl<'a> Book<'a> {
             let role = roles::role(nr);
             if known {
                 if let Some(entry) = &mut entries[nr as usize] {
-                    entry.role = role.filter(|role| matches!(role, Role::Limits | Role::Controls | Role::Spawns));
+                    entry.role = role;
                 }
             } else if descriptors || role == Some(Role::Spawns) {
                 let nr = nr as usize;

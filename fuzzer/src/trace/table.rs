@@ -52,6 +52,8 @@ pub(super) struct Table {
     /// Tasks that have it.
     pub(super) users: usize,
     pub(super) flights: Vec<Flight>,
+    /// The kernel opens and closes its numbers at any time, as a ring of requests asks it to.
+    pub(super) escaped: bool,
 }
 
 impl Table {
@@ -59,7 +61,7 @@ impl Table {
     pub(super) fn unknown() -> Self {
         let mut descriptors = Descriptors::new();
         descriptors.lose();
-        Self { descriptors: Arc::new(descriptors), stale: true, users: 1, flights: Vec::new() }
+        Self { descriptors: Arc::new(descriptors), stale: true, users: 1, flights: Vec::new(), escaped: false }
     }
 
     /// A copy, as a new process gets it: descriptions are shared from here on. What calls of others do meanwhile to the table
@@ -68,7 +70,8 @@ impl Table {
         self.descriptors_mut().share();
         let descriptors = self.descriptors.clone();
         let busy = self.flights.iter().any(|flight| !flight.own.is_nothing());
-        Self { descriptors, stale: self.stale || busy, users: 1, flights: Vec::new() }
+        let stale = self.stale || busy;
+        Self { descriptors, stale, users: 1, flights: Vec::new(), escaped: self.escaped }
     }
 
     /// What is known, to be changed.

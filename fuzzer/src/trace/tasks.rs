@@ -92,10 +92,10 @@ impl Tasks {
         self.tables.get_mut(&table)
     }
 
-    /// Whether nobody else has the task's table.
+    /// Whether nobody but the task's own calls changes its table.
     pub(super) fn is_alone(&self, tid: i32) -> bool {
         let table = self.tasks.get(&tid).and_then(|task| self.tables.get(&task.table));
-        table.is_some_and(|table| table.users == 1)
+        table.is_some_and(|table| table.users == 1 && !table.escaped)
     }
 
     /// Whether nobody else runs in the task's memory.
@@ -240,6 +240,8 @@ impl Tasks {
             None => Table::unknown(),
         };
         table.users = 1;
+        // Its rings are ended before the new program begins.
+        table.escaped = false;
         if !table.descriptors_mut().exec() {
             table.stale = true;
         }

@@ -1,4 +1,4 @@
-//! Calls that the specification does not describe, and may yet change descriptors.
+//! What calls do to descriptors that no effect tells: of calls that the specification lacks, and of what lies in messages.
 
 use super::Checker;
 use crate::trace::book::Entry;
@@ -7,7 +7,7 @@ use crate::trace::tasks::Pending;
 use crate::trace::witness::Witness;
 
 impl<W: Witness> Checker<'_, W> {
-    /// Follows what a call did to the table that the specification says nothing about.
+    /// Follows what a call did to the table that the specification does not tell.
     pub(super) fn unspecified(&mut self, tid: i32, entry: &Entry, pending: &Pending, ret: i64) {
         let failed = (-4095..0).contains(&ret);
         if failed {
@@ -43,7 +43,10 @@ impl<W: Witness> Checker<'_, W> {
             Some(Role::Controls) if ret > 2 => table.descriptors_mut().blur(ret.into()),
             Some(Role::Controls) => {}
             Some(Role::Receives | Role::ReceivesMany) => table.stale |= arrived,
-            Some(Role::Escapes) => table.descriptors_mut().lose(),
+            Some(Role::Escapes) => {
+                table.escaped = true;
+                table.descriptors_mut().lose();
+            }
             Some(Role::Spawns | Role::Unshares | Role::Limits) | None => {}
         }
     }
