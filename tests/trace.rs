@@ -4,10 +4,13 @@
 mod common;
 
 use common::{abispec, code, scratch, stderr, stdout};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// Builds a program of the fixtures; nothing where there is no compiler.
@@ -63,6 +66,67 @@ fn programs_end_as_they_would() {
         let report = same(&[text(&program)], "signal 15");
         assert!(report.contains("in 4 process(es)"), "{report}");
     }
+}
+
+#[test]
+fn what_signals_cut_short_goes_on_as_it_would() {
+    let (true, Some(program)) = (traceable(), built("interrupted")) else { return };
+    same(&[text(&program)], "exit code 9");
+}
+
+#[test]
+fn jobs_are_controlled_as_they_would_be() {
+    let (true, Some(program)) = (traceable(), built("terminal")) else { return };
+    let report = same(&[text(&program)], "exit code 10");
+    assert!(report.contains("in 4 process(es)"), "{report}");
+}
+
+#[test]
+fn descriptors_that_no_call_returns_are_no_divergence() {
+    let (true, Some(program)) = (traceable(), built("unseen")) else { return };
+    same(&[text(&program)], "exit code 11");
+}
+
+#[test]
+fn a_program_starts_with_what_it_would_have() {
+    if !traceable() {
+        return;
+    }
+    // Above are signals of the C library's own, which differ with who spawned whom.
+    let ignored = "sed -n 's/^SigIgn:.*\\(.......\\)$/ignored \\1/p' /proc/$$/status";
+    let look = format!(
+        "umask; ulimit -a; pwd; env | sort; ls -l /proc/self/fd | sed 's/.* \\([0-9]*\\) -> .*/\\1/'; {ignored}; \
+         grep -E '^(Sig(Blk|Cgt|Pnd)|Shd|Cap|Cpus|Groups|Uid|Gid|Threads|CoreDumping)' /proc/$$/status; \
+         cut -d' ' -f5,6,7,18,19 /proc/$$/stat; cat /proc/$$/oom_score_adj /proc/$$/coredump_filter"
+    );
+    same(&["/bin/sh", "-c", &look], "exit code 0");
+}
+
+/// `timeout` sends its signal to the process and then to the group that it made for it.
+#[test]
+fn who_is_told_twice_at_once_to_end_still_reports() {
+    if !traceable() {
+        return;
+    }
+    let mut tracer = Command::new(env!("CARGO_BIN_EXE_abispec"))
+        .args(["trace", "--", "/bin/sh", "-c", "echo ready; sleep 60"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut line = String::new();
+    BufReader::new(tracer.stdout.take().expect("piped")).read_line(&mut line).expect("readable");
+    assert_eq!(line, "ready\n");
+    let pid = Pid::from_raw(i32::try_from(tracer.id()).expect("a number"));
+    kill(pid, Signal::SIGTERM).expect("it runs");
+    // Long enough for the first to be taken, so that the second is not the same.
+    sleep(Duration::from_millis(20));
+    // It may be gone by now.
+    let _ = kill(pid, Signal::SIGTERM);
+    let output = tracer.wait_with_output().expect("it ends");
+    let report = stderr(&output);
+    assert_eq!(code(&output), 0, "{report}");
+    assert!(report.contains("calls checked") && report.contains("the program was ended by signal 15"), "{report}");
 }
 
 #[test]
