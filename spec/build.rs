@@ -41,6 +41,7 @@ mod types;
 mod version;
 
 use resolve::resolve;
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -62,6 +63,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         return Err(format!("the specification has {} mistake(s); they are listed above", findings.len()).into());
     }
-    fs::write(out.join("spec.postcard"), postcard::to_allocvec(&spec)?)?;
+    // Each call by itself, and where it ends: who looks one up need not wait for the others.
+    let (mut calls, mut ends) = (Vec::new(), Vec::new());
+    for (name, call) in &spec.syscalls {
+        calls = postcard::to_extend(call, calls)?;
+        ends.push((name.as_str(), calls.len()));
+    }
+    fs::write(out.join("calls.postcard"), &calls)?;
+    fs::write(out.join("ends.postcard"), postcard::to_allocvec(&ends)?)?;
+    let rest = model::Spec { syscalls: BTreeMap::new(), ..spec.clone() };
+    fs::write(out.join("spec.postcard"), postcard::to_allocvec(&rest)?)?;
     Ok(())
 }

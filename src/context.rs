@@ -65,6 +65,12 @@ impl Context {
         }
     }
 
+    /// The same with at least the call of this name, where there is one: what is asked about one call need not wait for all.
+    pub(crate) fn spec_of(&self, call: &str) -> Result<Cow<'static, Spec>, Failure> {
+        let alone = if self.spec.is_none() { abispec::embedded_call(call) } else { None };
+        alone.map_or_else(|| self.spec(), |spec| Ok(Cow::Owned(spec)))
+    }
+
     /// The specification as far as it could be loaded, and every mistake in it.
     pub(crate) fn load(&self) -> Result<(Spec, Vec<Finding>), Failure> {
         let Some(dir) = &self.spec else { return Ok(load::load(abispec::embedded().files.clone())) };

@@ -59,5 +59,5 @@ pub mod target;
 pub mod types;
 pub mod version;
 
-pub use embedded::embedded;
+pub use embedded::{embedded, embedded_call};
 pub use resolve::resolve;

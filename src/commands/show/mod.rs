@@ -54,7 +54,7 @@ const NEWEST: Release = Release::new(u16::MAX, 0);
 
 /// Runs the command.
 pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
-    let spec = context.spec()?;
+    let spec = context.spec_of(&args.name)?;
     let target = Target::new(args.target.arch(), args.target.kernel.unwrap_or(NEWEST));
     let name = args.name.as_str();
     if let Some(law) = spec.laws.get(name) {
