@@ -31,7 +31,12 @@ pub enum Hazard {
 /// Why a call of this name is never made, whatever its arguments; `None` where it depends on them.
 pub fn always(name: &str) -> Option<&'static str> {
     let registers = "it takes all registers from the caller's stack, where no program puts them";
-    matches!(name, "rt_sigreturn" | "uretprobe").then_some(registers)
+    let another = "it is any of many calls, whose arguments lie in memory or in other places";
+    match name {
+        "rt_sigreturn" | "sigreturn" | "uretprobe" => Some(registers),
+        "socketcall" | "ipc" => Some(another),
+        _ => None,
+    }
 }
 
 /// What is dangerous about a call that takes this entry.

@@ -83,6 +83,10 @@ const PORT: &[Denied] = denied! {
         clone = libc::SYS_clone, clone3 = libc::SYS_clone3;
 };
 
+/// Denied calls that only ports of 32 bits have: here their numbers are those of other calls, and the i386 entry makes those
+/// only that are permitted by name.
+const ELSEWHERE: [(&str, &str); 2] = [("umount", "changes what is mounted"), ("stime", "sets the host's clock")];
+
 /// Every denied call of this machine, each with its reason.
 pub const DENIED: [&[Denied]; 2] = [COMMON, PORT];
 
@@ -93,7 +97,8 @@ pub fn denied(nr: u32) -> Option<&'static Denied> {
 
 /// Why the call of this name is denied, by whatever number; `None` where it is not.
 pub fn because(name: &str) -> Option<&'static str> {
-    DENIED.into_iter().flatten().find(|denied| denied.name == name).map(|denied| denied.because)
+    let elsewhere = || ELSEWHERE.iter().find(|(denied, _)| *denied == name).map(|(_, because)| *because);
+    DENIED.into_iter().flatten().find(|denied| denied.name == name).map(|denied| denied.because).or_else(elsewhere)
 }
 
 #[cfg(target_arch = "x86_64")]
