@@ -10,13 +10,16 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// Builds a program of the fixtures; nothing where there is no compiler.
+/// Builds a program of the fixtures, anew for each test that wants it; nothing where there is no compiler.
 fn built(name: &str) -> Option<PathBuf> {
+    static BUILT: AtomicUsize = AtomicUsize::new(0);
+    let place = format!("trace-{name}-{}", BUILT.fetch_add(1, Ordering::Relaxed));
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/trace").join(format!("{name}.c"));
-    let program = scratch(&format!("trace-{name}")).join(name);
+    let program = scratch(&place).join(name);
     let cc = Command::new("cc").args(["-O1", "-pthread", "-o"]).arg(&program).arg(&source).status();
     match cc {
         Ok(status) if status.success() => Some(program),
@@ -173,17 +176,20 @@ fn misuse_is_found_when_it_is_asked_for() {
     let output = abispec(&["trace", "--lint-program", "--", text(&program)]);
     let report = stderr(&output);
     assert_eq!(code(&output), 1, "{report}");
-    for expected in [
-        "error[misuse-undefined-flag]: openat",
-        "openat(AT_FDCWD, \"/dev/null\", 0x20000000, 0)",
-        "pid ",
-        "spec/syscalls/openat.yaml:",
-        "error[misuse-bad-pointer]: pipe2",
-        "error[misuse-struct-size]: openat2",
-        "error[misuse-high-bits]: close",
-        "error[misuse-obsolete-call]: dup2",
+    for [id, call, text, actual] in [
+        ["misuse-undefined-flag", "openat", "openat(AT_FDCWD, \"/dev/null\", 0x20000000, 0)", "it has 0x20000000 too"],
+        ["misuse-bad-pointer", "pipe2", "pipe2(0x8, 0)", "EFAULT"],
+        ["misuse-struct-size", "openat2", ", 25)", "25 was passed"],
+        ["misuse-high-bits", "close", "close(3)", "upper half is 0x1"],
+        ["misuse-obsolete-call", "dup2", "dup2(1, 7)", "dup2 was called"],
     ] {
-        assert!(report.contains(expected), "{expected} is not in {report}");
+        let title = format!("error[{id}]: {call}: ");
+        let start = report.find(&title).unwrap_or_else(|| panic!("{title} is not in {report}"));
+        let block = report[start..].split("\nerror[").next().expect("it begins there");
+        let place = format!("--> spec/syscalls/{call}.yaml:");
+        for part in ["pid ", &place, text, actual] {
+            assert!(block.contains(part), "{part} is not in {block}");
+        }
     }
 }
 
@@ -214,6 +220,28 @@ fn a_filter_that_answers_for_the_kernel_is_found() {
         assert!(report.contains(expected), "{expected} is not in {report}");
     }
     assert!(took < Duration::from_secs(60));
+}
+
+#[test]
+fn a_filter_of_a_program_that_is_started_is_named_and_seen_through() {
+    let (true, Some(program)) = (traceable(), built("filtered")) else { return };
+    let silent = abispec(&["trace", "--max-time", "300ms", "--", text(&program)]);
+    let report = stderr(&silent);
+    assert_eq!(code(&silent), 0, "{report}");
+    assert!(report.contains("skipped calls that 1 filter(s) of the program's own may answer"), "{report}");
+    let output = abispec(&["trace", "--every-call", "--max-time", "300ms", "--", text(&program)]);
+    let report = stderr(&output);
+    assert_eq!(code(&output), 1, "{report}");
+    for expected in [
+        "trace  1 divergence(s)",
+        "error[undocumented-errno]: getuid",
+        "getuid()  -> EXDEV",
+        "spec/syscalls/getuid.yaml:",
+        "1 seccomp filter(s) of its own",
+        "prctl 2",
+    ] {
+        assert!(report.contains(expected), "{expected} is not in {report}");
+    }
 }
 
 #[test]

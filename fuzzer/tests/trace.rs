@@ -53,7 +53,7 @@ fn traced(command: &[&str], plants: Vec<Plant>) -> Option<(Vec<String>, Profile,
         }
     };
     let stop = AtomicBool::new(false);
-    let end = Follower::of_command(&mut checker, started.pid).run(ends(&stop));
+    let end = Follower::of_command(&mut checker, started.pid, false).run(ends(&stop));
     let found = checker.found().map(|found| {
         let finding = finding(spec, &book, found);
         let place = finding.spec.as_ref().map_or_else(String::new, ToString::to_string);
@@ -66,12 +66,21 @@ fn traced(command: &[&str], plants: Vec<Plant>) -> Option<(Vec<String>, Profile,
 fn a_kernel_that_answers_otherwise_is_found_with_its_call() {
     let open = |deviation| Plant { syscall: "openat".to_owned(), when: vec![], deviation, entry: None };
     let null = |syscall: &str, deviation| Plant { syscall: syscall.to_owned(), when: vec![], deviation, entry: None };
-    let table: [(Plant, [&str; 3]); 5] = [
+    let table: [(Plant, [&str; 3]); 7] = [
         (
             null("close", Deviation::AnswerAfterSuccess(-71)),
             ["undocumented-errno close spec/syscalls/close.yaml:", "close(", "-> EPROTO"],
         ),
-        (open(Deviation::AnswerAfterSuccess(-9)), ["unjustified-errno openat", "openat(AT_FDCWD, \"/", "-> EBADF"]),
+        (
+            open(Deviation::AnswerAfterSuccess(-9)),
+            ["unjustified-errno openat spec/syscalls/openat.yaml:", "openat(AT_FDCWD, \"/", "-> EBADF"],
+        ),
+        (
+            // It fails, and answers a number that is not open.
+            open(Deviation::AnswerAfterFailure(1000)),
+            ["broken-effect openat spec/syscalls/openat.yaml:", "openat(AT_FDCWD, \"/", "-> success, 1000"],
+        ),
+        (null("dup2", Deviation::AnswerAfterSuccess(0)), ["dup2 spec/syscalls/dup2.yaml:", "dup2(", "-> success, 0"]),
         (
             null("getuid", Deviation::Shift(1)),
             ["broken-ensures getuid spec/syscalls/getuid.yaml:", "getuid()", "-> success, "],
@@ -92,8 +101,7 @@ fn a_kernel_that_answers_otherwise_is_found_with_its_call() {
     ];
     for (plant, expected) in table {
         let what = format!("{plant:?}");
-        let script =
-            "id -u > /dev/null; head -c 77 /dev/null; dd if=/dev/zero of=/dev/null bs=77 count=1 2> /dev/null; ( : )";
+        let script = "id -u > /dev/null; head -c 77 /dev/null; dd if=/dev/zero of=/dev/null bs=77 count=1 2> /dev/null; ( : ); true 5> /dev/null";
         let Some((found, _, _)) = traced(&["/bin/sh", "-c", script], vec![plant]) else { return };
         let fits = |line: &&String| expected.iter().all(|part| line.contains(part)) && line.contains("pid ");
         assert!(found.iter().any(|line| fits(&line)), "{what}: {expected:?} in {found:#?}");
@@ -118,7 +126,7 @@ fn under_the_profile_of_its_run_a_program_runs_and_another_does_not() {
         let launch = Launch { command: &command, filter: &filter, blocked: SigSet::empty() };
         let started = launch.start().expect("it started before");
         let stop = AtomicBool::new(false);
-        Follower::of_command(&mut checker, started.pid).run(ends(&stop))
+        Follower::of_command(&mut checker, started.pid, false).run(ends(&stop))
     };
     assert_eq!(run(&quiet), ProgramEnd::Code(0));
     // A directory is made, which the run did not need; and files are opened for writing, of which it needed none.

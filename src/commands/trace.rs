@@ -69,7 +69,7 @@ pub(crate) struct Args {
     /// calls, ignored high bits
     #[arg(long)]
     lint_program: bool,
-    /// Stop at calls that the specification lacks too, and count them
+    /// Stop at calls that the specification lacks too, and count them; and at those that a filter of the program itself answers
     #[arg(long)]
     every_call: bool,
     /// Write to the file of -o, instead of the report, which calls with which flags the run needed
@@ -119,12 +119,12 @@ pub(super) fn run(args: &Args, context: &Context, _: &mut dyn Write) -> Result<E
     let mut checker = Checker::new(&book, witness, settings(args));
     let start = Instant::now();
     let deadline = args.max_time.map(|time| start + time);
-    let (end, denied) = match args.attach {
+    let (end, denied, filters) = match args.attach {
         Some(pid) => {
             let stop = interrupt::flag();
             let mut follower = Follower::of_process(&mut checker, pid).map_err(|errno| not_attached(pid, errno))?;
             let end = follower.run(Ends { stop: &stop, deadline });
-            (end, follower.denied)
+            (end, follower.denied, 0)
         }
         None => {
             let (stop, blocked) = interrupt::for_another_program();
@@ -133,11 +133,11 @@ pub(super) fn run(args: &Args, context: &Context, _: &mut dyn Write) -> Result<E
             let filter = trace_filter(calls, book.unchanging());
             let launch = Launch { command: &args.command, filter: &filter, blocked };
             let mut started = launch.start().map_err(|error| not_started(&error))?;
-            let mut follower = Follower::of_command(&mut checker, started.pid);
+            let mut follower = Follower::of_command(&mut checker, started.pid, every_call);
             let end = follower.run(Ends { stop: &stop, deadline });
-            let denied = follower.denied;
+            let (denied, filters) = (follower.denied, follower.filters);
             began(args, started.beginning())?;
-            (end, denied)
+            (end, denied, filters)
         }
     };
     if let Some(path) = &args.record {
@@ -154,6 +154,12 @@ pub(super) fn run(args: &Args, context: &Context, _: &mut dyn Write) -> Result<E
             what: format!("privileges of {name}"),
             why: "its file gives some, but the kernel gives none to a program that is traced without them; trace it as root"
                 .to_owned(),
+        });
+    }
+    if filters > 0 && !every_call {
+        result.skipped.push(engine::Skipped {
+            what: format!("calls that {filters} filter(s) of the program's own may answer"),
+            why: "the kernel does not make them, and they do not stop; --every-call shows them".to_owned(),
         });
     }
     engine::write(&result, context, &mut out)?;

@@ -36,6 +36,8 @@ pub enum ProgramEnd {
 struct Task {
     /// It is between the two stops of a call whose end is wanted.
     in_call: bool,
+    /// It has stopped at the beginning of a call, and stops at its end: a filter's stop in between is no other call.
+    entered: bool,
     /// Its maker has not been heard of: it waits, stopped with this signal of its group or none.
     orphan: Option<i32>,
     /// It was started by the tracer and has not begun the program.
@@ -48,8 +50,14 @@ pub struct Follower<'c, 'a, W> {
     /// Takes in what happens.
     pub checker: &'c mut Checker<'a, W>,
     tasks: BTreeMap<i32, Task>,
-    /// Every call stops, also those that nobody filters.
+    /// It was running before.
+    attached: bool,
+    /// Every call stops by itself, whatever filters say.
     every_call: bool,
+    /// That shall be so as soon as a program has a filter of its own.
+    past_filters: bool,
+    /// How often programs put a filter on themselves.
+    pub filters: u64,
     first: i32,
     end: ProgramEnd,
     /// Programs that wanted privileges of their file and did not get them.
@@ -62,11 +70,26 @@ const GRACE: Duration = Duration::from_secs(3);
 const TICK: Duration = Duration::from_millis(200);
 
 impl<'c, 'a, W: Witness> Follower<'c, 'a, W> {
-    /// Follows a program that is about to begin.
-    pub fn of_command(checker: &'c mut Checker<'a, W>, pid: i32) -> Self {
-        let unborn = Task { unborn: true, ..Task::default() };
-        let tasks = BTreeMap::from([(pid, unborn)]);
-        Self { checker, tasks, every_call: false, first: pid, end: ProgramEnd::Running, denied: Vec::new() }
+    fn of(checker: &'c mut Checker<'a, W>, first: i32, attached: bool, past_filters: bool) -> Self {
+        Self {
+            checker,
+            tasks: BTreeMap::new(),
+            attached,
+            every_call: attached,
+            past_filters,
+            filters: 0,
+            first,
+            end: ProgramEnd::Running,
+            denied: Vec::new(),
+        }
+    }
+
+    /// Follows a program that is about to begin. With `past_filters` calls stop, too, that a filter of its own answers: once it
+    /// has one, each of its calls does.
+    pub fn of_command(checker: &'c mut Checker<'a, W>, pid: i32, past_filters: bool) -> Self {
+        let mut follower = Self::of(checker, pid, false, past_filters);
+        follower.tasks.insert(pid, Task { unborn: true, ..Task::default() });
+        follower
     }
 
     /// Follows a process that is running, with all its threads.
@@ -74,14 +97,7 @@ impl<'c, 'a, W: Witness> Follower<'c, 'a, W> {
     /// # Errors
     /// When it is gone, or may not be traced.
     pub fn of_process(checker: &'c mut Checker<'a, W>, pid: i32) -> Result<Self, Errno> {
-        let mut follower = Self {
-            checker,
-            tasks: BTreeMap::new(),
-            every_call: true,
-            first: pid,
-            end: ProgramEnd::Running,
-            denied: Vec::new(),
-        };
+        let mut follower = Self::of(checker, pid, true, true);
         let threads = || {
             let entries = fs::read_dir(format!("/proc/{pid}/task")).map_err(|_| Errno::ESRCH)?;
             let names = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok());
@@ -125,7 +141,7 @@ impl<'c, 'a, W: Witness> Follower<'c, 'a, W> {
             if !over {
                 continue;
             }
-            if self.every_call && self.end == ProgramEnd::Running {
+            if self.attached && self.end == ProgramEnd::Running {
                 self.let_go();
                 return self.end;
             }
@@ -187,9 +203,9 @@ impl<'c, 'a, W: Witness> Follower<'c, 'a, W> {
         }
         let (signal, event) = (libc::WSTOPSIG(status), status >> 16);
         match event {
-            0 if signal == libc::SIGTRAP | 0x80 => self.at_call(pid),
+            0 if signal == libc::SIGTRAP | 0x80 => self.at_call(pid, false),
             0 => self.resume(pid, signal),
-            libc::PTRACE_EVENT_SECCOMP => self.at_call(pid),
+            libc::PTRACE_EVENT_SECCOMP => self.at_call(pid, true),
             libc::PTRACE_EVENT_FORK | libc::PTRACE_EVENT_VFORK | libc::PTRACE_EVENT_CLONE => {
                 if let Ok(child) = ptrace::getevent(Pid::from_raw(pid)) {
                     self.spawned(pid, child as i32);
@@ -214,17 +230,26 @@ impl<'c, 'a, W: Witness> Follower<'c, 'a, W> {
         let _ = tracer::resume(pid, how, signal);
     }
 
-    fn at_call(&mut self, pid: i32) {
+    fn at_call(&mut self, pid: i32, by_filter: bool) {
         let unborn = self.tasks.get(&pid).is_none_or(|task| task.unborn);
-        let stop = tracer::call_stop(pid).unwrap_or(CallStop::Elsewhere);
-        if !unborn {
+        let again = by_filter && self.tasks.get(&pid).is_some_and(|task| task.entered);
+        if !unborn && !again {
+            let stop = tracer::call_stop(pid).unwrap_or(CallStop::Elsewhere);
             let wanted = match stop {
-                CallStop::Entry { nr, args, native } => self.checker.on(pid, Event::Entry { nr, args, native }),
+                CallStop::Entry { nr, args, native } => {
+                    if native && installs_filter(nr, &args) {
+                        self.filters += 1;
+                        self.every_call |= self.past_filters;
+                    }
+                    self.checker.on(pid, Event::Entry { nr, args, native })
+                }
                 CallStop::Exit { ret } => self.checker.on(pid, Event::Exit { ret }),
                 CallStop::Elsewhere => false,
             };
+            let begins = matches!(stop, CallStop::Entry { .. });
             if let Some(task) = self.tasks.get_mut(&pid) {
                 task.in_call = wanted;
+                task.entered = begins && (wanted || self.every_call);
             }
         }
         self.resume(pid, 0);
@@ -243,7 +268,7 @@ impl<'c, 'a, W: Witness> Follower<'c, 'a, W> {
             self.tasks.remove(&former);
         }
         let task = self.tasks.entry(pid).or_default();
-        task.in_call = false;
+        (task.in_call, task.entered) = (false, false);
         if std::mem::take(&mut task.unborn) {
             self.checker.on(pid, Event::Found { group: pid });
         }
@@ -289,4 +314,11 @@ impl<'c, 'a, W: Witness> Follower<'c, 'a, W> {
             _ => self.resume(pid, 0),
         }
     }
+}
+
+/// Whether a call is one that puts a filter on its caller.
+fn installs_filter(nr: u64, args: &[u64; 6]) -> bool {
+    let is = |call: libc::c_long| u64::try_from(call) == Ok(nr);
+    is(libc::SYS_seccomp) && args[0] == u64::from(libc::SECCOMP_SET_MODE_FILTER)
+        || is(libc::SYS_prctl) && args[..2] == [libc::PR_SET_SECCOMP as u64, u64::from(libc::SECCOMP_MODE_FILTER)]
 }
