@@ -64,13 +64,13 @@ impl Table {
         Self { descriptors: Arc::new(descriptors), stale: true, users: 1, flights: Vec::new(), escaped: false }
     }
 
-    /// A copy, as a new process gets it: descriptions are shared from here on. What calls of others do meanwhile to the table
-    /// may or may not be in it.
+    /// A copy, as a new process gets it: descriptions are shared from here on. What others who have the table, or calls of theirs
+    /// that are under way, did to it since the kernel made the copy is not in it.
     pub(super) fn fork(&mut self) -> Self {
         self.descriptors_mut().share();
         let descriptors = self.descriptors.clone();
         let busy = self.flights.iter().any(|flight| !flight.own.is_nothing());
-        let stale = self.stale || busy;
+        let stale = self.stale || busy || self.users > 1;
         Self { descriptors, stale, users: 1, flights: Vec::new(), escaped: self.escaped }
     }
 
@@ -276,6 +276,10 @@ mod tests {
         assert!(!child.stale);
         table.begin(1, closer(3));
         assert!(table.fork().stale);
+        table.end(1);
+        assert!(!table.fork().stale);
+        table.users = 2;
+        assert!(table.fork().stale, "another thread may have opened one since");
     }
 
     #[test]

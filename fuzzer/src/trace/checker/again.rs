@@ -54,6 +54,18 @@ impl<W: Witness> Checker<'_, W> {
             }
             surprised |= contradicted;
         }
+        // Which number is the lowest that is free, all of them say.
+        if verdict.id == "broken-ensures"
+            && call.sight.opens
+            && let Some(Answer::Descriptors(all)) = self.ask(tid, Question::Descriptors)
+        {
+            for (number, seen) in all {
+                if contradicts(expected, number, seen) {
+                    Arc::make_mut(&mut known).blur(number.into());
+                    surprised = true;
+                }
+            }
+        }
         let own_memory = self.has_memory_to_itself(tid, call);
         let mut pieces: Vec<Piece> = Vec::new();
         for piece in call.pieces {

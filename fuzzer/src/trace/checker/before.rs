@@ -94,7 +94,12 @@ impl<W: Witness> Checker<'_, W> {
             table.descriptors_mut().lose();
             return;
         }
-        if !table.stale || !table.is_still() {
+        if !table.stale {
+            return;
+        }
+        if !table.is_still() {
+            // What is known is wrong somewhere, and a look now would see calls half done.
+            table.descriptors_mut().lose();
             return;
         }
         if let Some(Answer::Descriptors(all)) = self.ask(tid, Question::Descriptors)
