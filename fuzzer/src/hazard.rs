@@ -22,6 +22,8 @@ pub enum Hazard {
     Stray,
     /// More than one block wants the inaccessible page behind it.
     Edges,
+    /// It poisons pages that are there: whoever has them mapped is ended.
+    Poison,
     /// It takes all registers, the place where it goes on among them, from the caller's stack, where no program puts them.
     Registers,
     /// Who makes it could not return from the functions that it is in: they are on no shadow stack.
@@ -49,7 +51,11 @@ pub fn find(resolved: &Resolved, call: &Invocation, variant: &Variant, entry: En
     }
     let signal = || signal(resolved, call, variant).or_else(|| end_signal(call, variant));
     let strays = || strays(resolved, call, variant, entry).then_some(Hazard::Stray);
-    mappings(call, variant, entry).or_else(signal).or_else(strays).or_else(|| overrun(call, variant, entry))
+    mappings(call, variant, entry)
+        .or_else(|| poison(call, variant, entry))
+        .or_else(signal)
+        .or_else(strays)
+        .or_else(|| overrun(call, variant, entry))
 }
 
 /// Whether a program's memory can be laid out: at most one block ends at the inaccessible page.
@@ -103,6 +109,21 @@ fn mappings(call: &Invocation, variant: &Variant, entry: Entry) -> Option<Hazard
         }
     }
     None
+}
+
+/// Advice that pages are broken ends who has them. Where there are none, whether it is permitted shows all the same.
+fn poison(call: &Invocation, variant: &Variant, entry: Entry) -> Option<Hazard> {
+    let number = |wanted: &dyn Fn(&Type) -> bool| {
+        let found = variant.params.iter().zip(&call.args).find(|(param, _)| wanted(&param.ty))?;
+        match found.1 {
+            Argument::Number(value) => Some(entry.register(*value)),
+            Argument::Result { .. } | Argument::Block(_) => None,
+        }
+    };
+    let advice = number(&|ty| matches!(ty, Type::Enum { set, .. } if set == "madvise_advice"))?;
+    let broken = [libc::MADV_HWPOISON, libc::MADV_SOFT_OFFLINE].contains(&((advice & 0xffff_ffff) as i32));
+    let nowhere = number(&|ty| matches!(ty, Type::Vma)).is_some_and(|at| !(0x1_0000..1 << 47).contains(&at));
+    (broken && !nowhere).then_some(Hazard::Poison)
 }
 
 /// A call that names a process and a signal may name this one, whatever process it says, and so may a timer or a queue that is told
