@@ -50,6 +50,7 @@ fn registry() -> Vec<Engine> {
             ]
             .concat(),
         },
+        Engine { name: "vm", entries: super::vm::EXPLANATIONS.to_vec() },
         Engine { name: "trace", entries: abispec_fuzzer::trace::lint::EXPLANATIONS.to_vec() },
     ]
 }

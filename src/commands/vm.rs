@@ -1,18 +1,23 @@
 //! `abispec vm`.
 
+mod ended;
+
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::interrupt;
+use crate::journal::Journal;
 use crate::known;
 use abispec_vm::console::Console;
-use abispec_vm::machine::{End, Machine, MachineError, Tree, config_beside};
+use abispec_vm::machine::{Machine, Tree, config_beside};
 use abispec_vm::{DISPOSABLE, Needs, Received, Receiving, needs_of, own_needs};
+pub(super) use ended::EXPLANATIONS;
+use ended::Ended;
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Options of `abispec vm`.
 #[derive(clap::Args, Debug)]
@@ -56,6 +61,9 @@ pub(crate) struct Args {
     /// Known divergences, *.yaml files in a folder, that the guest takes instead of the project's own lists
     #[arg(long, value_name = "DIR")]
     known: Option<PathBuf>,
+    /// Write how the machine itself fared, for `abispec merge`; the command's own --journal comes out into --out
+    #[arg(long, value_name = "FILE")]
+    journal: Option<PathBuf>,
     /// What abispec does in the guest
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
     command: Vec<OsString>,
@@ -69,11 +77,15 @@ const KNOWN: &str = "abispec/known";
 /// Runs the command.
 pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
     let stop = interrupt::flag();
+    let spec = context.spec()?;
+    let journal = Journal::create(args.journal.as_deref())?;
     let program = own_needs().map_err(|error| Failure::new("this program cannot be packed").why(error.to_string()))?;
     if !args.kernel.is_file() {
-        return Err(Failure::new("there is no kernel to boot")
+        let failure = Failure::new("there is no kernel to boot")
             .at(args.kernel.display().to_string())
-            .help("--kernel takes the image that a boot loader would load: vmlinuz or bzImage"));
+            .help("--kernel takes the image that a boot loader would load: vmlinuz or bzImage");
+        journal.engine(&spec, &ended::absent(&args.kernel, "there is no such file"), "");
+        return Err(failure);
     }
     let config = args.config.clone().or_else(|| config_beside(&args.kernel));
     let config = config.as_deref().map(|path| read(path, "the configuration")).transpose()?;
@@ -118,51 +130,15 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     };
     let mut console = Console::default();
     let mut err = io::stderr();
+    let start = Instant::now();
     let mut to = Receiving { out, err: &mut err, folder: &args.out, received: Received::default() };
     let end = machine.run(&tree.archive(), &mut console, &stop, &mut |frame| to.take(frame));
     let received = to.received;
-    let end = end.map_err(|error| no_machine(&error))?;
-    conclude(&received, end, &console, args)
-}
-
-/// What a machine's end means.
-fn conclude(received: &Received, end: End, console: &Console, args: &Args) -> Result<Exit, Failure> {
-    let mut err = io::stderr();
-    for trouble in &received.troubles {
-        writeln!(err, "note: in the guest, {trouble}")?;
-    }
-    if received.files > 0 {
-        writeln!(err, "note: {} file(s) came out into {}", received.files, args.out.display())?;
-    }
-    for complaint in console.complaints() {
-        writeln!(err, "error: the guest's kernel says: {complaint}")?;
-    }
-    let last = || console.last().map(|line| format!("\n    {line}")).collect::<String>();
-    match (received.code, end) {
-        (_, End::Stopped) => Err(Failure::new("the machine was stopped")),
-        (Some(0), _) if console.complaints().is_empty() => Ok(Exit::Conforms),
-        (Some(0 | 1), _) => Ok(Exit::Divergences),
-        (Some(2), _) => Ok(Exit::CouldNotRun),
-        (Some(code), _) => Err(Failure::new(format!("the command in the guest ended with {code}"))),
-        (None, End::Silent(patience)) => {
-            let what = if received.release.is_some() { "the guest fell silent" } else { "the guest did not come up" };
-            Err(Failure::new(what)
-                .why(format!("nothing came for {} s; its console's last lines:{}", patience.as_secs(), last()))
-                .help("a slower machine needs more --patience"))
-        }
-        (None, End::Itself) => Err(Failure::new("the guest ended before its command did")
-            .why(format!("its console's last lines:{}", last()))
-            .help("what had been found until then lies in the folder of --out")),
-    }
-}
-
-fn no_machine(error: &MachineError) -> Failure {
-    match error {
-        MachineError::Start(..) | MachineError::Refused(_) => Failure::new("the machine could not be started")
-            .why(error.to_string())
-            .help("it needs an emulator (Debian: qemu-system-x86), or name one with --emulator"),
-        MachineError::Io(_) => Failure::new("the guest could not be listened to").why(error.to_string()),
-    }
+    let ended = Ended { end, received: &received, console: &console, kernel: &args.kernel, took: start.elapsed() };
+    journal.engine(&spec, &ended.result(), "");
+    let exit = ended.conclude(&args.out)?;
+    journal.close()?;
+    Ok(exit)
 }
 
 fn name(path: &Path) -> String {

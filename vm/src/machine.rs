@@ -86,8 +86,9 @@ pub struct Machine {
     pub patience: (Duration, Duration),
 }
 
-/// Words on every guest's command line: where the console is, and that a restart follows a panic, which ends the machine.
-const COMMAND_LINE: &str = "console=ttyS0 panic=-1 loglevel=5 mitigations=off";
+/// Words on every guest's command line: where the console is, that a restart follows a panic, which ends the machine, and that
+/// an emulated processor which its host lets wait for a while has not stalled.
+const COMMAND_LINE: &str = "console=ttyS0 panic=-1 loglevel=5 mitigations=off rcupdate.rcu_cpu_stall_timeout=150";
 
 /// How a machine ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +110,8 @@ pub enum MachineError {
     Refused(String),
     /// Memory for the file tree, or the frames themselves.
     Io(io::Error),
+    /// What came could not be kept.
+    Kept(io::Error),
 }
 
 impl fmt::Display for MachineError {
@@ -116,7 +119,7 @@ impl fmt::Display for MachineError {
         match self {
             Self::Start(emulator, error) => write!(f, "{} cannot be started: {error}", emulator.to_string_lossy()),
             Self::Refused(why) => f.write_str(why),
-            Self::Io(error) => write!(f, "{error}"),
+            Self::Io(error) | Self::Kept(error) => write!(f, "{error}"),
         }
     }
 }
@@ -189,7 +192,7 @@ impl Machine {
             match incoming.recv_timeout(Duration::from_millis(100)) {
                 Ok(News::Frame(frame)) => {
                     heard = Some(Instant::now());
-                    take(frame)?;
+                    take(frame).map_err(MachineError::Kept)?;
                 }
                 Ok(News::Console(bytes)) => console.take(&bytes),
                 Ok(News::Broken(error)) => return Err(error.into()),
@@ -215,7 +218,7 @@ impl Machine {
         }
         for left in incoming.try_iter() {
             match left {
-                News::Frame(frame) => take(frame)?,
+                News::Frame(frame) => take(frame).map_err(MachineError::Kept)?,
                 News::Console(bytes) => console.take(&bytes),
                 News::Broken(_) => {}
             }

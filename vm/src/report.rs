@@ -45,14 +45,9 @@ impl Receiving<'_> {
             Frame::Err(bytes) => self.err.write_all(&bytes)?,
             Frame::File { path, content } => {
                 let path = self.within(&path)?;
-                if let Some(parent) = path.parent() {
-                    fs::create_dir_all(parent)?;
-                }
-                // A link that lies there from before would lead elsewhere.
-                if path.is_symlink() {
-                    fs::remove_file(&path)?;
-                }
-                fs::write(path, content)?;
+                put(&path, &content).map_err(|error| {
+                    io::Error::new(error.kind(), format!("{} cannot be written: {error}", path.display()))
+                })?;
                 self.received.files += 1;
             }
             Frame::Gone(path) => {
@@ -79,6 +74,17 @@ impl Receiving<'_> {
         }
         Ok(self.folder.join(relative))
     }
+}
+
+fn put(path: &Path, content: &[u8]) -> io::Result<()> {
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    // A link that lies there from before would lead elsewhere.
+    if path.is_symlink() {
+        fs::remove_file(path)?;
+    }
+    fs::write(path, content)
 }
 
 #[cfg(test)]
