@@ -107,7 +107,7 @@ impl Ended<'_> {
 
     /// How the command ends; what is no answer of the command is told on standard error.
     pub(super) fn conclude(&self, out: &Path) -> Result<Exit, Failure> {
-        let end = self.end.as_ref().map_err(|error| no_machine(error))?;
+        let end = self.end.as_ref().map_err(no_machine)?;
         let mut err = io::stderr();
         for trouble in &self.received.troubles {
             writeln!(err, "note: in the guest, {trouble}")?;
