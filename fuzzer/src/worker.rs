@@ -138,6 +138,8 @@ pub struct Room {
     lowered: Vec<Lowered>,
     /// Which of them are in the batch.
     ready: Vec<bool>,
+    /// Which of those its next run makes.
+    running: Vec<bool>,
     /// The batch is still in the sandbox, and its programs would find the state that they found.
     stands: bool,
     notes: Notes,
@@ -195,6 +197,7 @@ impl Room {
             current,
             lowered: Vec::new(),
             ready: Vec::new(),
+            running: Vec::new(),
             stands: false,
             notes: Notes::default(),
             vdso,
@@ -253,8 +256,8 @@ impl Room {
         self.go(programs, mode, coverage, watch)
     }
 
-    /// Runs the programs of the last batch again, each with another number; what has none to change is not examined again.
-    /// `None` where the batch cannot run again.
+    /// Runs the programs of the last batch again, each with another number; what has none to change is left out. `None` where the
+    /// batch cannot run again, or there is nothing to change in it.
     ///
     /// # Errors
     /// When the sandbox is lost for good.
@@ -265,23 +268,21 @@ impl Room {
         programs: &mut [Program],
         coverage: &mut Coverage,
     ) -> Result<Option<Vec<Ran>>, WorkerError> {
-        let Some(changed) = self.vary(generator, rng, programs) else { return Ok(None) };
-        let mut ran = self.go(programs, Mode::Quick, coverage, &mut |_, _, _| {})?;
-        for (ran, _) in ran.iter_mut().zip(changed).filter(|(_, changed)| !changed) {
-            ran.examined = None;
+        match self.vary(generator, rng, programs) {
+            Some(true) => self.go(programs, Mode::Quick, coverage, &mut |_, _, _| {}).map(Some),
+            Some(false) | None => Ok(None),
         }
-        Ok(Some(ran))
     }
 
-    /// Changes a number in programs of the batch, which is still the sandbox's; says which of them have another one now.
-    fn vary(&mut self, generator: &Generator, rng: &mut TestRng, programs: &mut [Program]) -> Option<Vec<bool>> {
+    /// Changes a number in programs of the batch, which is still the sandbox's; says whether any of them has another one now.
+    fn vary(&mut self, generator: &Generator, rng: &mut TestRng, programs: &mut [Program]) -> Option<bool> {
         // What is planted is worked into the operations.
         // Registers of another entry are no copies of the arguments.
         if !self.stands || !self.setting.plants.is_empty() || self.setting.entry != Entry::Native {
             return None;
         }
         let plans = &self.setting.plans;
-        let mut changed = vec![false; programs.len()];
+        self.running.fill(false);
         for (index, (program, lowered)) in programs.iter_mut().zip(&self.lowered).enumerate() {
             if !self.ready[index] {
                 continue;
@@ -290,11 +291,12 @@ impl Room {
                 let spec = &self.setting.resolved.calls[program.calls[change.call].call];
                 let register = spec.register(change.param);
                 self.sandbox.patch(lowered.calls[change.call].op, register, change.value).ok()?;
-                changed[index] = true;
+                self.running[index] = true;
+                lowered.image.write(lowered.cell, &mut self.sandbox);
             }
-            lowered.image.write(lowered.cell, &mut self.sandbox);
+            self.sandbox.pass(&lowered.ops, !self.running[index]);
         }
-        Some(changed)
+        Some(self.running.contains(&true))
     }
 
     /// Runs the batch and examines its programs.
@@ -318,9 +320,9 @@ impl Room {
         let mut spoilt = false;
         // Programs that ran after the state was spoilt leave changes that nobody followed.
         let mut followed = true;
-        for (index, ((program, lowered), ready)) in programs.iter().zip(&self.lowered).zip(&self.ready).enumerate() {
-            if !ready || spoilt {
-                followed &= !ready;
+        for (index, ((program, lowered), runs)) in programs.iter().zip(&self.lowered).zip(&self.running).enumerate() {
+            if !runs || spoilt {
+                followed &= !runs;
                 ran.push(Ran { examined: None });
                 continue;
             }
@@ -373,6 +375,7 @@ impl Room {
         for (index, (program, lowered)) in (0..).zip(programs.iter().zip(&mut self.lowered)) {
             self.ready.push(lower(lowering, program, index, &mut self.sandbox, lowered).is_ok());
         }
+        self.running.clone_from(&self.ready);
     }
 
     /// Executes programs with nothing around them; gives the calls and how long the executor took.

@@ -140,6 +140,32 @@ fn a_look_at_a_descriptor_is_three_operations() {
 }
 
 #[test]
+fn operations_can_be_left_out_of_a_run() {
+    let mut sandbox = sandbox();
+    let before = push(&mut sandbox, op(libc::SYS_getpid, []));
+    let first = push(&mut sandbox, op(SYS_dup, [0]));
+    let copied = push(&mut sandbox, Op::new(SYS_dup, &[Arg::result(first)]));
+    let look = sandbox.push_look(copied.into(), Guard::Always).unwrap();
+    let end = sandbox.len() as u32;
+    let after = push(&mut sandbox, op(SYS_dup, [0]));
+    let part = first.get() as u32..end;
+    let not_run = OpResult { ret: -1, state: OpState::NotRun };
+    for out in [true, true, false] {
+        sandbox.pass(&part, out);
+        assert_eq!(sandbox.run(), BatchEnd::Completed);
+        assert_eq!(sandbox.result(before).state, OpState::Done);
+        let inner = [first, copied, look[0], look[1], look[2]].map(|op| sandbox.result(op));
+        if out {
+            assert_eq!(inner, [not_run; 5]);
+        } else {
+            assert!(inner.iter().all(|result| result.state == OpState::Done), "{inner:?}");
+        }
+    }
+    // Two runs made one descriptor, the last one three.
+    assert_eq!(sandbox.result(after), done(7));
+}
+
+#[test]
 fn guard_pages_and_read_only_pages_fault() {
     let mut sandbox = sandbox();
     let fault = Some(libc::EFAULT);

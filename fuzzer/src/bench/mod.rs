@@ -156,8 +156,9 @@ fn one(
                 checked_calls += examined.map(|examined| examined.judged as u64).sum::<u64>();
                 checked_time += start.elapsed();
                 checked_cost += executor.spent(&room) + time::own().saturating_sub(own);
-                // What a batch looked like is kept for the other way, at nobody's expense.
-                batches.push(batch.clone());
+                // What was checked is kept for the other way, at nobody's expense.
+                let checked = batch.iter().zip(&ran).filter(|(_, ran)| ran.examined.is_some());
+                batches.push(checked.map(|(program, _)| program.clone()).collect());
             }
         }
         for batch in &batches {

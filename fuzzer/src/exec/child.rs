@@ -275,8 +275,10 @@ fn run(records: &'static Records) {
         if dynamic != 0 {
             resolve(records, extra, dynamic, &mut args);
         }
-        if head & (bits::LOOK | bits::APART) != 0 {
-            if head & bits::APART != 0 {
+        if head & (bits::LOOK | bits::APART | bits::PASS) != 0 {
+            if head & bits::PASS != 0 {
+                done = (wire.guard_op.load(Relaxed) as usize).saturating_sub(1);
+            } else if head & bits::APART != 0 {
                 apart::make(records, index, head, args);
             } else {
                 done = look(records, index, args[0]);

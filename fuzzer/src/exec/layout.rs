@@ -218,6 +218,8 @@ pub(super) mod bits {
     pub(in crate::exec) const VDSO: u64 = 1 << 50;
     /// The operation is made by a stand-in.
     pub(in crate::exec) const APART: u64 = 1 << 51;
+    /// This operation and those behind it, as many in all as its `guard_op` says, are left out.
+    pub(in crate::exec) const PASS: u64 = 1 << 52;
     pub(in crate::exec) const FROM_RESULT: u8 = 1;
     pub(in crate::exec) const FROM_MEM32: u8 = 2;
     pub(in crate::exec) const FROM_MEM64: u8 = 3;

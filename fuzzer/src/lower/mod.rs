@@ -15,6 +15,7 @@ use crate::program::{Argument, Block, Invocation, Output, Placement, Program};
 use crate::setup;
 use abispec::target::{Call, Resolved, ResolvedParam};
 use abispec::types::Type;
+use std::ops::Range;
 
 /// Fills memory that nobody has written; neither zero nor a plausible descriptor or length.
 pub const POISON: u8 = 0xa5;
@@ -41,6 +42,8 @@ pub struct Lowered {
     pub end: Vec<Probe>,
     /// What the pages held before.
     pub image: Image,
+    /// Its operations in the batch.
+    pub ops: Range<u32>,
     /// Calls of earlier programs.
     spare: Vec<LoweredCall>,
 }
@@ -147,7 +150,9 @@ pub fn lower(
     }
     // Memory first: nothing is pushed for a program that does not fit.
     lowering.place(program, lowered)?;
+    let first = sandbox.len() as u32;
     lowering.push(program, sandbox, lowered)?;
+    lowered.ops = first..sandbox.len() as u32;
     lowered.image.write(lowered.cell, sandbox);
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! A batch: filled with operations, run, watched while it runs, and asked what became of it.
 
+use std::ops::Range;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::{Duration, Instant};
 
@@ -138,6 +139,21 @@ impl Sandbox {
         let slot = wire.args.get(usize::from(place)).filter(|_| !dynamic).ok_or(PushError::NotEarlier(op))?;
         slot.store(value, Relaxed);
         Ok(())
+    }
+
+    /// Leaves a range of operations out of the batch's next runs, or takes it in again. The first of them has no guard.
+    pub fn pass(&mut self, range: &Range<u32>, out: bool) {
+        let records = self.arena.records();
+        let Some(wire) = records.ops.get(range.start as usize).filter(|_| range.end <= self.len && !range.is_empty())
+        else {
+            return;
+        };
+        let head = wire.head.load(Relaxed);
+        if (head & bits::PASS != 0) == out || head >> bits::GUARD_SHIFT & 0xff != u64::from(bits::GUARD_ALWAYS) {
+            return;
+        }
+        wire.head.store(head ^ bits::PASS, Relaxed);
+        wire.guard_op.store(if out { range.len() as u64 } else { 0 }, Relaxed);
     }
 
     /// The number of operations in the batch.
