@@ -88,7 +88,7 @@ pub struct Machine {
 
 /// Words on every guest's command line: where the console is, that a restart follows a panic, which ends the machine, and that
 /// an emulated processor which its host lets wait for a while has not stalled.
-const COMMAND_LINE: &str = "console=ttyS0 panic=-1 loglevel=5 mitigations=off rcupdate.rcu_cpu_stall_timeout=150";
+const COMMAND_LINE: &str = "console=ttyS0 panic=-1 loglevel=5 mitigations=off rcupdate.rcu_cpu_stall_suppress=1";
 
 /// How a machine ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
