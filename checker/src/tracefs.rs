@@ -58,7 +58,8 @@ fn read_format(name: &str, path: &str, text: &str, facts: &mut Facts) {
             facts.silence(name, format!("{path}:{}: the field `{declaration}` has no name", line + 1));
             return;
         };
-        if after_number {
+        // Newer kernels put the texts that arguments point to behind them (7.2); a parameter is never of such a type.
+        if after_number && !c_type.starts_with("__data_loc") {
             params.push(Parameter { name: field.to_owned(), c_type: Ok(c_type.to_owned()) });
         }
         after_number |= matches!(field, "__syscall_nr" | "nr");
@@ -104,6 +105,16 @@ mod tests {
         let found: Vec<_> =
             params.iter().map(|param| (param.name.as_str(), param.c_type.as_deref().unwrap())).collect();
         assert_eq!(found, [("name", "const char *"), ("flags", "unsigned int")]);
+    }
+
+    #[test]
+    fn texts_behind_the_arguments_are_no_parameters() {
+        let facts =
+            read(&FORMAT.replace(
+                "\n\nprint",
+                "\n\tfield:__data_loc char[] __name_val;\toffset:32;\tsize:4;\tsigned:0;\n\nprint",
+            ));
+        assert_eq!(facts.prototypes["example"].value.params.len(), 2);
     }
 
     #[test]
