@@ -64,13 +64,15 @@ pub(crate) enum Written {
     Ktap,
     /// Annotations of GitHub Actions, of findings
     Github,
+    /// JSON for KernelCI's database, of findings
+    Kcidb,
 }
 
 impl Written {
     /// The stream that everything but a document goes to.
     pub(crate) fn stream(self) -> Format {
         match self {
-            Self::Human | Self::Junit | Self::Sarif | Self::Ktap | Self::Github => Format::Human,
+            Self::Human | Self::Junit | Self::Sarif | Self::Ktap | Self::Github | Self::Kcidb => Format::Human,
             Self::Json => Format::Json,
         }
     }
@@ -83,6 +85,7 @@ impl Written {
             Self::Sarif => Some(Document::Sarif),
             Self::Ktap => Some(Document::Ktap),
             Self::Github => Some(Document::Github),
+            Self::Kcidb => Some(Document::Kcidb),
         }
     }
 }

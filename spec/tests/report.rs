@@ -4,7 +4,7 @@
 #![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 use abispec::finding::{Finding, Severity, SourcePlace};
-use abispec::report::{Document, Section};
+use abispec::report::{Document, Origin, Section};
 use serde_json::Value;
 use std::io::Write;
 use std::path::PathBuf;
@@ -148,6 +148,37 @@ jsonschema.Draft4Validator(schema, format_checker=jsonschema.FormatChecker()).va
     assert_eq!(place(1)["artifactLocation"]["uri"], "a%20b/%2541/%C3%A9%2C%20x%3Ay.yaml");
     let worked = |run: &Value| run["runs"][0]["invocations"][0]["executionSuccessful"].clone();
     assert_eq!((worked(&agrees), worked(&nothing)), (Value::from(true), Value::from(false)));
+}
+
+#[test]
+fn kcidb_is_valid_and_keeps_every_finding() {
+    const VALIDATE: &str = "
+import json, sys, jsonschema
+schema = json.load(open(sys.argv[1]))
+jsonschema.validators.validator_for(schema)(schema, format_checker=jsonschema.FormatChecker()).validate(json.load(sys.stdin))
+";
+    let origin =
+        Origin { kernel: "6.1.0-50-cloud-amd64".to_owned(), arch: "x86_64".to_owned(), started: 1_790_000_000 };
+    let findings = findings();
+    let with_kernel: Vec<Section<'_>> =
+        sections(&findings).into_iter().map(|section| Section { origin: Some(&origin), ..section }).collect();
+    let told = text(Document::Kcidb, &with_kernel);
+    let [without, agrees, nothing] = texts(Document::Kcidb);
+    for text in [&told, &without, &agrees, &nothing] {
+        if let Some(schema) = consumer("kcidb/kcidb.json") {
+            ask("python3", &["-c", VALIDATE, &schema.to_string_lossy()], text);
+        }
+    }
+    let report: Value = serde_json::from_str(&told).expect("JSON");
+    let tests = report["tests"].as_array().expect("a list");
+    let failed = tests.iter().filter(|test| test["status"] == "FAIL" && test["misc"]["id"].is_string()).count();
+    assert_eq!(failed, findings.iter().filter(|finding| finding.severity == Severity::Error).count());
+    let ids: std::collections::BTreeSet<String> = tests.iter().map(|test| test["id"].to_string()).collect();
+    assert_eq!(ids.len(), tests.len(), "each has an id of its own");
+    assert_eq!(report["builds"].as_array().map(Vec::len), Some(1));
+    assert_eq!(tests[0]["start_time"], "2026-09-21T14:13:20+00:00");
+    let nothing: Value = serde_json::from_str(&nothing).expect("JSON");
+    assert_eq!(nothing["tests"][0]["status"], "MISS", "a run that compared nothing does not pass");
 }
 
 #[test]

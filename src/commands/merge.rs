@@ -1,16 +1,18 @@
 //! `abispec merge`.
 
+use crate::args::Format;
 use crate::context::Context;
 use crate::engine::{self, EngineResult, Skipped};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::journal;
 use abispec::evidence::Evidence;
-use abispec::journal::{Run, Told, merge};
+use abispec::journal::{Digest, Nights, Run, Told, merge, page};
 use abispec::report::{Document, Section};
 use clap::ValueEnum;
+use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 /// Options of `abispec merge`.
@@ -19,11 +21,13 @@ use std::path::{Path, PathBuf};
   abispec merge shard-*.jsonl                       one report of all shards of a seed
   abispec merge results/ --journal all.jsonl        every journal below a folder, joined into one
   abispec merge results/ --report junit=report.xml --report sarif=report.sarif
+  abispec merge results/ --report html=night.html --digest today.json --earlier yesterday.json   with what is new
   abispec merge results/ --coverage seen.json       what they have seen together, for `abispec coverage --seen`
 
 Journals are written by `--journal FILE` of fuzz, check and run, while these run. Runs of one kernel become one: what any
 of them found is reported once, with the shortest program; calls and coverage are summed. A shard that is given twice
-counts once; one that is missing, or was killed, is named.
+counts once; one that is missing, or was killed, is named. A divergence is new where the last of the earlier digests lacks it,
+whatever stable release shows it.
 Exit codes: 0 conforms, 1 divergences, 2 nothing was compared, or journals that cannot be joined.")]
 pub(crate) struct Args {
     /// Journals, or folders with *.jsonl files
@@ -37,20 +41,47 @@ pub(crate) struct Args {
     coverage: Option<PathBuf>,
     /// Write a report to a file too, several times if wanted
     #[arg(long, value_name = "FORMAT=FILE", value_parser = report)]
-    report: Vec<(Document, PathBuf)>,
+    report: Vec<(Form, PathBuf)>,
+    /// Write what a later run needs to know of this one, for its `--earlier`
+    #[arg(long, value_name = "FILE")]
+    digest: Option<PathBuf>,
+    /// Digests of earlier runs: what the last of them lacks is new, and the page shows trends over all
+    #[arg(long, value_name = "FILE")]
+    earlier: Vec<PathBuf>,
+    /// Which divergences make the exit code 1
+    #[arg(long, value_enum, value_name = "WHICH", default_value = "all")]
+    fail_on: FailOn,
+}
+
+/// Which divergences make a run fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum FailOn {
+    /// All
+    All,
+    /// Those that the last earlier run had not
+    New,
+}
+
+/// What a report is written as.
+#[derive(Clone, Copy, Debug)]
+enum Form {
+    Document(Document),
+    /// One page that needs nothing else.
+    Page,
 }
 
 /// Reads `junit=report.xml`.
-fn report(text: &str) -> Result<(Document, PathBuf), String> {
-    let formats: Vec<(String, Document)> = crate::args::Written::value_variants()
-        .iter()
-        .filter_map(|written| Some((written.to_possible_value()?.get_name().to_owned(), written.document()?)))
-        .collect();
+fn report(text: &str) -> Result<(Form, PathBuf), String> {
+    let documents = crate::args::Written::value_variants().iter().filter_map(|written| {
+        let name = written.to_possible_value()?.get_name().to_owned();
+        Some((name, Form::Document(written.document()?)))
+    });
+    let formats: Vec<(String, Form)> = documents.chain([("html".to_owned(), Form::Page)]).collect();
     let known = || formats.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
     let (name, file) = text.split_once('=').ok_or("write it like junit=report.xml")?;
-    let document = formats.iter().find(|(format, _)| format == name).map(|(_, document)| *document);
-    match document {
-        Some(document) if !file.is_empty() => Ok((document, PathBuf::from(file))),
+    let form = formats.iter().find(|(format, _)| format == name).map(|(_, form)| *form);
+    match form {
+        Some(form) if !file.is_empty() => Ok((form, PathBuf::from(file))),
         Some(_) => Err("the file's name is missing".to_owned()),
         None => Err(format!("there is no report `{name}`; there are {}", known())),
     }
@@ -75,17 +106,76 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
         let evidence = coverage(&runs)?;
         write_file(path, "the coverage", &|out| Ok(serde_json::to_writer(&mut *out, &evidence)?))?;
     }
+    let digest = Digest::of(&runs);
+    if let Some(path) = &args.digest {
+        write_file(path, "the digest", &|out| Ok(serde_json::to_writer(&mut *out, &digest)?))?;
+    }
+    let earlier = args.earlier.iter().map(|path| earlier(path)).collect::<Result<Vec<_>, _>>()?;
+    let last = earlier.iter().max_by_key(|digest| digest.started);
+    let new = digest.findings.iter().filter(|name| last.is_some_and(|last| !last.findings.contains(*name))).cloned();
+    let new: BTreeSet<String> = new.collect();
     let told = told(&runs);
-    for (document, path) in &args.report {
+    for (form, path) in &args.report {
         let sections: Vec<Section<'_>> = told.iter().map(Told::section).collect();
-        write_file(path, "the report", &|out| document.write(&sections, &super::explain::explanation, out))?;
+        let explain = &super::explain::explanation;
+        let nights = Nights { runs: &runs, digest: &digest, earlier: &earlier, new: &new };
+        write_file(path, "the report", &|out| match form {
+            Form::Document(document) => document.write(&sections, explain, out),
+            Form::Page => out.write_all(page(&nights, explain).as_bytes()),
+        })?;
     }
     let results: Vec<EngineResult> = told.iter().map(result).collect();
     for result in &results {
         engine::write_part(result, context, out)?;
     }
+    if context.format == Format::Human && context.document.is_none() {
+        table(&digest, last.map(|_| &new), out)?;
+    }
     engine::write_total(&results, context, out)?;
-    Ok(engine::exit(&results))
+    let exit = engine::exit(&results);
+    // What could not be compared at all is no success, new or not.
+    let excused = args.fail_on == FailOn::New && exit == Exit::Divergences && new.is_empty() && last.is_some();
+    Ok(if excused { Exit::Conforms } else { exit })
+}
+
+/// Reads a digest.
+fn earlier(path: &Path) -> Result<Digest, Failure> {
+    let failed = |why: String| Failure::new("the digest could not be read").at(path.display().to_string()).why(why);
+    let text = fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    let digest: Digest = serde_json::from_str(&text)
+        .map_err(|error| failed(error.to_string()).help("`abispec merge --digest FILE` writes digests"))?;
+    if digest.version == Digest::VERSION {
+        Ok(digest)
+    } else {
+        Err(failed(format!("its layout has the version {}, this program reads {}", digest.version, Digest::VERSION)))
+    }
+}
+
+/// How each kernel fared, a line each.
+fn table(digest: &Digest, new: Option<&BTreeSet<String>>, out: &mut dyn Write) -> io::Result<()> {
+    let width = digest.kernels.iter().map(|fared| fared.kernel.len()).max().unwrap_or(0).max(6);
+    let line = |words: [&str; 6]| {
+        let [kernel, calls, rules, divergences, new, known] = words;
+        format!("{kernel:<width$}  {calls:>12}  {rules:>20}  {divergences:>11}  {new:>4}  {known:>5}")
+    };
+    writeln!(out, "{}", line(["kernel", "calls", "error rules seen", "divergences", "new", "known"]))?;
+    for fared in &digest.kernels {
+        let own = format!("{} {} ", fared.series, fared.arch);
+        let new = new.map(|new| new.iter().filter(|name| name.starts_with(&own)).count());
+        let percent = (100 * fared.seen).checked_div(fared.possible).unwrap_or(0);
+        let rules = format!("{} of {} ({percent} %)", fared.seen, fared.possible);
+        let words = [
+            &fared.kernel,
+            &super::fuzz::grouped(fared.calls),
+            &rules,
+            &fared.divergences.to_string(),
+            &new.map_or_else(|| "-".to_owned(), |new| new.to_string()),
+            &fared.known.to_string(),
+        ];
+        let broken = if fared.whole { "" } else { "  (broke off)" };
+        writeln!(out, "{}{broken}", line(words.map(String::as_str)))?;
+    }
+    writeln!(out)
 }
 
 /// Runs as sections of one report.

@@ -74,6 +74,7 @@ fn join(mut runs: Vec<Run>) -> Result<Run, Conflict> {
     let mut parts: Vec<Part> = Vec::new();
     let (mut findings, mut known) = (Findings::default(), BTreeMap::new());
     let mut coverage: BTreeMap<String, Coverage> = BTreeMap::new();
+    let mut outcomes = Vec::new();
     let mut end: Option<End> = None;
     for run in &runs {
         run.findings.iter().for_each(|reported| findings.add(reported));
@@ -100,6 +101,7 @@ fn join(mut runs: Vec<Run>) -> Result<Run, Conflict> {
         for seen in &run.coverage {
             coverage.entry(seen.entry.clone()).or_default().add(seen);
         }
+        outcomes.extend(run.outcomes.iter().cloned());
         add(end.get_or_insert_default(), own);
     }
     for part in &mut parts {
@@ -120,6 +122,7 @@ fn join(mut runs: Vec<Run>) -> Result<Run, Conflict> {
         findings: findings.list(),
         known: known.into_values().collect::<Vec<Waived>>(),
         coverage: coverage.into_iter().map(|(entry, own)| own.seen(entry)).collect(),
+        outcomes,
         end,
     })
 }
@@ -155,18 +158,18 @@ fn lasting(skipped: &Skipped) -> bool {
 
 /// What makes two findings of one engine on one kernel the same.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Identity {
-    subject: String,
-    id: String,
+pub(super) struct Identity {
+    pub(super) subject: String,
+    pub(super) id: String,
     place: Option<(String, u32, u32)>,
-    clause: Option<String>,
-    entry: Option<String>,
+    pub(super) clause: Option<String>,
+    pub(super) entry: Option<String>,
     /// What differs from program to program is no part of what went wrong.
-    told: String,
+    pub(super) told: String,
 }
 
 impl Identity {
-    fn of(finding: &Finding) -> Self {
+    pub(super) fn of(finding: &Finding) -> Self {
         let told = match (&finding.entry, finding.id.ends_with("-errno")) {
             (Some(_), true) => finding.actual.clone().unwrap_or_default(),
             (Some(_), false) => String::new(),

@@ -3,10 +3,14 @@
 //! A run that is killed leaves what it had found. Journals behind one another are a journal, and [`merge()`] joins those of
 //! one kernel, such as the shards of one seed, so that nothing is lost or counted twice.
 
+mod digest;
 mod merge;
+mod page;
 mod section;
 
+pub use digest::{Digest, Fared, name};
 pub use merge::{Conflict, merge};
+pub use page::{Nights, page};
 pub use section::Told;
 
 use crate::evidence::{ClauseKey, Evidence};
@@ -107,6 +111,18 @@ pub struct Seen {
     pub unseen: Vec<ClauseKey>,
 }
 
+/// What a kernel answered to a program, whatever the specification says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outcome {
+    /// Which program of the seed.
+    pub program: u64,
+    /// Its calls, a line each.
+    pub calls: Vec<String>,
+    /// `success` or an errno, call by call.
+    pub answers: Vec<String>,
+}
+
 /// Something that was left out.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -147,6 +163,8 @@ pub struct Run {
     pub known: Vec<Waived>,
     /// What it tried, by entry.
     pub coverage: Vec<Seen>,
+    /// What the kernel answered.
+    pub outcomes: Vec<Outcome>,
     /// How it ended; nothing where it was ended.
     pub end: Option<End>,
 }
@@ -163,6 +181,8 @@ pub enum Line {
     Known(Box<Waived>),
     /// What it tried.
     Coverage(Seen),
+    /// What the kernel answered.
+    Outcome(Outcome),
     /// It ended.
     End(End),
 }
@@ -213,7 +233,14 @@ pub fn read(text: &str) -> Result<Vec<Run>, Mistake> {
                 let why = format!("the journal's version is {}, this program reads {VERSION}", head.journal);
                 return Err(mistake(why));
             }
-            runs.push(Run { head, findings: Vec::new(), known: Vec::new(), coverage: Vec::new(), end: None });
+            runs.push(Run {
+                head,
+                findings: Vec::new(),
+                known: Vec::new(),
+                coverage: Vec::new(),
+                outcomes: Vec::new(),
+                end: None,
+            });
             continue;
         }
         let run = runs.last_mut().filter(|run| run.end.is_none());
@@ -222,6 +249,7 @@ pub fn read(text: &str) -> Result<Vec<Run>, Mistake> {
             Line::Finding(reported) => run.findings.push(*reported),
             Line::Known(waived) => run.known.push(*waived),
             Line::Coverage(seen) => run.coverage.push(seen),
+            Line::Outcome(outcome) => run.outcomes.push(outcome),
             Line::End(end) => run.end = Some(end),
             Line::Begin(_) => {}
         }
@@ -250,6 +278,9 @@ impl Run {
         }
         for seen in &self.coverage {
             Line::Coverage(seen.clone()).write(out)?;
+        }
+        for outcome in &self.outcomes {
+            Line::Outcome(outcome.clone()).write(out)?;
         }
         self.end.iter().try_for_each(|end| Line::End(end.clone()).write(out))
     }

@@ -72,7 +72,7 @@ impl Run {
 }
 
 /// Whether a clause is an error rule.
-fn is_rule(key: &ClauseKey) -> bool {
+pub(super) fn is_rule(key: &ClauseKey) -> bool {
     matches!(key.kind, ClauseKind::When | ClauseKind::May)
 }
 

@@ -37,6 +37,7 @@ fn shard(number: u16, seen: &[(&str, u64)], unseen: &[&str], findings: Vec<Repor
         },
         findings,
         known: Vec::new(),
+        outcomes: Vec::new(),
         coverage: vec![Seen { entry: "64".to_owned(), evidence, unseen }],
         end: Some(End { compared: 10, programs: 2, seconds: 1.0, ..End::default() }),
     }

@@ -7,6 +7,7 @@ mod github;
 mod human;
 mod json;
 mod junit;
+mod kcidb;
 mod ktap;
 mod sarif;
 
@@ -76,6 +77,8 @@ pub enum Document {
     Sarif,
     /// KTAP version 1, the kernel's own test output: a subtest for each engine.
     Ktap,
+    /// What KernelCI's database takes: a checkout and a build for each kernel, a test for each engine and each finding.
+    Kcidb,
     /// The workflow commands by which GitHub Actions annotates a change.
     Github,
 }
@@ -94,6 +97,7 @@ impl Document {
         match self {
             Self::Junit => junit::write(sections, out),
             Self::Sarif => sarif::write(sections, explain, out),
+            Self::Kcidb => kcidb::write(sections, out),
             Self::Ktap => ktap::write(sections, out),
             Self::Github => github::write(sections, out),
         }
