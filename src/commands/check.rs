@@ -1,5 +1,7 @@
 //! `abispec check`.
 
+mod series;
+
 use crate::args::Format;
 use crate::context::Context;
 use crate::engine::{self, EngineResult, Skipped};
@@ -14,6 +16,7 @@ use abispec::model::Spec;
 use abispec::report::Origin;
 use abispec_checker::checks::Report;
 use abispec_checker::facts::Facts;
+use abispec_checker::files::git::Repository;
 use abispec_checker::files::{Files, Folder};
 use abispec_checker::tree::{Parts, witnesses_of_tree};
 use abispec_checker::{Bindings, Places, Witness, between, witnesses_of_this_machine};
@@ -38,6 +41,7 @@ use std::time::Instant;
   abispec check --between                         headers, kernel and bindings against each other
   abispec check --tree .                          a kernel's source tree, every port: tables, definitions, headers
   abispec check --tree . --new-since ../linux-6.12 calls that the older tree lacks must be specified
+  abispec check --git v7.2..HEAD                  in a kernel's repository: what these commits bring about, and nothing else
   abispec check --only man                        the installed man pages against the specification
   abispec check --man ./man-pages --known ./known other pages, and what is known to differ in them
   abispec check --silent                          also what no witness says anything about
@@ -52,6 +56,12 @@ pub(crate) struct Args {
     /// port or for the one of --arch
     #[arg(long, value_name = "DIR", conflicts_with_all = ["headers", "btf", "kernel", "tracefs"])]
     tree: Option<PathBuf>,
+    /// A series in a kernel's repository instead of a tree: only what it brings about, and what lies in lines that it wrote
+    #[arg(long, value_name = "BASE..HEAD", conflicts_with_all = ["headers", "btf", "kernel", "tracefs", "tree"])]
+    git: Option<String>,
+    /// The repository of --git
+    #[arg(long, value_name = "DIR", default_value = ".", requires = "git")]
+    repo: PathBuf,
     /// An older kernel source tree: system calls that it lacks are new, and each must be specified
     #[arg(long, value_name = "DIR", requires = "tree")]
     new_since: Option<PathBuf>,
@@ -123,9 +133,13 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     let spec = context.spec()?;
     let known = known::read(args.known.as_deref())?;
     let journal = Journal::create(args.journal.as_deref())?;
-    let (mut result, compared) = match &args.tree {
-        Some(tree) => compare(&spec, &known, args.between, |result| tree_facts(args, tree, result))?,
-        None => compare(&spec, &known, args.between, |result| Ok(machine_facts(&places(args), &spec, result)))?,
+    let (mut result, compared) = match (&args.git, &args.tree) {
+        (Some(range), _) => of_series(args, range, &spec, &known)?,
+        (None, Some(tree)) => {
+            let files: Arc<dyn Files> = Arc::new(Folder(tree.clone()));
+            compare(&spec, &known, args.between, |result| tree_facts(args, &files, result))?
+        }
+        (None, None) => compare(&spec, &known, args.between, |result| Ok(machine_facts(&places(args), &spec, result)))?,
     };
     // Who names a folder wants its pages compared; others are told what was left out.
     if let Some(skipped) = result.skipped.iter().find(|skipped| args.man.is_some() && skipped.what == "man") {
@@ -136,7 +150,12 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     if args.silent {
         silent(&compared, context, out)?;
     }
-    if args.tree.is_none() && args.kernel.is_none() && args.btf.is_none() && args.headers.is_none() {
+    if args.git.is_none()
+        && args.tree.is_none()
+        && args.kernel.is_none()
+        && args.btf.is_none()
+        && args.headers.is_none()
+    {
         result.origin = Some(journal::here());
     }
     journal.engine(&spec, &result, &words(args));
@@ -207,14 +226,37 @@ fn machine_facts(places: &Places, spec: &Spec, result: &mut EngineResult) -> Vec
     facts
 }
 
+/// What a series of commits brings about: its end, without what was there at its beginning.
+fn of_series<'k>(
+    args: &Args,
+    range: &str,
+    spec: &Spec,
+    known: &'k Known,
+) -> Result<(EngineResult, Compared<'k>), Failure> {
+    let (base, head) = series::revisions(range)?;
+    let touched = series::Touched::between(&args.repo, base, head)?;
+    let open = |revision: &str| -> Result<Arc<dyn Files>, Failure> {
+        let place = format!("{}: {revision}", args.repo.display());
+        let repository = Repository::open(&args.repo, revision).map_err(|why| {
+            Failure::new("a revision could not be read").at(place).why(why).help("--git takes BASE..HEAD")
+        })?;
+        Ok(Arc::new(repository))
+    };
+    let (before, after) = (open(base)?, open(head)?);
+    let (earlier, _) = compare(spec, known, args.between, |result| tree_facts(args, &before, result))?;
+    let (mut result, compared) = compare(spec, known, args.between, |result| tree_facts(args, &after, result))?;
+    series::narrow(&mut result, &earlier.findings, &touched);
+    Ok((result, compared))
+}
+
 /// What a tree states, all ports together: what they show alike is one finding.
-fn tree_facts(args: &Args, tree: &Path, result: &mut EngineResult) -> Result<Vec<Vec<Facts>>, Failure> {
+fn tree_facts(args: &Args, tree: &Arc<dyn Files>, result: &mut EngineResult) -> Result<Vec<Vec<Facts>>, Failure> {
     let files = |path: &Path| -> Arc<dyn Files> { Arc::new(Folder(path.to_path_buf())) };
     let older = args.new_since.as_deref().map(files);
     let ports = args.arch.map_or_else(|| Arch::ALL.to_vec(), |arch| vec![arch]);
     let asked = |only| args.only.is_empty() || args.only.contains(&only);
     let parts = Parts { source: asked(Only::Tree), headers: asked(Only::Headers) };
-    let witnesses = witnesses_of_tree(&files(tree), older.as_ref(), &ports, parts).map_err(|why| {
+    let witnesses = witnesses_of_tree(tree, older.as_ref(), &ports, parts).map_err(|why| {
         Failure::new("the tree could not be read")
             .why(why)
             .help("--tree takes the top folder of a kernel's source, the one with Makefile, arch/ and include/")
