@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod compare;
 mod completions;
 mod coverage;
 mod diff;
@@ -17,6 +18,7 @@ mod list;
 mod merge;
 mod migrate;
 mod mutate;
+mod outcomes;
 mod replay;
 mod run;
 mod show;
@@ -91,6 +93,10 @@ commands! {
     Fuzz fuzz,
     /// Join the journals of several runs into one report
     Merge merge,
+    /// Write what a kernel answers to programs, whatever the specification says
+    Outcomes outcomes,
+    /// Compare two runs: which rule was seen where, which outcome differs
+    Compare compare,
     /// Run a program and hold its system calls against the specification
     Trace trace,
     /// Run a saved divergence again
