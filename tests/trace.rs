@@ -298,3 +298,33 @@ fn a_set_user_id_program_without_its_privileges_is_named() {
     assert_eq!(stdout(&output), "65534\n", "{}", stderr(&output));
     assert!(stderr(&output).contains("skipped privileges of "), "{}", stderr(&output));
 }
+
+#[test]
+fn a_comparison_with_a_strace_that_does_not_run_is_none() {
+    use std::os::unix::fs::PermissionsExt;
+    if !traceable() {
+        return;
+    }
+    let dir = scratch("trace-bench");
+    let bench = |script: Option<&str>| {
+        let strace = dir.join("strace");
+        let _ = fs::remove_file(&strace);
+        if let Some(script) = script {
+            fs::write(&strace, format!("#!/bin/sh\n{script}\n")).expect("writable");
+            fs::set_permissions(&strace, fs::Permissions::from_mode(0o755)).expect("ours");
+        }
+        let args = ["bench", "trace", "--runs", "1", "--syscalls", "openat", "--", "/bin/sh", "-c", "exit 3"];
+        Command::new(env!("CARGO_BIN_EXE_abispec")).args(args).env("PATH", &dir).output().expect("it starts")
+    };
+    let refused = bench(Some("exit 1"));
+    assert_eq!(code(&refused), 2);
+    let why = stderr(&refused);
+    assert!(why.contains("strace did not run the command to its end"), "{why}");
+    assert!(why.contains("exit status: 1, the command alone with exit status: 3"), "{why}");
+    let compared = bench(Some("case \"$*\" in *trace=\\?openat*) exit 3;; *) exit 1;; esac"));
+    assert_eq!(code(&compared), 0, "{}", stderr(&compared));
+    assert!(stdout(&compared).contains(" times as fast as strace ("), "{}", stdout(&compared));
+    let absent = bench(None);
+    assert_eq!(code(&absent), 0, "{}", stderr(&absent));
+    assert!(!stdout(&absent).contains(" times as fast as strace"), "{}", stdout(&absent));
+}

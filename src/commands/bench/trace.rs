@@ -12,7 +12,7 @@ use serde_json::json;
 use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::Instant;
 
 /// Options of `abispec bench trace`.
@@ -89,14 +89,27 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     let own = std::env::current_exe()
         .map_err(|error| Failure::new("this program does not find itself").why(error.to_string()))?;
     let mut ways = ways(args, context, own, &chosen);
+    let mut end = None;
     for round in 0..args.runs {
         // What comes first may find colder caches.
         let order = if round % 2 == 0 { [0, 1, 2] } else { [0, 2, 1] };
         for index in order {
-            let took = once(&ways[index].words).map_err(|error| {
+            let ran = once(&ways[index].words).map_err(|error| {
                 Failure::new(format!("`{}` could not be run", args.command[0].to_string_lossy())).why(error.to_string())
             })?;
-            ways[index].took.extend(took);
+            let Some((took, status)) = ran else { continue };
+            // A tracer that refuses to run at all is the fastest.
+            let alone = *end.get_or_insert(status);
+            let as_it_should = match index {
+                0 => true,
+                1 => status.code().is_some_and(|code| code < 2),
+                _ => status == alone,
+            };
+            if !as_it_should {
+                return Err(Failure::new(format!("{} did not run the command to its end", ways[index].name))
+                    .why(format!("it ended with {status}, the command alone with {alone}")));
+            }
+            ways[index].took.push(took);
         }
     }
     let [bare, traced, strace] = &ways;
@@ -136,6 +149,8 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
 fn ways(args: &Args, context: &Context, own: PathBuf, chosen: &[String]) -> [Way; 3] {
     let words = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
     let set = chosen.join(",");
+    // An older strace refuses names that it does not know, unless they are marked so.
+    let marked: Vec<String> = chosen.iter().map(|name| format!("?{name}")).collect();
     let with_command = |mut words: Vec<OsString>| {
         words.extend(args.command.iter().cloned());
         words
@@ -147,13 +162,22 @@ fn ways(args: &Args, context: &Context, own: PathBuf, chosen: &[String]) -> [Way
         own_words.push(dir.into());
     }
     own_words.push("--".into());
-    let strace = words(&["strace", "-f", "--seccomp-bpf", "-o", "/dev/null", "-e", &format!("trace={set}"), "--"]);
+    let strace = words(&[
+        "strace",
+        "-f",
+        "--seccomp-bpf",
+        "-o",
+        "/dev/null",
+        "-e",
+        &format!("trace={}", marked.join(",")),
+        "--",
+    ]);
     let way = |name, words| Way { name, words: with_command(words), took: Vec::new() };
     [way("bare", Vec::new()), way("abispec trace", own_words), way("strace", strace)]
 }
 
-/// What one run takes; nothing if there is no such program as strace.
-fn once(words: &[OsString]) -> std::io::Result<Option<Took>> {
+/// What one run takes, and how it ends; nothing if there is no such program as strace.
+fn once(words: &[OsString]) -> std::io::Result<Option<(Took, ExitStatus)>> {
     let processor = || -> std::io::Result<f64> {
         let usage = getrusage(UsageWho::RUSAGE_CHILDREN)?;
         let seconds = |time: TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
@@ -167,7 +191,9 @@ fn once(words: &[OsString]) -> std::io::Result<Option<Took>> {
         .stderr(Stdio::null())
         .status();
     match status {
-        Ok(_) => Ok(Some(Took { clock: start.elapsed().as_secs_f64(), processor: processor()? - before })),
+        Ok(status) => {
+            Ok(Some((Took { clock: start.elapsed().as_secs_f64(), processor: processor()? - before }, status)))
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && words[0] == "strace" => Ok(None),
         Err(error) => Err(error),
     }
