@@ -46,7 +46,7 @@ pub fn find(resolved: &Resolved, call: &Invocation, variant: &Variant, entry: En
     if always(&resolved.calls[call.call].name).is_some() {
         return Some(Hazard::Registers);
     }
-    if variant.command.as_deref() == Some("ARCH_SHSTK_ENABLE") {
+    if matches!(variant.command.as_deref(), Some("ARCH_SHSTK_ENABLE" | "ARCH_SHSTK_UNLOCK")) {
         return Some(Hazard::Returns);
     }
     let signal = || signal(resolved, call, variant).or_else(|| end_signal(call, variant));
