@@ -98,6 +98,9 @@ fn the_export_is_stable_and_versioned() {
 fn ids_are_listed_and_explained() {
     let lines = json(&["explain"]);
     let engines: std::collections::BTreeSet<&str> = lines.iter().map(|line| line["engine"].as_str().unwrap()).collect();
-    assert_eq!(engines.into_iter().collect::<Vec<_>>(), ["check", "diff", "fuzz", "known", "lint", "migrate", "trace"]);
+    assert_eq!(
+        engines.into_iter().collect::<Vec<_>>(),
+        ["check", "diff", "fuzz", "known", "lint", "migrate", "trace", "vm"]
+    );
     assert!(stdout(&abispec(&["explain", "missing-error"])).len() > 100);
 }
