@@ -95,12 +95,13 @@ fn a_program_starts_with_what_it_would_have() {
     if !traceable() {
         return;
     }
-    // Above are signals of the C library's own, which differ with who spawned whom.
-    let ignored = "sed -n 's/^SigIgn:.*\\(.......\\)$/ignored \\1/p' /proc/$$/status";
+    // Each program looks at itself: a shell blocks signals while it starts one. Above are signals of the C library's own, which
+    // differ with who spawned whom.
+    let ignored = "sed -n 's/^SigIgn:.*\\(.......\\)$/ignored \\1/p' /proc/self/status";
     let look = format!(
         "umask; ulimit -a; pwd; env | sort; ls -l /proc/self/fd | sed 's/.* \\([0-9]*\\) -> .*/\\1/'; {ignored}; \
-         grep -E '^(Sig(Blk|Cgt|Pnd)|Shd|Cap|Cpus|Groups|Uid|Gid|Threads|CoreDumping)' /proc/$$/status; \
-         cut -d' ' -f5,6,7,18,19 /proc/$$/stat; cat /proc/$$/oom_score_adj /proc/$$/coredump_filter"
+         grep -E '^(Sig(Blk|Cgt|Pnd)|Shd|Cap|Cpus|Groups|Uid|Gid|Threads|CoreDumping)' /proc/self/status; \
+         cut -d' ' -f5,6,7,18,19 /proc/self/stat; cat /proc/self/oom_score_adj /proc/self/coredump_filter"
     );
     same(&["/bin/sh", "-c", &look], "exit code 0");
 }
