@@ -229,21 +229,20 @@ fn leads_into(resolved: &Resolved, ty: &Type, block: &Block, arena: &std::ops::R
         _ => return false,
     };
     let Some(found) = resolved.structs.get(name).filter(|found| found.size > 0) else { return false };
-    let pointers = found.fields.iter().filter(|field| matches!(field.shape.ty, Type::Ptr { .. } | Type::Buffer { .. }));
-    let mut offsets = pointers.map(|field| field.offset as usize).peekable();
-    if offsets.peek().is_none() {
-        return false;
-    }
-    let offsets: Vec<usize> = offsets.collect();
     let elements = if repeats { block.bytes.len() / found.size as usize } else { 1 };
-    (0..elements).flat_map(|element| offsets.iter().map(move |offset| element * found.size as usize + offset)).any(
-        |at| {
-            let mut whole = [0; 8];
-            let Some(bytes) = block.bytes.get(at..at + word) else { return false };
-            whole[..word].copy_from_slice(bytes);
-            arena.contains(&u64::from_le_bytes(whole)) && !block.links.iter().any(|(linked, _)| *linked as usize == at)
-        },
-    )
+    found.fields.iter().filter(|field| matches!(field.shape.ty, Type::Ptr { .. } | Type::Buffer { .. })).any(|field| {
+        (0..elements).map(|element| element * found.size as usize + field.offset as usize).any(|at| {
+            let linked = || block.links.iter().any(|(linked, _)| *linked as usize == at);
+            word_at(block, at, word).is_some_and(|address| arena.contains(&address)) && !linked()
+        })
+    })
+}
+
+/// The word at an offset of a block, if the block is so long.
+fn word_at(block: &Block, at: usize, word: usize) -> Option<u64> {
+    let mut whole = [0; 8];
+    whole.get_mut(..word)?.copy_from_slice(block.bytes.get(at..at + word)?);
+    Some(u64::from_le_bytes(whole))
 }
 
 fn overrun(call: &Invocation, variant: &Variant, entry: Entry) -> Option<Hazard> {
@@ -275,13 +274,7 @@ fn overrun(call: &Invocation, variant: &Variant, entry: Entry) -> Option<Hazard>
 /// Segments state their length in the word behind the pointer.
 fn links_overrun(block: &Block, word: usize) -> bool {
     block.links.iter().any(|(at, inner)| {
-        let at = *at as usize + word;
-        let length = block.bytes.get(at..at + word).map(|bytes| {
-            let mut whole = [0; 8];
-            whole[..word].copy_from_slice(bytes);
-            u64::from_le_bytes(whole)
-        });
-        length.is_none_or(|length| length > inner.present() as u64)
+        word_at(block, *at as usize + word, word).is_none_or(|length| length > inner.present() as u64)
     })
 }
 
