@@ -8,24 +8,26 @@ use crate::program::{Argument, Output};
 use abispec::model::Effect;
 use abispec::target::{Call, Resolved, Variant};
 use abispec::types::{Direction, Type};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-/// How a variant of a call gives a resource.
-fn given_by(variant: &Variant, resource: &str) -> Option<Output> {
-    let is = |ty: &Type| matches!(ty, Type::Resource(name) if name == resource);
-    if is(&variant.returns) {
-        return Some(Output::Ret);
-    }
-    let written = |param: &abispec::target::ResolvedParam| match &param.ty {
-        Type::Ptr { direction: Direction::Out, to, .. } => is(to),
-        _ => false,
-    };
-    let param = variant.params.iter().position(written)?;
-    Some(Output::Written { param: u8::try_from(param).ok()?, offset: 0 })
+/// The resources that a variant of a call gives, and how.
+fn given(variant: &Variant) -> impl Iterator<Item = (&str, Output)> {
+    let written = (0_u8..).zip(&variant.params).filter_map(|(param, spec)| match &spec.ty {
+        Type::Ptr { direction: Direction::Out, to, .. } => Some((&**to, Output::Written { param, offset: 0 })),
+        _ => None,
+    });
+    std::iter::once((&variant.returns, Output::Ret)).chain(written).filter_map(|(ty, output)| match ty {
+        Type::Resource(name) => Some((name.as_str(), output)),
+        _ => None,
+    })
 }
 
+/// How a call gives a resource.
 fn gives(call: &Call, resource: &str) -> Option<Output> {
-    call.variants.first().and_then(|variant| given_by(variant, resource))
+    call.variants
+        .first()
+        .and_then(|variant| given(variant).find(|(name, _)| *name == resource))
+        .map(|(_, output)| output)
 }
 
 /// Indices of the `able` calls that give each resource. What begins in a call is gone when the call is over, and to begin it costs more
@@ -36,18 +38,11 @@ pub(super) fn givers(resolved: &Resolved, able: &dyn Fn(&Call) -> bool) -> BTree
         |variant: &Variant| variant.effects.iter().any(|rule| matches!(rule.effect.effect, Effect::Begins { .. }));
     for (index, call) in resolved.calls.iter().enumerate().filter(|(_, call)| able(call)) {
         let Some(variant) = call.variants.first().filter(|variant| !begins(variant)) else { continue };
-        let written = variant.params.iter().filter_map(|param| match &param.ty {
-            Type::Ptr { direction: Direction::Out, to, .. } => Some(&**to),
-            _ => None,
-        });
-        let mut given = BTreeSet::new();
-        for ty in written.chain([&variant.returns]) {
-            if let Type::Resource(name) = ty {
-                given.insert(name);
+        for (name, _) in given(variant) {
+            let calls = found.entry(name.to_owned()).or_default();
+            if calls.last() != Some(&index) {
+                calls.push(index);
             }
-        }
-        for name in given {
-            found.entry(name.clone()).or_default().push(index);
         }
     }
     found
