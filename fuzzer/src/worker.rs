@@ -268,18 +268,19 @@ impl Room {
         programs: &mut [Program],
         coverage: &mut Coverage,
     ) -> Result<Option<Vec<Ran>>, WorkerError> {
-        match self.vary(generator, rng, programs) {
-            Some(true) => self.go(programs, Mode::Quick, coverage, &mut |_, _, _| {}).map(Some),
-            Some(false) | None => Ok(None),
+        if !self.vary(generator, rng, programs) {
+            return Ok(None);
         }
+        self.go(programs, Mode::Quick, coverage, &mut |_, _, _| {}).map(Some)
     }
 
-    /// Changes a number in programs of the batch, which is still the sandbox's; says whether any of them has another one now.
-    fn vary(&mut self, generator: &Generator, rng: &mut TestRng, programs: &mut [Program]) -> Option<bool> {
+    /// Changes a number in programs of the batch, which is still the sandbox's; says whether the batch can run again
+    /// with any of them changed.
+    fn vary(&mut self, generator: &Generator, rng: &mut TestRng, programs: &mut [Program]) -> bool {
         // What is planted is worked into the operations.
         // Registers of another entry are no copies of the arguments.
         if !self.stands || !self.setting.plants.is_empty() || self.setting.entry != Entry::Native {
-            return None;
+            return false;
         }
         let plans = &self.setting.plans;
         self.running.fill(false);
@@ -290,13 +291,15 @@ impl Room {
             if let Some(change) = generator.vary(rng, plans, |call| lowered.calls[call].variant, program) {
                 let spec = &self.setting.resolved.calls[program.calls[change.call].call];
                 let register = spec.register(change.param);
-                self.sandbox.patch(lowered.calls[change.call].op, register, change.value).ok()?;
+                if self.sandbox.patch(lowered.calls[change.call].op, register, change.value).is_err() {
+                    return false;
+                }
                 self.running[index] = true;
                 lowered.image.write(lowered.cell, &mut self.sandbox);
             }
             self.sandbox.pass(&lowered.ops, !self.running[index]);
         }
-        Some(self.running.contains(&true))
+        self.running.contains(&true)
     }
 
     /// Runs the batch and examines its programs.
