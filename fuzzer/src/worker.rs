@@ -66,7 +66,7 @@ impl Setting {
     fn ia32(&self) -> Vec<u32> {
         match self.entry {
             Entry::Ia32 => {
-                let permitted = self.resolved.calls.iter().filter(|call| deny::because(&call.name).is_none());
+                let permitted = self.resolved.calls.iter().filter(|call| deny::permits(&call.name));
                 permitted.map(|call| call.nr).collect()
             }
             Entry::Native | Entry::Vdso => Vec::new(),

@@ -24,7 +24,7 @@ fn open(names: &[&str]) -> Option<(Room, Generator)> {
     let target = Target::new(arch, Release::from_uname(release.trim()).unwrap());
     let resolved = Arc::new(abispec::resolve(abispec::embedded(), &target));
     let wanted = |call: &abispec::target::Call| names.is_empty() || names.contains(&call.name.as_str());
-    let generator = Generator::new(resolved.clone(), &wanted, &|call| deny::because(&call.name).is_none());
+    let generator = Generator::new(resolved.clone(), &wanted, &|call| deny::permits(&call.name));
     match Room::open(Setting::for_some(resolved, &wanted)) {
         Ok(room) => Some((room, generator)),
         Err(WorkerError::Sandbox(error)) => {

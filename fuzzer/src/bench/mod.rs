@@ -62,7 +62,7 @@ pub fn measure(
     workers: usize,
     time: Duration,
 ) -> Result<Measured, WorkerError> {
-    let permitted = |call: &Call| deny::because(&call.name).is_none();
+    let permitted = |call: &Call| deny::permits(&call.name);
     let generator = Generator::new(resolved.clone(), &|call| wanted(call) && permitted(call), &permitted);
     let setting = Setting::for_some(resolved.clone(), wanted);
     let barrier = Barrier::new(workers);

@@ -101,6 +101,11 @@ pub fn because(name: &str) -> Option<&'static str> {
     DENIED.into_iter().flatten().find(|denied| denied.name == name).map(|denied| denied.because).or_else(elsewhere)
 }
 
+/// Whether the call of this name may be made.
+pub fn permits(name: &str) -> bool {
+    because(name).is_none()
+}
+
 #[cfg(target_arch = "x86_64")]
 const AUDIT_ARCH: u32 = 0xc000_003e;
 #[cfg(target_arch = "aarch64")]
