@@ -39,13 +39,14 @@ impl Journal {
         Ok(Self { path: path.to_owned(), state })
     }
 
-    /// Writes a line at once. What cannot be written is told by [`Journal::close`]: the run itself goes on.
-    pub(crate) fn write(&self, line: &Line) {
+    /// Writes a line at once, which is made only if somebody asked for the journal. What cannot be written is told by
+    /// [`Journal::close`]: the run itself goes on.
+    pub(crate) fn write(&self, line: impl FnOnce() -> Line) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let State { file: Some(file), lost: slot @ None } = &mut *state else { return };
         let mut bytes = Vec::new();
         // One call, so that whoever reads meanwhile or after a kill finds whole lines.
-        let written = line.write(&mut bytes).and_then(|()| file.write_all(&bytes));
+        let written = line().write(&mut bytes).and_then(|()| file.write_all(&bytes));
         *slot = written.err();
     }
 
@@ -53,17 +54,20 @@ impl Journal {
     pub(crate) fn finding(&self, finding: &Finding) {
         let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let read = |path: &String| fs::read_to_string(path).ok().map(|text| (name(Path::new(path)), text));
-        let texts: BTreeMap<String, String> = finding.files.iter().filter_map(read).collect();
-        self.write(&Line::Finding(Box::new(Reported { finding: finding.clone(), texts })));
+        self.write(|| {
+            let texts: BTreeMap<String, String> = finding.files.iter().filter_map(read).collect();
+            Line::Finding(Box::new(Reported { finding: finding.clone(), texts }))
+        });
     }
 
     /// Writes a whole run of an engine that says everything at its end.
     pub(crate) fn engine(&self, spec: &Spec, result: &EngineResult, options: &str) {
-        let origin = result.origin.clone().unwrap_or_else(here);
-        let part = Part { options: options.to_owned(), seed: None, shards: vec![1], of: 1, broken: Vec::new() };
-        self.write(&Line::Begin(head(&result.name, &origin, spec, part)));
+        self.write(|| {
+            let origin = result.origin.clone().unwrap_or_else(here);
+            Line::Begin(head(&result.name, &origin, spec, Part::whole(options.to_owned(), None)))
+        });
         result.findings.iter().for_each(|finding| self.finding(finding));
-        self.write(&Line::End(end(result, 0)));
+        self.write(|| Line::End(end(result, 0)));
     }
 
     /// Says whether everything was written.

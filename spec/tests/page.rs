@@ -62,7 +62,7 @@ fn runs() -> Vec<Run> {
             link: Some("https://example.org/?a&b".to_owned()),
         }];
         let skipped = vec![Skipped { what: NASTY.to_owned(), why: "needs <quotas>".to_owned() }];
-        let part = Part { options: String::new(), seed: Some(7), shards: vec![1], of: 1, broken: Vec::new() };
+        let part = Part::whole(String::new(), Some(7));
         Run {
             head: Head {
                 journal: 1,

@@ -305,7 +305,7 @@ fn hold(spec: &Spec, job: &Job<'_>, stop: Arc<AtomicBool>) -> Result<(EngineResu
         ..Options::default()
     };
     let wanted = |call: &Call| chosen.contains(&call.name);
-    job.journal.write(&Line::Begin(told::head(spec, &environment, job)));
+    job.journal.write(|| Line::Begin(told::head(spec, &environment, job)));
     let done = AtomicBool::new(false);
     let outcome = thread::scope(|scope| {
         scope.spawn(|| show_progress(&progress, job.time, &done));
@@ -318,7 +318,7 @@ fn hold(spec: &Spec, job: &Job<'_>, stop: Arc<AtomicBool>) -> Result<(EngineResu
         Err(error) => {
             let mut result = EngineResult::skipped("fuzz", "every call", error.to_string());
             result.took = start.elapsed();
-            job.journal.write(&Line::End(journal::end(&result, 0)));
+            job.journal.write(|| Line::End(journal::end(&result, 0)));
             return Ok((result, None));
         }
     };
@@ -414,7 +414,7 @@ fn saver(
         let resolved = ports.of(found.key.entry).unwrap_or(&ports.native);
         let mut finding = findings::finding(&spec, resolved, found);
         if let Some(waived) = waiving.known(&finding) {
-            return journal.write(&Line::Known(Box::new(waived)));
+            return journal.write(|| Line::Known(Box::new(waived)));
         }
         if let Err(error) = findings::save(&out, resolved, found, &kernel, &mut finding) {
             // The finding itself is reported all the same, with its program.

@@ -62,21 +62,18 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     let spec = context.spec()?;
     let resolved = Arc::new(abispec::resolve(&spec, &Target::new(Arch::NATIVE, args.like)));
     let chosen = choose(&spec, &resolved, None, &args.syscalls)?;
-    let wanted = |call: &Call| chosen.contains(&call.name) && deny::because(&call.name).is_none();
+    let able = |call: &Call| deny::permits(&call.name);
+    let wanted = |call: &Call| chosen.contains(&call.name) && able(call);
     let failed = |error: WorkerError| Failure::new("programs could not be run").why(error.to_string());
     if !resolved.calls.iter().any(wanted) {
         return Err(failed(WorkerError::Denied));
     }
     let journal = Journal::create(args.journal.as_deref())?;
-    let part = Part {
-        options: format!("programs={} like={} syscalls={}", args.programs, args.like, args.syscalls.join(",")),
-        seed: Some(args.seed),
-        shards: vec![1],
-        of: 1,
-        broken: Vec::new(),
-    };
-    journal.write(&Line::Begin(journal::head("outcomes", &journal::here(), &spec, part)));
-    let able = |call: &Call| deny::because(&call.name).is_none();
+    journal.write(|| {
+        let options = format!("programs={} like={} syscalls={}", args.programs, args.like, args.syscalls.join(","));
+        let part = Part::whole(options, Some(args.seed));
+        Line::Begin(journal::head("outcomes", &journal::here(), &spec, part))
+    });
     let generator = Generator::new(resolved.clone(), &wanted, &able);
     let wishes = generator.even();
     let mut rng = random(args.seed, 0);
@@ -102,7 +99,7 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
         if context.format == Format::Json {
             Line::Outcome(outcome.clone()).write(out)?;
         }
-        journal.write(&Line::Outcome(outcome));
+        journal.write(|| Line::Outcome(outcome));
     }
     result.took = begin.elapsed();
     result.summary.push(format!(
@@ -110,7 +107,7 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
         result.compared, args.seed, args.like
     ));
     result.summary.push(format!("{unstable} program(s) answered otherwise the second time and were left out"));
-    journal.write(&Line::End(journal::end(&result, made)));
+    journal.write(|| Line::End(journal::end(&result, made)));
     if context.format == Format::Human {
         for line in &result.summary {
             writeln!(out, "{line}")?;

@@ -63,6 +63,11 @@ pub struct Part {
 }
 
 impl Part {
+    /// A run that is not one of several shards.
+    pub fn whole(options: String, seed: Option<u64>) -> Self {
+        Self { options, seed, shards: vec![1], of: 1, broken: Vec::new() }
+    }
+
     /// The shards that no journal is of.
     pub fn missing(&self) -> impl Iterator<Item = u16> {
         (1..=self.of).filter(|shard| !self.shards.contains(shard))

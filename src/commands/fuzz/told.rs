@@ -57,10 +57,12 @@ pub(super) fn ending(outcome: &Outcome, result: &EngineResult, chosen: &[String]
                 && seen.count(coverage::id(*index)) == 0
                 && concerns(resolved, clause, chosen)
         };
-        let unseen = resolved.clauses.iter().enumerate().filter(missed);
-        let unseen = unseen.map(|(_, clause)| ClauseKey::of(clause)).collect();
-        let evidence = Evidence::new(resolved, |clause: ClauseId| seen.count(clause));
-        job.journal.write(&Line::Coverage(Seen { entry: entry.name().to_owned(), evidence, unseen }));
+        job.journal.write(|| {
+            let unseen = resolved.clauses.iter().enumerate().filter(missed);
+            let unseen = unseen.map(|(_, clause)| ClauseKey::of(clause)).collect();
+            let evidence = Evidence::new(resolved, |clause: ClauseId| seen.count(clause));
+            Line::Coverage(Seen { entry: entry.name().to_owned(), evidence, unseen })
+        });
     };
     // The first of the entries is the port's own, unless only another one was wanted.
     let first = job.entries.first().copied().unwrap_or_default();
@@ -69,7 +71,7 @@ pub(super) fn ending(outcome: &Outcome, result: &EngineResult, chosen: &[String]
         let tried: Vec<String> = side.system_calls.iter().cloned().collect();
         seen(side.entry, &side.resolved, &side.executable, &side.coverage, &tried);
     }
-    job.journal.write(&Line::End(journal::end(result, outcome.programs)));
+    job.journal.write(|| Line::End(journal::end(result, outcome.programs)));
 }
 
 pub(super) fn summary(
@@ -80,7 +82,7 @@ pub(super) fn summary(
     chosen: &[String],
 ) -> Vec<String> {
     let rate = outcome.calls as f64 / outcome.elapsed.as_secs_f64().max(0.001);
-    let calls = chosen.iter().filter(|name| job.privileged || deny::because(name).is_none()).count();
+    let calls = chosen.iter().filter(|name| job.privileged || deny::permits(name)).count();
     let focused = |clause: &Clause| concerns(resolved, clause, chosen);
     let totals = |wanted: &dyn Fn(&Clause) -> bool| {
         let totals = coverage::totals(resolved, &outcome.executable, &outcome.coverage, |clause| {
