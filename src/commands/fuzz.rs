@@ -17,6 +17,7 @@ use abispec::finding::Finding;
 use abispec::journal::Line;
 use abispec::known::Known;
 use abispec::model::Spec;
+use abispec::report::grouped;
 use abispec::target::{Call, Clause, ClauseId, ClauseKind, Resolved};
 use abispec_fuzzer::campaign::{self, Entries, First, Options, Outcome, Progress, Reporter, Shard};
 use abispec_fuzzer::environment::Environment;
@@ -442,17 +443,4 @@ fn show_progress(progress: &Progress, time: Duration, done: &AtomicBool) {
         bar.set_message(format!("{} calls, {findings} divergences", grouped(calls)));
     }
     bar.finish_and_clear();
-}
-
-/// A number with separators, as people read it.
-pub(in crate::commands) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::journal;
 use abispec::evidence::Evidence;
 use abispec::journal::{Digest, Nights, Run, Told, merge, page};
-use abispec::report::{Document, Section};
+use abispec::report::{Document, Section, grouped};
 use clap::ValueEnum;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -166,7 +166,7 @@ fn table(digest: &Digest, new: Option<&BTreeSet<String>>, out: &mut dyn Write) -
         let rules = format!("{} of {} ({percent} %)", fared.seen, fared.possible);
         let words = [
             &fared.kernel,
-            &super::fuzz::grouped(fared.calls),
+            &grouped(fared.calls),
             &rules,
             &fared.divergences.to_string(),
             &new.map_or_else(|| "-".to_owned(), |new| new.to_string()),

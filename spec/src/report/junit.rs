@@ -1,6 +1,6 @@
 //! JUnit XML, which nearly every CI system shows.
 
-use super::{Section, details, knows_nothing};
+use super::{Section, details, knows_nothing, text};
 use crate::finding::{Finding, Severity};
 use std::io::{self, Write};
 
@@ -86,17 +86,5 @@ fn case(class: &str, name: &str, body: &Body<'_>, out: &mut dyn Write) -> io::Re
 
 /// Text of an element or attribute; what XML 1.0 cannot hold becomes the replacement character.
 fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\n' | '\t' => escaped.push(c),
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => escaped.push('\u{fffd}'),
-            c => escaped.push(c),
-        }
-    }
-    escaped
+    text::escaped(text, |c| !c.is_control() && !matches!(c, '\u{fffe}' | '\u{ffff}'))
 }

@@ -10,12 +10,15 @@ mod junit;
 mod kcidb;
 mod ktap;
 mod sarif;
+mod text;
 
 use crate::finding::{Finding, Severity};
 use std::io::{self, Write};
 
 pub use human::write as write_human;
 pub use json::write as write_json;
+pub(crate) use text::escaped;
+pub use text::grouped;
 
 /// What one engine did: a test suite, in the words of most formats.
 #[derive(Clone, Debug, Default)]

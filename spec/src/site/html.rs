@@ -1,22 +1,13 @@
 //! Pieces of pages.
 
 use crate::model::Spec;
+use crate::report::escaped;
 use crate::version::Span;
 use std::collections::BTreeMap;
 
 /// A text inside a page.
 pub(super) fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            c => out.push(c),
-        }
-    }
-    out
+    escaped(text, |_| true)
 }
 
 /// A whole page; `root` leads from it to the site's folder.

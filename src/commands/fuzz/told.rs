@@ -1,6 +1,6 @@
 //! What a run of the fuzzer says of itself: in its summary, in lists, in files.
 
-use super::{Job, focus, grouped};
+use super::{Job, focus};
 use crate::args::Format;
 use crate::context::Context;
 use crate::engine::{EngineResult, Skipped};
@@ -9,7 +9,7 @@ use crate::journal;
 use abispec::evidence::{ClauseKey, Evidence};
 use abispec::journal::{Head, Line, Part, Seen, Waived};
 use abispec::model::Spec;
-use abispec::report::Origin;
+use abispec::report::{Origin, grouped};
 use abispec::target::{Clause, ClauseId, ClauseKind, Resolved};
 use abispec_fuzzer::campaign::{Outcome, SideOutcome};
 use abispec_fuzzer::coverage::{self, Coverage, Executable};

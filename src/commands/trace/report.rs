@@ -1,8 +1,8 @@
 //! The report of a trace.
 
 use super::Prepared;
-use crate::commands::fuzz::grouped;
 use crate::engine::{EngineResult, Skipped};
+use abispec::report::grouped;
 use abispec_fuzzer::coverage;
 use abispec_fuzzer::trace::checker::Checker;
 use abispec_fuzzer::trace::findings;
