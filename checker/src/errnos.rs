@@ -26,14 +26,7 @@ pub fn errnos<'a>(spec: &'a Spec, resolved: &Resolved) -> Errnos<'a> {
         }
     }
     imply(resolved, &mut found);
-    let lacking = spec.syscalls.iter().filter(|(name, _)| resolved.call(name).is_none());
-    let others = Spec {
-        syscalls: lacking.map(|(name, call)| (name.clone(), call.clone())).collect(),
-        sets: spec.sets.clone(),
-        structs: spec.structs.clone(),
-        resources: spec.resources.clone(),
-        ..Spec::default()
-    };
+    let others = spec.with_calls(|name| resolved.call(name).is_none());
     let port = |call: &Syscall| Arch::ALL.iter().copied().find(|port| call.number(*port).is_some());
     for port in others.syscalls.values().filter_map(port).collect::<BTreeSet<Arch>>() {
         for release in [resolved.target.release, OLDEST] {

@@ -37,6 +37,19 @@ impl Spec {
         }
     }
 
+    /// The wanted calls with all that they can name: sets, structs, resources. Files are left out, and laws, which make other calls.
+    #[must_use]
+    pub fn with_calls(&self, wanted: impl Fn(&str) -> bool) -> Self {
+        let calls = self.syscalls.iter().filter(|(name, _)| wanted(name));
+        Self {
+            syscalls: calls.map(|(name, call)| (name.clone(), call.clone())).collect(),
+            sets: self.sets.clone(),
+            structs: self.structs.clone(),
+            resources: self.resources.clone(),
+            ..Self::default()
+        }
+    }
+
     /// The member of any set that has this name.
     pub fn constant(&self, name: &str) -> Option<(&Set, &Member)> {
         self.sets.values().find_map(|set| set.members.iter().find(|m| m.name.value == name).map(|member| (set, member)))

@@ -3,6 +3,7 @@
 mod pages;
 
 use super::{Check, Compared, Report, Silent};
+use crate::errnos::Errnos;
 use crate::facts::{Claim, Fact, Facts, Field as FoundField, Layout, Prototype, Source, WitnessKind};
 use abispec::arch::Arch;
 use abispec::expr::{BinaryOp, Expr};
@@ -12,7 +13,9 @@ use abispec::place::Place;
 use abispec::resolve;
 use abispec::target::{Resolved, ResolvedStruct, Target};
 use abispec::version::{Release, Span};
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 pub(super) use pages::page_of;
 
@@ -29,6 +32,8 @@ pub(super) struct Bench<'a> {
     pub(super) newest: BTreeMap<String, ResolvedStruct>,
     /// What the witness states.
     pub(super) facts: &'a Facts,
+    /// What each call may give, once a check has asked.
+    errnos: OnceCell<Rc<Errnos<'a>>>,
     release: Option<Release>,
     check: &'static str,
     severity: Severity,
@@ -39,9 +44,7 @@ pub(super) struct Bench<'a> {
 
 fn newest_structs(spec: &Spec, facts: &Facts) -> BTreeMap<String, ResolvedStruct> {
     // Without the calls, which take most of the time.
-    let (sets, structs, resources) = (spec.sets.clone(), spec.structs.clone(), spec.resources.clone());
-    let types = Spec { sets, structs, resources, ..Spec::default() };
-    resolve(&types, &Target::new(facts.arch, UNKNOWN)).structs
+    resolve(&spec.with_calls(|_| false), &Target::new(facts.arch, UNKNOWN)).structs
 }
 
 /// One comparison.
@@ -72,6 +75,7 @@ impl<'a> Bench<'a> {
             resolved: resolve(spec, &Target { config: facts.config.value().cloned(), ..target }),
             newest: newest_structs(spec, facts),
             facts,
+            errnos: OnceCell::new(),
             release,
             check: "",
             severity: Severity::Error,

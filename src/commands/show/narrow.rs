@@ -7,14 +7,7 @@ use abispec::version::Release;
 
 /// The specification with this system call alone; sets, structs and resources stay, since conditions may name any.
 pub(super) fn to_call(spec: &Spec, name: &str) -> Spec {
-    Spec {
-        files: spec.files.clone(),
-        syscalls: spec.syscalls.get(name).map(|call| (name.to_owned(), call.clone())).into_iter().collect(),
-        sets: spec.sets.clone(),
-        structs: spec.structs.clone(),
-        resources: spec.resources.clone(),
-        laws: std::collections::BTreeMap::new(),
-    }
+    Spec { files: spec.files.clone(), ..spec.with_calls(|call| call == name) }
 }
 
 /// Keeps one command of a call.

@@ -5,6 +5,7 @@ use crate::errnos::{Errnos, errnos};
 use crate::facts::WitnessKind;
 use abispec::export::Reach;
 use abispec::model::{Set, Syscall};
+use std::rc::Rc;
 
 impl<'a> Bench<'a> {
     /// The calls of the specification with the name under which a page, or a comment in the kernel, describes each. The others are silent.
@@ -35,8 +36,8 @@ impl<'a> Bench<'a> {
     }
 
     /// Every errno that each call may give on any release, with the place of the first rule that says so.
-    pub(in crate::checks) fn errnos(&self) -> Errnos<'a> {
-        errnos(self.spec, &self.resolved)
+    pub(in crate::checks) fn errnos(&self) -> Rc<Errnos<'a>> {
+        self.errnos.get_or_init(|| Rc::new(errnos(self.spec, &self.resolved))).clone()
     }
 
     /// The sets of constants that a call takes, those behind pointers too.
