@@ -3,8 +3,8 @@
 use crate::exec::deny;
 use crate::habitat::Habitat;
 use crate::world;
-use abispec::expr::{BinaryOp, Expr, Function, UnaryOp, Word};
-use abispec::target::{ClauseId, ClauseKind, Resolved};
+use abispec::expr::{BinaryOp, Expr, Function, UnaryOp, Word, contradicts_itself};
+use abispec::target::{ClauseId, ClauseKind, Resolved, Variant};
 
 /// How often each clause was seen, by [`ClauseId`].
 #[derive(Clone, Debug)]
@@ -56,6 +56,9 @@ pub enum Executable {
 /// Why nothing of a denied call is seen.
 const DENIED: &str = "needs a machine of its own (--privileged): the sandbox denies the call";
 
+/// Why a clause is not seen whose condition, or the success that it speaks of, is ruled out by the specification itself.
+const NEVER: &str = "never true on this target";
+
 /// Judges every clause, by [`ClauseId`].
 pub fn executable(resolved: &Resolved, habitats: &[Habitat]) -> Vec<Executable> {
     let here = &Here::of(habitats);
@@ -72,6 +75,13 @@ pub fn executable(resolved: &Resolved, habitats: &[Habitat]) -> Vec<Executable> 
             let when = effect.effect.when.as_ref().map_or(Executable::Yes, |when| reachable(&when.value, here));
             verdicts[effect.clause.0 as usize] = when;
         }
+        if always_fails(variant) {
+            let effects = variant.effects.iter().map(|effect| effect.clause);
+            for clause in variant.ensures.iter().map(|ensure| ensure.clause).chain(effects).chain([variant.returns_clause])
+            {
+                verdicts[clause.0 as usize] = Executable::No(NEVER.to_owned());
+            }
+        }
     }
     if !here.privileged {
         let denied = |syscall: &str| deny::because(syscall).is_some();
@@ -83,6 +93,12 @@ pub fn executable(resolved: &Resolved, habitats: &[Habitat]) -> Vec<Executable> 
         verdicts[law.clause.0 as usize] = crate::laws::executable(law);
     }
     verdicts
+}
+
+/// Whether no arguments can make a call succeed.
+fn always_fails(variant: &Variant) -> bool {
+    let not = |condition: &Expr| Expr::Unary(UnaryOp::Not, Box::new(condition.clone()));
+    variant.rules.iter().any(|rule| rule.duty && contradicts_itself(&not(&rule.condition)))
 }
 
 /// A permission can be seen only where the sandbox can bring the error about.
@@ -129,6 +145,9 @@ fn reachable(condition: &Expr, here: &Here) -> Executable {
 
 fn reachable_among(condition: &Expr, kinds: &'static [Word], here: &Here) -> Executable {
     let here = &Here { kinds, ..here.clone() };
+    if contradicts_itself(condition) {
+        return Executable::No(NEVER.to_owned());
+    }
     let mut conjuncts = Vec::new();
     flatten(condition, &mut conjuncts);
     for conjunct in conjuncts {
@@ -152,7 +171,7 @@ fn flatten<'a>(expr: &'a Expr, into: &mut Vec<&'a Expr>) {
 /// Why a conjunct cannot come true in the sandbox; `None` where it can.
 fn impossible(expr: &Expr, here: &Here) -> Option<String> {
     match expr {
-        Expr::Bool(false) => Some("never true on this target".to_owned()),
+        Expr::Bool(false) => Some(NEVER.to_owned()),
         Expr::Unknown(reason) => Some(reason.clone()),
         Expr::Binary(BinaryOp::Or, a, b) => impossible(a, here).and_then(|why| impossible(b, here).map(|_| why)),
         Expr::Binary(BinaryOp::And, a, b) => impossible(a, here).or_else(|| impossible(b, here)),

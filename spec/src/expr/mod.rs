@@ -3,6 +3,7 @@
 mod ast;
 mod check;
 mod constants;
+mod contradiction;
 mod eval;
 mod functions;
 pub(crate) mod parse;
@@ -11,6 +12,7 @@ mod print;
 pub use ast::{BinaryOp, Expr, TargetQuestion, UnaryOp, Word, WordGroup};
 pub use check::{Expected, Problem, Scope, Signature, check};
 pub use constants::{LANGUAGE_CONSTANTS, language_constant};
+pub use contradiction::contradicts_itself;
 pub use eval::{Moment, Observer, Operand as OperandValue, Truth, evaluate, truth};
 pub use functions::{Function, Gives, Operand, Subject};
 pub use parse::{Node, Syntax, SyntaxError, parse};

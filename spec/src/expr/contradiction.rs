@@ -1,0 +1,175 @@
+//! Conditions that nothing can make true, because they ask for a thing and for its contrary.
+
+use super::ast::{BinaryOp, Expr, UnaryOp};
+
+/// Whether a condition contradicts itself, whatever its parts mean: `a && !a`, `a && b && (!a || !b)`, `x == 1 && x == 2`.
+///
+/// `false` says nothing: what only arithmetic or the kernel's own logic rules out is not looked for, and a condition with
+/// very many alternatives is not looked through.
+pub fn contradicts_itself(condition: &Expr) -> bool {
+    let mut search = Search { left: ALTERNATIVES };
+    !search.consistent(vec![(condition, true)], Vec::new())
+}
+
+/// How many alternatives are tried before a condition is taken for consistent.
+const ALTERNATIVES: usize = 256;
+
+/// An expression, and whether it has to be true or false.
+type Demand<'a> = (&'a Expr, bool);
+
+struct Search {
+    left: usize,
+}
+
+impl Search {
+    /// Whether all demands can hold, where `given` holds and contradicts nothing.
+    fn consistent<'a>(&mut self, mut open: Vec<Demand<'a>>, mut given: Vec<Demand<'a>>) -> bool {
+        let mut choices = Vec::new();
+        while let Some((expr, truth)) = open.pop() {
+            match (expr, truth) {
+                (Expr::Bool(value), _) if *value == truth => {}
+                (Expr::Bool(_), _) => return false,
+                (Expr::Unary(UnaryOp::Not, inner), _) => open.push((inner, !truth)),
+                (Expr::Binary(BinaryOp::And, a, b), true) | (Expr::Binary(BinaryOp::Or, a, b), false) => {
+                    open.extend([(&**a, truth), (&**b, truth)]);
+                }
+                (Expr::Binary(BinaryOp::Implies, a, b), false) => open.extend([(&**a, true), (&**b, false)]),
+                (Expr::Binary(BinaryOp::And | BinaryOp::Or | BinaryOp::Implies, ..), _) => choices.push((expr, truth)),
+                _ if given.iter().any(|known| exclude(*known, (expr, truth))) => return false,
+                _ => given.push((expr, truth)),
+            }
+        }
+        let Some((choice, truth)) = choices.pop() else { return true };
+        let Expr::Binary(op, a, b) = choice else { return true };
+        let first = if *op == BinaryOp::Implies { !truth } else { truth };
+        [(&**a, first), (&**b, truth)].into_iter().any(|one| {
+            let Some(left) = self.left.checked_sub(1) else { return true };
+            self.left = left;
+            self.consistent(choices.iter().copied().chain([one]).collect(), given.clone())
+        })
+    }
+}
+
+/// Whether two demands cannot both hold.
+fn exclude(a: Demand<'_>, b: Demand<'_>) -> bool {
+    if let (Expr::Binary(BinaryOp::Eq, x, one), Expr::Binary(BinaryOp::Eq, y, other)) = (a.0, b.0)
+        && let (true, true, Expr::Int(one), Expr::Int(other)) = (a.1, b.1, &**one, &**other)
+    {
+        return one != other && same(x, y);
+    }
+    let ((a, a_truth), (b, b_truth)) = (positive(a), positive(b));
+    a_truth != b_truth && a.is_same(&b)
+}
+
+/// A comparison, or anything else that is true or false.
+enum Atom<'a> {
+    /// The first is less than the second.
+    Less(&'a Expr, &'a Expr),
+    /// Both are equal.
+    Equal(&'a Expr, &'a Expr),
+    Other(&'a Expr),
+}
+
+impl Atom<'_> {
+    fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Less(a, b), Self::Less(x, y)) => same(a, x) && same(b, y),
+            (Self::Equal(a, b), Self::Equal(x, y)) => (same(a, x) && same(b, y)) || (same(a, y) && same(b, x)),
+            (Self::Other(a), Self::Other(b)) => same(a, b),
+            _ => false,
+        }
+    }
+}
+
+/// Puts comparisons in two forms, so that `a >= b` is seen to be the contrary of `a < b`.
+fn positive((expr, truth): Demand<'_>) -> (Atom<'_>, bool) {
+    let Expr::Binary(op, a, b) = expr else { return (Atom::Other(expr), truth) };
+    match op {
+        BinaryOp::Eq => (Atom::Equal(a, b), truth),
+        BinaryOp::Ne => (Atom::Equal(a, b), !truth),
+        BinaryOp::Lt => (Atom::Less(a, b), truth),
+        BinaryOp::Ge => (Atom::Less(a, b), !truth),
+        BinaryOp::Gt => (Atom::Less(b, a), truth),
+        BinaryOp::Le => (Atom::Less(b, a), !truth),
+        _ => (Atom::Other(expr), truth),
+    }
+}
+
+/// Whether two expressions have the same value for the same reasons: equal but for the order of operands.
+fn same(a: &Expr, b: &Expr) -> bool {
+    match (a, b) {
+        (Expr::Binary(op, a1, a2), Expr::Binary(other, b1, b2)) if op == other => {
+            let swapped = matches!(op, BinaryOp::Add | BinaryOp::Mul | BinaryOp::BitAnd | BinaryOp::BitOr);
+            (same(a1, b1) && same(a2, b2)) || (swapped && same(a1, b2) && same(a2, b1))
+        }
+        (Expr::Unary(op, a), Expr::Unary(other, b)) => op == other && same(a, b),
+        (Expr::Call(function, a), Expr::Call(other, b)) => {
+            function == other && a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+        }
+        (Expr::Load { address: a, size, signed }, Expr::Load { address: b, size: other, signed: other_sign }) => {
+            size == other && signed == other_sign && same(a, b)
+        }
+        (Expr::Old(a), Expr::Old(b)) => same(a, b),
+        _ => a == b,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const ATOMS: u8 = 4;
+
+    fn not(a: Expr) -> Expr {
+        Expr::Unary(UnaryOp::Not, Box::new(a))
+    }
+
+    fn binary(op: BinaryOp, a: Expr, b: Expr) -> Expr {
+        Expr::Binary(op, Box::new(a), Box::new(b))
+    }
+
+    fn propositions() -> impl Strategy<Value = Expr> {
+        let leaf = prop_oneof![(0..ATOMS).prop_map(Expr::Param), any::<bool>().prop_map(Expr::Bool)];
+        leaf.prop_recursive(5, 24, 2, |inner| {
+            let op = prop_oneof![Just(BinaryOp::And), Just(BinaryOp::Or), Just(BinaryOp::Implies)];
+            prop_oneof![inner.clone().prop_map(not), (op, inner.clone(), inner).prop_map(|(op, a, b)| binary(op, a, b))]
+        })
+    }
+
+    /// The value where parameter N is true if bit N is set.
+    fn value(expr: &Expr, bits: u32) -> bool {
+        match expr {
+            Expr::Bool(truth) => *truth,
+            Expr::Param(index) => bits >> index & 1 == 1,
+            Expr::Unary(_, a) => !value(a, bits),
+            Expr::Binary(BinaryOp::And, a, b) => value(a, bits) && value(b, bits),
+            Expr::Binary(BinaryOp::Or, a, b) => value(a, bits) || value(b, bits),
+            Expr::Binary(_, a, b) => !value(a, bits) || value(b, bits),
+            other => unreachable!("{other:?} is no proposition"),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn propositions_contradict_themselves_where_no_values_satisfy_them(expr in propositions()) {
+            let satisfiable = (0..1 << ATOMS).any(|bits| value(&expr, bits));
+            prop_assert_eq!(contradicts_itself(&expr), !satisfiable);
+        }
+    }
+
+    #[test]
+    fn comparisons_are_known_by_their_contraries() {
+        let (x, y) = (|| Expr::Param(0), || Expr::Param(1));
+        let both = |a, b| contradicts_itself(&binary(BinaryOp::And, a, b));
+        assert!(both(binary(BinaryOp::Lt, x(), y()), binary(BinaryOp::Le, y(), x())));
+        assert!(both(binary(BinaryOp::Eq, x(), Expr::Int(1)), binary(BinaryOp::Eq, x(), Expr::Int(2))));
+        assert!(both(
+            binary(BinaryOp::Gt, binary(BinaryOp::Mul, x(), y()), Expr::Int(8)),
+            not(binary(BinaryOp::Lt, Expr::Int(8), binary(BinaryOp::Mul, y(), x()))),
+        ));
+        assert!(!both(binary(BinaryOp::Lt, x(), y()), binary(BinaryOp::Lt, y(), Expr::Int(5))));
+        assert!(!both(binary(BinaryOp::Eq, x(), Expr::Int(1)), binary(BinaryOp::Eq, y(), Expr::Int(2))));
+        assert!(!both(binary(BinaryOp::Le, x(), y()), binary(BinaryOp::Le, y(), x())));
+    }
+}
