@@ -77,7 +77,8 @@ pub fn executable(resolved: &Resolved, habitats: &[Habitat]) -> Vec<Executable> 
         }
         if always_fails(variant) {
             let effects = variant.effects.iter().map(|effect| effect.clause);
-            for clause in variant.ensures.iter().map(|ensure| ensure.clause).chain(effects).chain([variant.returns_clause])
+            for clause in
+                variant.ensures.iter().map(|ensure| ensure.clause).chain(effects).chain([variant.returns_clause])
             {
                 verdicts[clause.0 as usize] = Executable::No(NEVER.to_owned());
             }

@@ -103,12 +103,20 @@ fn mappings(call: &Invocation, variant: &Variant, entry: Entry) -> Option<Hazard
             let inside = address >= begin && last <= end;
             let above = address >= 1 << 47;
             let below = last <= 0x1_0000 && address.checked_add(length).is_some();
-            if !inside && !above && !below {
+            // What goes beyond the last address is refused or comes to nothing; the kernel counts it in 64 bits for everybody.
+            let refused = (begin..end).contains(&address) && entry != Entry::Ia32 && wraps(address, length);
+            if !inside && !above && !below && !refused {
                 return Some(Hazard::Mappings);
             }
         }
     }
     None
+}
+
+/// Whether the pages of a range end beyond the last address, or their length does.
+fn wraps(address: u64, length: u64) -> bool {
+    let pages = (u128::from(length) + u128::from(address % 4096)).next_multiple_of(4096);
+    u128::from(address - address % 4096) + pages > u128::from(u64::MAX)
 }
 
 /// Advice that pages are broken ends who has them. Where there are none, whether it is permitted shows all the same.
@@ -346,6 +354,26 @@ mod tests {
         let mut linked = segments(Entry::Native.arena() + 0x1008);
         linked.links.push((16, Block::new(vec![0; 8])));
         assert_eq!(hazard(Argument::Block(linked)), None, "what a link overwrites is no number");
+    }
+
+    #[test]
+    fn ranges_that_end_beyond_the_last_address_are_tried_where_they_begin_among_ours() {
+        let hazard = |address: u64, length: u64, entry: Entry| {
+            let resolved = abispec::resolve(abispec::embedded(), &Target::new(Arch::X86_64, Release::new(7, 3)));
+            let call = resolved.calls.iter().position(|call| call.name == "munmap").unwrap_or_default();
+            let args = vec![Argument::Number(address), Argument::Number(length)];
+            find(&resolved, &Invocation { call, args }, &resolved.calls[call].variants[0], entry)
+        };
+        let ours = Entry::Native.playground();
+        for length in [4096, u64::MAX, u64::MAX - 4094, u64::MAX - ours + 1] {
+            assert_eq!(hazard(ours, length, Entry::Native), None, "{length:#x}");
+        }
+        for length in [1 << 40, u64::MAX - 4095 - ours, 1 << 63] {
+            assert_eq!(hazard(ours, length, Entry::Native), Some(Hazard::Mappings), "{length:#x}");
+        }
+        assert_eq!(hazard(1 << 40, u64::MAX, Entry::Native), Some(Hazard::Mappings), "others' memory");
+        let low = Entry::Ia32.playground();
+        assert_eq!(hazard(low, 0xffff_ffff, Entry::Ia32), Some(Hazard::Mappings), "counted in 64 bits");
     }
 
     #[test]

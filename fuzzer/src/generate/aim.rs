@@ -3,7 +3,8 @@
 use super::dice::Dice;
 use super::mine::Spot;
 use super::producers::{Names, Object, Producers};
-use super::values::AT_FDCWD;
+use super::search::search;
+use super::values::{AT_FDCWD, bad_pointer, impossible};
 use super::{Aim, Wishes};
 use crate::program::{Argument, Block, Placement, Program};
 use abispec::expr::{BinaryOp, Expr, Function, Moment, Observer, OperandValue, Truth, UnaryOp, Word, truth};
@@ -70,7 +71,8 @@ pub(super) fn aim(
     program: &mut Program,
     args: &mut [Argument],
 ) {
-    let list = if goals.wanted() && dice.chance(60) { &goals.wanted } else { &goals.all };
+    let unseen = goals.wanted() && dice.chance(60);
+    let list = if unseen { &goals.wanted } else { &goals.all };
     let Some(condition) = dice.pick(list).copied() else { return };
     let wishes = variant.params.iter().map(|_| PathWish::default()).collect();
     let objects = variant.params.iter().map(|_| ObjectWish::default()).collect();
@@ -82,6 +84,9 @@ pub(super) fn aim(
     aiming.solve(condition, want);
     if aiming.dice.chance(70) {
         aiming.clear_the_way(condition);
+    }
+    if unseen && want {
+        aiming.search(condition);
     }
     if aiming.dice.chance(25) {
         aiming.turn_a_bit();
@@ -167,6 +172,13 @@ impl Aiming<'_, '_, '_> {
                 }
             }
         }
+    }
+
+    /// Looks for numbers that the condition does not name.
+    fn search(&mut self, condition: &Expr) {
+        let wishes = &self.wishes;
+        let judge = |condition: &Expr, args: &[Argument]| truth(condition, &Planned { args, wishes }, Moment::Before);
+        search(self.dice, condition, self.selector, self.args, &judge);
     }
 
     /// Turns one bit of a flags parameter or of what the kernel reads, low ones more often.
@@ -313,7 +325,7 @@ impl Aiming<'_, '_, '_> {
         let is_path =
             self.variant.params.get(usize::from(*index)).is_some_and(|param| matches!(param.ty, Type::Path { .. }));
         if !is_path {
-            return;
+            return self.mislead(function, *index, want);
         }
         let Some(wish) = self.wishes.get_mut(usize::from(*index)) else { return };
         wish.any = true;
@@ -329,6 +341,21 @@ impl Aiming<'_, '_, '_> {
             Function::ReadOnlyFs => wish.read_only = want,
             Function::Leaves | Function::CrossesMount => wish.outside = want,
             _ => wish.any = false,
+        }
+    }
+
+    /// Makes a pointer one that leads to nothing, or beyond all memory of programs.
+    fn mislead(&mut self, function: Function, index: u8, want: bool) {
+        let address = match function {
+            Function::Mapped if !want => bad_pointer(self.dice),
+            Function::UserRange if !want => impossible(self.dice),
+            _ => return,
+        };
+        let param = self.variant.params.get(usize::from(index));
+        if let (Some(param), Some(slot)) = (param, self.args.get_mut(usize::from(index)))
+            && param.ty.pointer().is_some()
+        {
+            *slot = Argument::Number(address);
         }
     }
 
@@ -418,6 +445,8 @@ struct Planned<'a> {
     wishes: &'a [PathWish],
 }
 
+/// Where memory of programs ends, on the port that sees most of it; a page less or more is a near miss.
+const USER_END: i128 = (1 << 47) - 4096;
 /// Stands for the address of an argument's memory.
 const BEHIND: i128 = 1 << 70;
 
@@ -445,7 +474,10 @@ impl Observer for Planned<'_> {
     }
 
     fn call(&self, function: Function, operands: &[OperandValue], _: Moment) -> Option<i128> {
-        let OperandValue::Param { index, .. } = operands.first()? else { return None };
+        let OperandValue::Param { index, value } = operands.first()? else { return None };
+        if let (Function::UserRange, Some(start), Some(len)) = (function, value, operands.get(1)?.value()) {
+            return Some(i128::from(*start >= BEHIND || start + len <= USER_END));
+        }
         let wish = self.wishes.get(usize::from(*index)).filter(|wish| wish.any)?;
         match function {
             Function::Exists => Some(i128::from(wish.exists != Some(false))),

@@ -8,6 +8,7 @@ mod mine;
 mod paths;
 mod producers;
 mod resources;
+mod search;
 mod strategy;
 mod values;
 mod vary;
