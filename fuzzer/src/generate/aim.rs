@@ -2,6 +2,7 @@
 
 use super::dice::Dice;
 use super::mine::Spot;
+use super::names::{PathWish, name};
 use super::producers::{Names, Object, Producers};
 use super::search::search;
 use super::values::{AT_FDCWD, bad_pointer, impossible};
@@ -93,24 +94,6 @@ pub(super) fn aim(
     }
     aiming.name_files(producers.names);
     aiming.make_objects(producers, program);
-}
-
-/// What a condition wants of a name.
-#[derive(Default)]
-struct PathWish {
-    any: bool,
-    kinds: Vec<Word>,
-    not_kinds: Vec<Word>,
-    exists: Option<bool>,
-    empty: bool,
-    slash: bool,
-    absolute: bool,
-    link: bool,
-    last_link: bool,
-    denied: bool,
-    parent_denied: bool,
-    read_only: bool,
-    outside: bool,
 }
 
 /// What a condition wants of a descriptor.
@@ -231,6 +214,9 @@ impl Aiming<'_, '_, '_> {
         if let Expr::Word(_) = right {
             return self.membership(left, std::slice::from_ref(right), op == BinaryOp::Eq);
         }
+        if let (Some((Function::Walk, path)), Expr::Int(errno)) = (path_function(left), right) {
+            return self.fail_walk(path, *errno, op == BinaryOp::Eq);
+        }
         if let (Expr::Param(a), Expr::Param(b)) = (left, right) {
             if op == BinaryOp::Eq && usize::from(*a) < self.args.len() {
                 self.args[usize::from(*b)] = self.args[usize::from(*a)].clone();
@@ -262,6 +248,13 @@ impl Aiming<'_, '_, '_> {
             }
         };
         self.write(&number, new - number.add);
+    }
+
+    fn fail_walk(&mut self, path: u8, errno: i128, want: bool) {
+        if let (false, Some(wish)) = (self.is_descriptor(path), self.wishes.get_mut(usize::from(path))) {
+            wish.any = true;
+            wish.walk = if want { errno } else { 0 };
+        }
     }
 
     /// The number that an expression looks at; a part of a sum that only the kernel knows is guessed.
@@ -340,22 +333,28 @@ impl Aiming<'_, '_, '_> {
             Function::MayParent => wish.parent_denied = !want,
             Function::ReadOnlyFs => wish.read_only = want,
             Function::Leaves | Function::CrossesMount => wish.outside = want,
+            Function::Overlong => wish.overlong = want,
+            Function::Unreadable => wish.unreadable = want,
             _ => wish.any = false,
         }
     }
 
-    /// Makes a pointer one that leads to nothing, or beyond all memory of programs.
+    /// Makes a pointer one that leads to nothing, to less than it should, or beyond all memory of programs.
     fn mislead(&mut self, function: Function, index: u8, want: bool) {
-        let address = match function {
-            Function::Mapped if !want => bad_pointer(self.dice),
-            Function::UserRange if !want => impossible(self.dice),
-            _ => return,
-        };
-        let param = self.variant.params.get(usize::from(index));
-        if let (Some(param), Some(slot)) = (param, self.args.get_mut(usize::from(index)))
-            && param.ty.pointer().is_some()
-        {
-            *slot = Argument::Number(address);
+        let param = self.variant.params.get(usize::from(index)).filter(|param| param.ty.pointer().is_some());
+        let (Some(param), Some(slot), false) = (param, self.args.get_mut(usize::from(index)), want) else { return };
+        match (function, slot) {
+            (Function::UserRange, slot) => *slot = Argument::Number(impossible(self.dice)),
+            (Function::Mapped, Argument::Block(block)) if block.links.is_empty() && self.dice.chance(40) => {
+                if matches!(&param.ty, Type::Ptr { to, .. } if matches!(**to, Type::Extensible { .. })) {
+                    // What no release knows is refused where it is not 0, also before the end of memory is met.
+                    block.bytes.resize(block.bytes.len() + self.dice.below(40), 1);
+                }
+                let there = self.dice.below(block.bytes.len() + 1);
+                block.placement = Placement::Edge(u32::try_from(there).unwrap_or(u32::MAX));
+            }
+            (Function::Mapped, slot) => *slot = Argument::Number(bad_pointer(self.dice)),
+            _ => {}
         }
     }
 
@@ -427,9 +426,12 @@ impl Aiming<'_, '_, '_> {
             if !self.wishes[position].any || keys.is_none() {
                 continue;
             }
-            let text = name(self.dice, &self.wishes[position], names);
-            self.args[position] =
-                Argument::Block(Block { placement: Placement::Middle, ..Block::text(text.as_bytes()) });
+            self.args[position] = if self.wishes[position].unreadable {
+                Argument::Number(bad_pointer(self.dice))
+            } else {
+                let text = name(self.dice, &self.wishes[position], names);
+                Argument::Block(Block { placement: Placement::Middle, ..Block::text(text.as_bytes()) })
+            };
             if let Some(base) = keys.and_then(|keys| keys.base)
                 && self.dice.chance(70)
             {
@@ -482,6 +484,9 @@ impl Observer for Planned<'_> {
         match function {
             Function::Exists => Some(i128::from(wish.exists != Some(false))),
             Function::Empty => Some(i128::from(wish.empty)),
+            Function::Overlong => Some(i128::from(wish.overlong)),
+            Function::Unreadable => Some(i128::from(wish.unreadable)),
+            Function::Walk => Some(wish.walk),
             Function::TrailingSlash => Some(i128::from(wish.slash)),
             Function::LastIsSymlink => Some(i128::from(wish.last_link)),
             Function::ViaSymlink => Some(i128::from(wish.link || wish.last_link)),
@@ -537,72 +542,6 @@ const MADE: [(Word, Object); 11] = [
     (Word::Epoll, Object::Epoll),
     (Word::CharDevice, Object::Device),
 ];
-
-/// A name that has what is wished for.
-fn name(dice: &mut Dice<'_>, wish: &PathWish, names: &Names) -> String {
-    if wish.empty {
-        return String::new();
-    }
-    let mut list: Vec<(&str, Word)> = Vec::new();
-    let mut add = |paths: &[&'static str], kind: Word| list.extend(paths.iter().map(|path| (*path, kind)));
-    if wish.exists == Some(false) {
-        let missing: &[&'static str] = if wish.parent_denied {
-            &["nowrite/n1", "nowrite/n2"]
-        } else if wish.read_only {
-            &["/n1", "/n2"]
-        } else {
-            &["n1", "n2", "n3", "n4", "d/n1", "e/n1", "dangling"]
-        };
-        add(missing, Word::Regular);
-    } else if wish.parent_denied {
-        add(&["nowrite/f"], Word::Regular);
-    } else if wish.denied {
-        add(&["secret", "readonly", "writeonly"], Word::Regular);
-        add(&["closed", "nowrite", "nosearch"], Word::Directory);
-    } else if wish.outside {
-        add(&["../t/f", "/t/f", "d/../../t/f"], Word::Regular);
-        add(&["..", "/", "/t", "labs"], Word::Directory);
-        add(&["/dev/null"], Word::CharDevice);
-    } else if wish.read_only {
-        add(&["/", "..", "/dev"], Word::Directory);
-        add(&["/empty", "../empty"], Word::Regular);
-    } else if wish.last_link {
-        add(&["lf", "abs"], Word::Regular);
-        add(&["ld", "labs", "d/up", "lslash"], Word::Directory);
-        add(&["dangling", "loop", "lfslash"], Word::Symlink);
-    } else if wish.link {
-        add(&["ld/f", "labs/f", "d/up/f", "lf", "abs"], Word::Regular);
-        add(&["ld", "labs", "ld/sub", "lslash"], Word::Directory);
-        add(&["lfslash"], Word::Symlink);
-    } else {
-        add(&["/dev/null"], Word::CharDevice);
-        add(&["s"], Word::Socket);
-        add(&["lf", "ld", "loop", "dangling"], Word::Symlink);
-        list.extend(names.files.iter().map(|path| (path.as_str(), Word::Regular)));
-        list.extend(names.directories.iter().map(|path| (path.as_str(), Word::Directory)));
-        list.extend(names.fifos.iter().map(|path| (path.as_str(), Word::Pipe)));
-    }
-    let fits = |(_, kind): &&(&str, Word)| {
-        (wish.kinds.is_empty() || wish.kinds.contains(kind)) && !wish.not_kinds.contains(kind)
-    };
-    let fitting: Vec<&(&str, Word)> = list.iter().filter(fits).collect();
-    // Of many files and few of the other kinds, each kind is worth the same.
-    let kinds: Vec<Word> = {
-        let mut kinds: Vec<Word> = fitting.iter().map(|(_, kind)| *kind).collect();
-        kinds.dedup();
-        kinds
-    };
-    let kind = dice.pick(&kinds).copied();
-    let of_kind: Vec<&str> = fitting.iter().filter(|(_, own)| Some(*own) == kind).map(|(path, _)| *path).collect();
-    let mut text = dice.pick(&of_kind).copied().unwrap_or("f").to_owned();
-    if wish.absolute && !text.starts_with('/') {
-        text.insert_str(0, "/t/");
-    }
-    if wish.slash && !text.ends_with('/') {
-        text.push('/');
-    }
-    text
-}
 
 fn spot_param(spot: Spot) -> u8 {
     match spot {

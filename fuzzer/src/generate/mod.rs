@@ -5,6 +5,7 @@ mod dice;
 mod laws;
 mod memory;
 mod mine;
+mod names;
 mod paths;
 mod producers;
 mod resources;
