@@ -1,10 +1,12 @@
 //! Spec coverage: which clauses have been seen to hold on a real kernel.
 
+mod outside;
+
 use crate::exec::deny;
 use crate::habitat::Habitat;
 use crate::world;
 use abispec::expr::{BinaryOp, Expr, Function, UnaryOp, Word, contradicts_itself};
-use abispec::target::{ClauseId, ClauseKind, Resolved, Variant};
+use abispec::target::{Clause, ClauseId, ClauseKind, Resolved, Rule, Variant};
 
 /// How often each clause was seen, by [`ClauseId`].
 #[derive(Clone, Debug)]
@@ -65,7 +67,8 @@ pub fn executable(resolved: &Resolved, habitats: &[Habitat]) -> Vec<Executable> 
     let mut verdicts = vec![Executable::Yes; resolved.clauses.len()];
     for variant in resolved.calls.iter().flat_map(|call| &call.variants) {
         for rule in &variant.rules {
-            let verdict = if rule.duty { reachable(&rule.condition, here) } else { permission(rule, here) };
+            let clause = resolved.clause(rule.clause);
+            let verdict = if rule.duty { reachable(&rule.condition, here) } else { permission(clause, rule, here) };
             verdicts[rule.clause.0 as usize] = verdict;
         }
         for ensure in &variant.ensures {
@@ -81,6 +84,12 @@ pub fn executable(resolved: &Resolved, habitats: &[Habitat]) -> Vec<Executable> 
                 variant.ensures.iter().map(|ensure| ensure.clause).chain(effects).chain([variant.returns_clause])
             {
                 verdicts[clause.0 as usize] = Executable::No(NEVER.to_owned());
+            }
+        }
+        if let Some(absent) = variant.rules.iter().find(|rule| is_absence(rule)).map(|rule| rule.clause) {
+            let rules = variant.rules.iter().map(|rule| rule.clause).filter(|clause| *clause != absent);
+            for clause in rules.chain(variant.params.iter().filter_map(|param| param.ignored_clause)) {
+                verdicts[clause.0 as usize] = Executable::No(ABSENT.to_owned());
             }
         }
     }
@@ -102,14 +111,22 @@ fn always_fails(variant: &Variant) -> bool {
     variant.rules.iter().any(|rule| rule.duty && contradicts_itself(&not(&rule.condition)))
 }
 
+/// Why no error but ENOSYS is seen of a call.
+const ABSENT: &str = "the kernel was built without the call";
+
+/// Whether a rule says that the kernel has no such call, whatever its arguments.
+fn is_absence(rule: &Rule) -> bool {
+    rule.duty && rule.errno.name() == "ENOSYS" && rule.condition == Expr::Bool(true)
+}
+
 /// A permission can be seen only where the sandbox can bring the error about.
-fn permission(rule: &abispec::target::Rule, here: &Here) -> Executable {
+fn permission(clause: &Clause, rule: &Rule, here: &Here) -> Executable {
     use abispec::model::Origin;
     let no = |why: &str| Executable::No(why.to_owned());
     if rule.condition == Expr::Bool(true) {
         return no("permitted always: no condition to exercise");
     }
-    if let Some(why) = outside_cause(rule.errno.name()) {
+    if let Some(why) = outside::cause(clause, rule) {
         return no(why);
     }
     match rule.origin {
@@ -123,22 +140,6 @@ fn permission(rule: &abispec::target::Rule, here: &Here) -> Executable {
     }
 }
 
-/// What has to go wrong outside the calls for an errno that is only permitted.
-fn outside_cause(errno: &str) -> Option<&'static str> {
-    Some(match errno {
-        "EIO" => "needs failing storage",
-        "EDQUOT" => "needs quotas",
-        "ENOSPC" => "needs a full file system",
-        "ENFILE" => "needs the system-wide limit of open files",
-        "ENETDOWN" | "ENETUNREACH" | "EHOSTUNREACH" | "EHOSTDOWN" | "ETIMEDOUT" | "ECONNRESET" | "ECONNREFUSED"
-        | "ECONNABORTED" | "ENOBUFS" | "EPROTO" => "needs a network peer",
-        "ETXTBSY" => "needs a running program",
-        "ECANCELED" => "needs the clock to be set",
-        "EDEADLK" => "needs two processes",
-        _ => return None,
-    })
-}
-
 /// Whether all conjuncts of a condition can be true in the sandbox.
 fn reachable(condition: &Expr, here: &Here) -> Executable {
     reachable_among(condition, KINDS, here)
@@ -146,7 +147,7 @@ fn reachable(condition: &Expr, here: &Here) -> Executable {
 
 fn reachable_among(condition: &Expr, kinds: &'static [Word], here: &Here) -> Executable {
     let here = &Here { kinds, ..here.clone() };
-    if contradicts_itself(condition) {
+    if contradicts_itself(&with_what_follows(condition)) {
         return Executable::No(NEVER.to_owned());
     }
     let mut conjuncts = Vec::new();
@@ -167,6 +168,23 @@ fn flatten<'a>(expr: &'a Expr, into: &mut Vec<&'a Expr>) {
         }
         other => into.push(other),
     }
+}
+
+/// The condition with what the hardware adds to it: memory that can be written can be read.
+fn with_what_follows(condition: &Expr) -> Expr {
+    let mut conjuncts = Vec::new();
+    flatten(condition, &mut conjuncts);
+    let readable = conjuncts.iter().filter_map(|conjunct| match conjunct {
+        Expr::Call(Function::Mapped, list) => match &list[..] {
+            [at, bytes, Expr::Word(Word::Write)] => {
+                Some(Expr::Call(Function::Mapped, vec![at.clone(), bytes.clone(), Expr::Word(Word::Read)]))
+            }
+            _ => None,
+        },
+        _ => None,
+    });
+    let both = |all: Expr, one: Expr| Expr::Binary(BinaryOp::And, Box::new(all), Box::new(one));
+    readable.fold(condition.clone(), both)
 }
 
 /// Why a conjunct cannot come true in the sandbox; `None` where it can.

@@ -1,0 +1,129 @@
+//! Errors that are permitted, and that nothing a program of the sandbox does can bring about: what would have to be so.
+
+use abispec::expr::{Expr, Function};
+use abispec::model::Origin;
+use abispec::target::{Clause, Rule};
+
+/// Why no program brings about an error that a rule permits; `None` where one may.
+pub(super) fn cause(clause: &Clause, rule: &Rule) -> Option<&'static str> {
+    let errno = rule.errno.name();
+    let own = OF_CALLS.iter().find(|row| {
+        row.errnos.contains(&errno)
+            && row.calls.contains(&clause.syscall.as_str())
+            && (row.commands.is_empty() || clause.command.as_deref().is_some_and(|own| row.commands.contains(&own)))
+            && row.about.is_none_or(|function| speaks_of(&rule.condition, function))
+    });
+    own.map(|row| row.needs).or_else(|| of_errno(errno, rule.origin))
+}
+
+/// What has to go wrong outside the calls for an errno, whatever the call.
+fn of_errno(errno: &str, origin: Origin) -> Option<&'static str> {
+    Some(match errno {
+        "EIO" => "needs failing storage",
+        "EDQUOT" => "needs quotas",
+        "ENOSPC" => "needs a full file system",
+        "ENFILE" => "needs the system-wide limit of open files",
+        "ENETDOWN" | "ENETUNREACH" | "EHOSTUNREACH" | "EHOSTDOWN" | "ETIMEDOUT" | "ECONNRESET" | "ECONNREFUSED"
+        | "ECONNABORTED" | "ENOBUFS" | "EPROTO" => "needs a network peer",
+        "ETXTBSY" => "needs a running program",
+        "ECANCELED" => "needs the clock to be set",
+        "EDEADLK" => "needs two processes",
+        // An identifier that is stale by itself is answered with EINVAL.
+        "EIDRM" => "needs two processes, one of which removes what the other is just using",
+        "EINTR" if origin == Origin::Filesystem => "needs a file system whose waits a signal ends",
+        _ => return None,
+    })
+}
+
+/// Errors of some calls.
+struct Row {
+    calls: &'static [&'static str],
+    /// Commands of these calls; empty where the command does not matter.
+    commands: &'static [&'static str],
+    errnos: &'static [&'static str],
+    /// What the condition has to speak of.
+    about: Option<Function>,
+    needs: &'static str,
+}
+
+const fn row(calls: &'static [&'static str], errnos: &'static [&'static str], needs: &'static str) -> Row {
+    Row { calls, commands: &[], errnos, about: None, needs }
+}
+
+const THREAD: &str = "needs a second thread in the same call or about it";
+const RESTARTS: &str = "never seen: the kernel makes the call again by itself when a signal has come";
+const PRIVILEGES: &str = "needs a caller that may gain privileges by executing a file; the sandbox's may not";
+const REALTIME: &str = "needs a real-time or deadline policy, which the sandbox is not given";
+
+const OF_CALLS: &[Row] = &[
+    row(&["getrandom"], &["EAGAIN", "EINTR"], "needs a machine that has just started and has no random numbers yet"),
+    row(&["fallocate"], &["EINTR"], "needs a signal that comes while pages are being allocated"),
+    row(&["utimensat"], &["EINTR"], "needs a delegation, which a server of files is given"),
+    Row {
+        commands: &["FUTEX_LOCK_PI", "FUTEX_LOCK_PI2", "FUTEX_WAIT_REQUEUE_PI"],
+        ..row(&["futex"], &["EINTR"], RESTARTS)
+    },
+    row(&["dup2", "dup3"], &["EBUSY"], THREAD),
+    row(&["seccomp"], &["ESRCH"], THREAD),
+    row(&["futex"], &["EAGAIN"], THREAD),
+    row(&["clone3"], &["EACCES", "EBUSY", "EOPNOTSUPP", "ENODEV"], "needs a control group of its own"),
+    row(&["close_range", "execve", "execveat"], &["EMFILE"], "needs fs.nr_open to be lowered below what is open"),
+    row(&["execve", "execveat"], &["EPERM"], "needs a program with capabilities that the caller is refused"),
+    row(&["arch_prctl"], &["EBUSY"], "needs a virtual processor"),
+    row(&["migrate_pages"], &["EBUSY"], "needs memory pressure"),
+    row(&["move_pages"], &["EACCES"], "needs a machine with memory nodes that the control group does not have"),
+    row(&["landlock_restrict_self"], &["EPERM"], PRIVILEGES),
+    Row { commands: &["PR_SET_SECCOMP"], ..row(&["prctl"], &["EACCES"], PRIVILEGES) },
+    Row {
+        about: Some(Function::Policy),
+        ..row(&["sched_setaffinity", "sched_setattr", "sched_setscheduler"], &["EBUSY"], REALTIME)
+    },
+    row(&["sched_setattr", "sched_setscheduler"], &["EACCES"], "needs a scheduler that is a program of its own"),
+    row(&["clock_nanosleep"], &["ESRCH"], "needs a process that ends meanwhile"),
+    row(&["mq_unlink"], &["EACCES", "EPERM", "EOVERFLOW", "EROFS"], "needs a message queue of another owner"),
+];
+
+fn speaks_of(condition: &Expr, function: Function) -> bool {
+    let mut found = false;
+    condition.walk(&mut |expr| found |= matches!(expr, Expr::Call(own, _) if *own == function));
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use abispec::arch::Arch;
+    use abispec::target::Target;
+    use abispec::version::Release;
+
+    #[test]
+    fn every_row_is_about_a_rule() {
+        let resolved = abispec::resolve(abispec::embedded(), &Target::new(Arch::X86_64, Release::new(7, 3)));
+        let rules: Vec<(&Clause, &Rule)> = (resolved.calls.iter().flat_map(|call| &call.variants))
+            .flat_map(|variant| &variant.rules)
+            .filter(|rule| !rule.duty)
+            .map(|rule| (resolved.clause(rule.clause), rule))
+            .collect();
+        for row in OF_CALLS {
+            for (call, errno) in row.calls.iter().flat_map(|call| row.errnos.iter().map(move |errno| (call, errno))) {
+                let named = rules.iter().any(|(clause, rule)| {
+                    clause.syscall == *call && rule.errno.name() == *errno && cause(clause, rule) == Some(row.needs)
+                });
+                assert!(named, "{call} {errno}: no rule needs what the row says it does");
+            }
+        }
+    }
+
+    #[test]
+    fn what_only_some_commands_never_answer_the_others_do() {
+        let resolved = abispec::resolve(abispec::embedded(), &Target::new(Arch::X86_64, Release::new(7, 3)));
+        let futex = resolved.calls.iter().find(|call| call.name == "futex").into_iter();
+        let interrupted: Vec<bool> = futex
+            .flat_map(|call| &call.variants)
+            .flat_map(|variant| &variant.rules)
+            .filter(|rule| rule.errno.name() == "EINTR")
+            .map(|rule| cause(resolved.clause(rule.clause), rule).is_none())
+            .collect();
+        assert!(interrupted.contains(&true) && interrupted.contains(&false), "{interrupted:?}");
+    }
+}
