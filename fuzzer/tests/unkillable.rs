@@ -50,7 +50,8 @@ fn run(room: &mut Room, text: &str) -> Examined {
 fn a_call_that_nothing_ends_is_told_and_left_behind() {
     let Some(mut room) = room() else { return };
     let (commander, executor) = (room.sandbox.pid(), room.sandbox.executor_pid());
-    room.sandbox.config_mut().state = |_| Some('D');
+    let config = room.sandbox.config_mut();
+    (config.state, config.unkillable) = (|_| Some('D'), Duration::from_secs(1));
     kill(Pid::from_raw(commander.try_into().unwrap()), Signal::SIGSTOP).unwrap();
     let start = Instant::now();
     let examined = run(&mut room, SLEEPER);

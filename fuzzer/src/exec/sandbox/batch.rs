@@ -15,9 +15,6 @@ use crate::exec::op::{Arg, Guard, Op, OpIndex, OpResult, OpState, PushError, Sou
 use crate::exec::sys;
 use crate::exec::watchdog::{Verdict, Watchdog, sleeps};
 
-/// How long a process in uninterruptible sleep may take to die.
-const UNKILLABLE: Duration = Duration::from_secs(2);
-
 /// How an executor ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
@@ -270,13 +267,14 @@ impl Sandbox {
             loop {
                 let control = self.arena.control();
                 let seen = control.event.load(Acquire);
-                if control.ended.load(Acquire) == self.number || start.elapsed() > PATIENCE {
+                if control.ended.load(Acquire) == self.number {
                     break;
                 }
                 // Where SIGKILL does not reach it for so long, nothing does; on a busy machine only the state tells.
                 let state = self.config.state;
-                if start.elapsed() > UNKILLABLE && state(control.executor_pid.load(Relaxed)) == Some('D') {
-                    self.unkillable = true;
+                let asleep = state(control.executor_pid.load(Relaxed)) == Some('D');
+                if start.elapsed() > if asleep { self.config.unkillable } else { PATIENCE } {
+                    self.unkillable = asleep;
                     break;
                 }
                 // Timing out or not, the conditions above decide.

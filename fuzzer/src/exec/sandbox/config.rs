@@ -42,6 +42,9 @@ pub struct SandboxConfig {
     pub emulator: Option<PathBuf>,
     /// Numbers of i386 that its entry permits; where there are none, that entry is closed.
     pub ia32: Vec<u32>,
+    /// How long a process in uninterruptible sleep may take to die. On a loaded machine it can be seconds: many calls wait for a
+    /// thread of the kernel on every processor.
+    pub unkillable: Duration,
     /// What tells the state of a process; tests put another in its place.
     pub state: fn(i32) -> Option<char>,
     /// An extra filter, installed last: a planted kernel violation ([`ShimFilter`](crate::exec::ShimFilter)).
@@ -64,6 +67,7 @@ impl Default for SandboxConfig {
             privileged: false,
             emulator: None,
             ia32: Vec::new(),
+            unkillable: Duration::from_secs(30),
             state,
             shim: None,
         }
