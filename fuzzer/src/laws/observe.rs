@@ -104,7 +104,10 @@ fn look(setting: &Setting, program: &Program, lowered: &Lowered, sandbox: &Sandb
     };
     for (call, low) in program.calls.iter().zip(&lowered.calls) {
         let result = sandbox.result(low.op);
-        if result.state != OpState::Done || result.denied() {
+        // A sleeper that was woken says so by EINTR; whatever else it says came about by the signal.
+        let interrupted = -i64::from(libc::EINTR);
+        let whole = result.state == OpState::Done || result.state == OpState::Interrupted && result.ret == interrupted;
+        if !whole || result.denied() {
             return None;
         }
         let plan = &setting.plans.call(call.call).variants[low.variant];
