@@ -10,8 +10,10 @@ use abispec::types::{Direction, Type};
 
 /// Bytes that one buffer has at most, so that a program fits into its cell.
 const LARGEST: u64 = 2048;
-/// Elements that one array has at most.
+/// Elements of one array that are filled; a caller who is free to choose has no more.
 const MOST_ELEMENTS: u64 = 40;
+/// Bytes that an array of fixed length has at most.
+const LARGEST_FIXED: u64 = 8200;
 
 /// Where values come from while memory is filled.
 pub(super) struct Filling<'a> {
@@ -35,9 +37,15 @@ impl Filling<'_> {
     ) -> Block {
         let mut block = Block::new(Vec::new());
         match to {
-            Type::Array { of, .. } => {
+            Type::Array { of, count: length } => {
                 for _ in 0..count.min(MOST_ELEMENTS) {
                     self.append(dice, of, direction, &mut block, intent);
+                }
+                // One whose length the type states is whole, or the kernel would go beyond it.
+                if let (abispec::types::Count::Number(_), true) = (length, count > MOST_ELEMENTS) {
+                    let whole = (block.bytes.len() as u64 / MOST_ELEMENTS).saturating_mul(count).min(LARGEST_FIXED);
+                    let blank = if direction.reads() { 0 } else { POISON };
+                    block.bytes.resize(usize::try_from(whole).unwrap_or(0), blank);
                 }
             }
             Type::Extensible { name, .. } => {
