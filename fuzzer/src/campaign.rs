@@ -14,7 +14,7 @@ use crate::confirm::{Confirmed, Key, Trial, confirm};
 use crate::coverage::{Coverage, Executable};
 use crate::examine::Suspicion;
 use crate::exec::{Entry, FileSystem};
-use crate::generate::{Aim, Wishes};
+use crate::generate::{Aim, Recall, Wishes};
 use crate::habitat::{self, Habitat};
 use crate::kernel;
 use crate::laws;
@@ -405,7 +405,8 @@ impl<'a> Working<'a> {
     fn step(&mut self, coverage: &mut Coverage) -> Result<(), WorkerError> {
         if self.planned >= REPLAN {
             self.planned = 0;
-            self.wishes = self.plan(coverage);
+            let recall = std::mem::take(&mut self.wishes.recall);
+            self.wishes = self.plan(coverage, recall);
         }
         let persona = habitat::of_turn(self.turn, self.rooms.len());
         self.turn += 1;
@@ -493,6 +494,7 @@ impl<'a> Working<'a> {
         for (program, ran) in programs.iter().zip(ran) {
             let Some(examined) = ran.examined else { continue };
             self.shared.count(self.side, self.budget, examined.judged as u64, 1);
+            self.wishes.recall.learn(self.side.generator.resolved(), program, &examined.answers);
             if let Some(suspicion) = examined.suspicion {
                 suspicious.push((program, suspicion));
             }
@@ -596,7 +598,7 @@ impl<'a> Working<'a> {
     }
 
     /// More wishes for calls with clauses that have not been seen.
-    fn plan(&self, coverage: &Coverage) -> Wishes {
+    fn plan(&self, coverage: &Coverage, recall: Recall) -> Wishes {
         let Side { generator, executable, .. } = self.side;
         let resolved = generator.resolved();
         let focus: BTreeSet<usize> = generator.focus().iter().copied().collect();
@@ -626,6 +628,6 @@ impl<'a> Working<'a> {
                 .filter(|clause| unseen(*clause))
                 .collect(),
         };
-        Wishes { calls, clauses, aims: self.shared.options.aims.clone() }
+        Wishes { calls, clauses, aims: self.shared.options.aims.clone(), recall }
     }
 }

@@ -33,7 +33,8 @@ impl Generator {
     /// Calls that make what a law is given, and behind them a call of [`GIVEN`] with one argument for each.
     pub fn given(&self, rng: &mut TestRng, params: &[ResolvedParam]) -> Program {
         let mut dice = Dice::new(rng);
-        let mut making = Making { generator: self, program: Program::default(), edge_free: true, nested: false };
+        let mut making =
+            Making { generator: self, program: Program::default(), edge_free: true, nested: false, recall: None };
         let mined = Mined::default();
         let mut args: Vec<Option<Argument>> = vec![None; params.len()];
         for (index, param) in params.iter().enumerate() {
@@ -66,7 +67,8 @@ impl Generator {
     /// A program in which one variant of a call occurs, with these values of some of its parameters.
     pub fn around(&self, rng: &mut TestRng, call: usize, variant: usize, fixed: &[(usize, u64)]) -> Program {
         let mut dice = Dice::new(rng);
-        let mut making = Making { generator: self, program: Program::default(), edge_free: true, nested: false };
+        let mut making =
+            Making { generator: self, program: Program::default(), edge_free: true, nested: false, recall: None };
         let even = self.even();
         let mut only = even.clone();
         for (index, wish) in only.calls[call].iter_mut().enumerate() {

@@ -8,6 +8,7 @@ mod mine;
 mod names;
 mod paths;
 mod producers;
+mod recall;
 mod resources;
 mod search;
 mod strategy;
@@ -15,6 +16,7 @@ mod values;
 mod vary;
 
 pub use laws::GIVEN;
+pub use recall::Recall;
 pub use strategy::{CallStrategy, ProgramStrategy, ProgramTree};
 pub use vary::Change;
 
@@ -59,6 +61,8 @@ pub struct Wishes {
     pub clauses: BTreeSet<ClauseId>,
     /// Conditions that are wanted besides those of the specification.
     pub aims: Arc<Vec<Aim>>,
+    /// How calls have succeeded so far.
+    pub recall: Recall,
 }
 
 /// A condition that a call should make true, or miss by little.
@@ -98,13 +102,19 @@ impl Generator {
     /// Even wishes for all calls under test.
     pub fn even(&self) -> Wishes {
         let calls = self.resolved.calls.iter().map(|call| vec![1; call.variants.len()]).collect();
-        Wishes { calls, clauses: BTreeSet::new(), aims: Arc::default() }
+        Wishes { calls, clauses: BTreeSet::new(), aims: Arc::default(), recall: Recall::default() }
     }
 
     /// Makes a program that ends in a call under test, chosen by the wishes.
     pub fn program(&self, rng: &mut TestRng, wishes: &Wishes) -> Program {
         let mut dice = Dice::new(rng);
-        let mut making = Making { generator: self, program: Program::default(), edge_free: true, nested: false };
+        let mut making = Making {
+            generator: self,
+            program: Program::default(),
+            edge_free: true,
+            nested: false,
+            recall: Some(&wishes.recall),
+        };
         let Some(call) = self.choose(&mut dice, wishes) else { return making.program };
         making.call(&mut dice, call, Some(wishes), false);
         // State changes between calls on the same objects are where contracts break.
@@ -126,7 +136,8 @@ impl Generator {
 
     /// Makes one call with fresh arguments and what it needs before it.
     pub fn single(&self, rng: &mut TestRng, call: usize) -> Program {
-        let mut making = Making { generator: self, program: Program::default(), edge_free: true, nested: false };
+        let mut making =
+            Making { generator: self, program: Program::default(), edge_free: true, nested: false, recall: None };
         making.call(&mut Dice::new(rng), call, None, false);
         making.program
     }
@@ -197,6 +208,8 @@ struct Making<'a> {
     edge_free: bool,
     /// A call is made for the sake of another one.
     nested: bool,
+    /// How calls have succeeded.
+    recall: Option<&'a Recall>,
 }
 
 impl Making<'_> {
@@ -212,9 +225,10 @@ impl Making<'_> {
         let count = variant.params.len();
         let of_pages = variant.params.iter().any(|param| matches!(param.ty, Type::Vma));
         let goals = aim::goals(variant, wishes, &mined.links, index, variant_index);
-        let aimed = dice.chance(if goals.wanted() { 55 } else { 35 });
+        // What is made for another call's sake has to succeed.
+        let aimed = !self.nested && dice.chance(if goals.wanted() { 55 } else { 35 });
         let odd = match dice.below(10) {
-            _ if aimed => u8::MAX,
+            _ if aimed || self.nested => u8::MAX,
             0..5 => u8::MAX,
             5..9 => u8::try_from(dice.below(count)).unwrap_or(0),
             _ => 0x80,
@@ -280,6 +294,9 @@ impl Making<'_> {
             args[position] = Some(pointer);
         }
         let mut args: Vec<Argument> = args.into_iter().map(|arg| arg.unwrap_or(Argument::Number(0))).collect();
+        if dice.chance(if self.nested { 70 } else { 15 }) {
+            self.as_before(dice, index, &mut args);
+        }
         if aimed {
             let producers = Producers { resolved: &resolved, names: &self.generator.names };
             aim::aim(dice, variant, &goals, &producers, call.select, &mut self.program, &mut args);
