@@ -69,6 +69,9 @@ pub fn fits(program: &Program) -> bool {
     edges <= 1
 }
 
+/// Below this address nobody has pages but who may do raw input and output.
+const LOWEST: u64 = 0x1_0000;
+
 /// Ranges of pages lie in the playground and its margins, or where no process has pages.
 fn mappings(call: &Invocation, variant: &Variant, entry: Entry) -> Option<Hazard> {
     let number = |index: usize| match call.args.get(index) {
@@ -80,13 +83,24 @@ fn mappings(call: &Invocation, variant: &Variant, entry: Entry) -> Option<Hazard
     };
     let margin = PLAYGROUND_MARGIN_PAGES * 4096;
     let (begin, end) = (entry.playground() - margin, entry.playground() + PLAYGROUND_PAGES * 4096 + margin);
-    // How long a segment of shared memory is, its attaching does not say: in place of other mappings it is not tried.
-    let replaces = variant.params.iter().enumerate().any(|(index, param)| {
-        matches!(&param.ty, Type::Flags { set, .. } if set == "shmat_flags")
-            && number(index).is_none_or(|flags| flags & libc::SHM_REMAP as u64 != 0)
+    // How long a segment of shared memory is, its attaching does not say: in place of other mappings it is not tried, and not where
+    // null pointers lead to.
+    let attached = variant.params.iter().enumerate().find_map(|(index, param)| match &param.ty {
+        Type::Flags { set, .. } if set == "shmat_flags" => Some(number(index)),
+        _ => None,
     });
-    if replaces {
-        return Some(Hazard::Mappings);
+    if let Some(flags) = attached {
+        let address = variant.params.iter().position(|param| matches!(param.ty, Type::Vma)).and_then(number);
+        let replaces = flags.is_none_or(|flags| flags & libc::SHM_REMAP as u64 != 0);
+        // Nothing is ever put in the place of the first page.
+        let tried = if replaces {
+            address.is_some_and(|address| address < 4096)
+        } else {
+            address.is_none_or(|address| !(1..LOWEST).contains(&address))
+        };
+        if !tried {
+            return Some(Hazard::Mappings);
+        }
     }
     for (index, param) in variant.params.iter().enumerate() {
         if !matches!(param.ty, Type::Vma) {
@@ -102,7 +116,7 @@ fn mappings(call: &Invocation, variant: &Variant, entry: Entry) -> Option<Hazard
             let last = address.saturating_add(length);
             let inside = address >= begin && last <= end;
             let above = address >= 1 << 47;
-            let below = last <= 0x1_0000 && address.checked_add(length).is_some();
+            let below = last <= LOWEST && address.checked_add(length).is_some();
             // What goes beyond the last address is refused or comes to nothing; the kernel counts it in 64 bits for everybody.
             let refused = (begin..end).contains(&address) && entry != Entry::Ia32 && wraps(address, length);
             if !inside && !above && !below && !refused {
