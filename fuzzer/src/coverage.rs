@@ -1,6 +1,9 @@
 //! Spec coverage: which clauses have been seen to hold on a real kernel.
 
+mod alone;
 mod outside;
+
+pub use alone::strike_out_others;
 
 use crate::exec::deny;
 use crate::habitat::Habitat;
@@ -199,6 +202,15 @@ fn impossible(expr: &Expr, here: &Here) -> Option<String> {
         Expr::Binary(BinaryOp::Ne, a, b) if is_user(a) && (is_user(b) || **b == Expr::Int(0)) => {
             Some("needs another user; the sandbox's is always 0".to_owned())
         }
+        Expr::Binary(BinaryOp::Gt, a, b) if beyond_the_hard_limit(a, b) => {
+            Some("needs a limit of file sizes above the sandbox's hard one".to_owned())
+        }
+        Expr::Binary(BinaryOp::Eq, a, b) if is_policy(a) && is_real_time(b) && !here.privileged => {
+            Some(outside::REAL_TIME.to_owned())
+        }
+        Expr::In(a, list) if is_policy(a) && list.iter().all(is_real_time) && !here.privileged => {
+            Some(outside::REAL_TIME.to_owned())
+        }
         Expr::Binary(op @ (BinaryOp::Eq | BinaryOp::Ne), a, b) => match (word_function(a), &**b) {
             (Some(function), Expr::Word(word)) => absent(function, here, &[*word], *op == BinaryOp::Eq),
             _ => unsupported(expr),
@@ -232,6 +244,29 @@ fn impossible(expr: &Expr, here: &Here) -> Option<String> {
         Expr::Unary(_, _) | Expr::Call(..) | Expr::Binary(..) | Expr::Old(_) => unsupported(expr),
         _ => None,
     }
+}
+
+/// Whether a limit of file sizes would have to be larger than a `long`, which would let one call take all memory.
+fn beyond_the_hard_limit(limit: &Expr, than: &Expr) -> bool {
+    let of_files = |list: &[Expr]| matches!(list, [Expr::Int(number)] if *number == i128::from(libc::RLIMIT_FSIZE));
+    matches!(limit, Expr::Call(Function::Rlimit, list) if of_files(list))
+        && matches!(than, Expr::Int(size) if *size >= i128::from(i64::MAX))
+}
+
+/// Whether an expression is the caller's scheduling policy, or some of its bits.
+fn is_policy(expr: &Expr) -> bool {
+    match expr {
+        Expr::Call(Function::Policy, _) => true,
+        Expr::Binary(BinaryOp::BitAnd, inner, _) => is_policy(inner),
+        _ => false,
+    }
+}
+
+fn is_real_time(policy: &Expr) -> bool {
+    /// The libc crate does not know it.
+    const SCHED_DEADLINE: i128 = 6;
+    let known = [i128::from(libc::SCHED_FIFO), i128::from(libc::SCHED_RR), SCHED_DEADLINE];
+    matches!(policy, Expr::Int(number) if known.contains(number))
 }
 
 fn is_user(expr: &Expr) -> bool {

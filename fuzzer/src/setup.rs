@@ -203,7 +203,7 @@ pub fn footprint(call: &abispec::target::Call) -> Footprint {
             Effect::SetsStatus { .. } | Effect::SetsOffset { .. } | Effect::Queues { .. } => {}
             Effect::Drains { .. } | Effect::SetsSeals { .. } | Effect::Writes { .. } => {}
             Effect::Ends { .. } | Effect::Executes { .. } | Effect::Begins { .. } => {}
-            Effect::Changes { what: Changed::Names } => found.files = true,
+            Effect::Changes { what: Changed::Names | Changed::Owner } => found.files = true,
             Effect::Changes { what } => found.process |= alters_the_caller(*what),
         }
     }

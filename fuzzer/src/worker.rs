@@ -499,6 +499,7 @@ fn identity(setting: &Setting, config: &SandboxConfig, sandbox: &mut Sandbox) ->
     if !setting.habitat.capabilities {
         identity.capabilities = 0;
     }
+    identity.ids = sandbox.report().ids;
     identity.pid = inner_pid(sandbox);
     let mut limit = |name: &str, soft: u64, hard: u64| {
         let index = setting.resolved.constants.get(name).and_then(|value| usize::try_from(*value).ok());

@@ -1,7 +1,7 @@
 //! The entries that a run's programs take: for each what it works with, and what it comes to.
 
 use super::{Options, Progress};
-use crate::coverage::{Coverage, Executable, executable};
+use crate::coverage::{Coverage, Executable, executable, strike_out_others};
 use crate::exec::{Arg, BatchEnd, Entry, FileSystem, Op, Sandbox, SandboxConfig, deny};
 use crate::foreign::struct_differs;
 use crate::generate::Generator;
@@ -70,7 +70,7 @@ pub(super) struct Side {
 }
 
 impl Side {
-    fn new(setting: Setting, wanted: &dyn Fn(&Call) -> bool, options: &Options) -> Self {
+    fn new(setting: Setting, wanted: &dyn Fn(&Call) -> bool, options: &Options, alone: bool) -> Self {
         let resolved = &setting.resolved;
         // Files are what they are whichever way programs come: other file systems are left to the port's own entry.
         let habitats = match setting.entry {
@@ -78,9 +78,13 @@ impl Side {
             Entry::Ia32 | Entry::Vdso => Habitat::of_every_kind(&[FileSystem::default()], options.privileged),
         };
         let laws = options.laws;
+        let mut executable = executable(resolved, &habitats);
+        if alone {
+            strike_out_others(resolved, &mut executable);
+        }
         Self {
             generator: Generator::new(resolved.clone(), wanted, &|call| able(call, options)),
-            executable: executable(resolved, &habitats),
+            executable,
             habitats,
             makers: laws::Makers::new(resolved, &|call| laws && wanted(call)),
             progress: Progress::default(),
@@ -122,8 +126,9 @@ pub(super) fn open(
     let (mut sides, mut absent) = (Vec::new(), Vec::new());
     // The first sandbox says whether there can be any; its room is thrown away.
     let room = Room::open(setting(Entry::Vdso, resolved))?;
+    let alone = room.sandbox.report().ids == 1;
     if options.entries.native && any(resolved) {
-        sides.push(Side::new(setting(Entry::Native, resolved), wanted, options));
+        sides.push(Side::new(setting(Entry::Native, resolved), wanted, options, alone));
     }
     let mut lacks = |what: String, why: &str| absent.push(Absent { what, why: why.to_owned() });
     let the = |entry: Entry| format!("the {} entry", entry.name());
@@ -136,7 +141,7 @@ pub(super) fn open(
             Some(why) => lacks(the(Entry::Ia32), &why),
             None if foreign == chosen => lacks(the(Entry::Ia32), "nothing of the chosen calls is specified for i386"),
             None => {
-                sides.push(Side::new(setting(Entry::Ia32, ia32), &stated, options));
+                sides.push(Side::new(setting(Entry::Ia32, ia32), &stated, options, alone));
                 if foreign > 0 {
                     let what = format!("{foreign} call(s) through the {} entry", Entry::Ia32.name());
                     lacks(what, "a struct of theirs has a layout there that is not specified");
@@ -152,7 +157,7 @@ pub(super) fn open(
         };
         if resolved.calls.iter().any(|call| named(call) && wanted(call)) {
             let wanted = |call: &Call| named(call) && wanted(call);
-            sides.push(Side::new(setting(Entry::Vdso, resolved), &wanted, options));
+            sides.push(Side::new(setting(Entry::Vdso, resolved), &wanted, options, alone));
         } else if resolved.calls.iter().any(named) {
             lacks(the(Entry::Vdso), "it has none of the chosen calls");
         } else {

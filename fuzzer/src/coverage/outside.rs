@@ -50,10 +50,12 @@ const fn row(calls: &'static [&'static str], errnos: &'static [&'static str], ne
     Row { calls, commands: &[], errnos, about: None, needs }
 }
 
+const REQUESTS: &str = "needs a context of requests, whose number is longer than what programs pass on";
 const THREAD: &str = "needs a second thread in the same call or about it";
 const RESTARTS: &str = "never seen: the kernel makes the call again by itself when a signal has come";
 const PRIVILEGES: &str = "needs a caller that may gain privileges by executing a file; the sandbox's may not";
-const REALTIME: &str = "needs a real-time or deadline policy, which the sandbox is not given";
+/// Why a policy is none of the caller's.
+pub(super) const REAL_TIME: &str = "needs a real-time or deadline policy, which the sandbox is not given";
 
 const OF_CALLS: &[Row] = &[
     row(&["getrandom"], &["EAGAIN", "EINTR"], "needs a machine that has just started and has no random numbers yet"),
@@ -76,10 +78,29 @@ const OF_CALLS: &[Row] = &[
     Row { commands: &["PR_SET_SECCOMP"], ..row(&["prctl"], &["EACCES"], PRIVILEGES) },
     Row {
         about: Some(Function::Policy),
-        ..row(&["sched_setaffinity", "sched_setattr", "sched_setscheduler"], &["EBUSY"], REALTIME)
+        ..row(&["sched_setaffinity", "sched_setattr", "sched_setscheduler"], &["EBUSY"], REAL_TIME)
     },
     row(&["sched_setattr", "sched_setscheduler"], &["EACCES"], "needs a scheduler that is a program of its own"),
-    row(&["clock_nanosleep"], &["ESRCH"], "needs a process that ends meanwhile"),
+    row(&["clock_nanosleep", "timer_settime"], &["ESRCH"], "needs a process that ends meanwhile"),
+    row(&["msgrcv"], &["EAGAIN"], "needs two processes, one of which changes the queue that the other waits at"),
+    row(&["munmap"], &["ENOMEM"], "needs as many mappings as vm.max_map_count permits"),
+    row(&["remap_file_pages"], &["EACCES"], "needs a file that becomes append-only while it is mapped"),
+    row(
+        &["getxattr", "lgetxattr", "fgetxattr"],
+        &["E2BIG"],
+        "needs a file system with attributes that are longer than the kernel hands out",
+    ),
+    row(
+        &["listxattr", "llistxattr", "flistxattr", "listxattrat"],
+        &["E2BIG"],
+        "needs more attributes on one file than programs give it",
+    ),
+    row(&["io_submit"], &["EBADF", "EAGAIN", "EFAULT", "EOPNOTSUPP", "EPERM", "EINTR"], REQUESTS),
+    row(&["io_cancel"], &["EINPROGRESS"], REQUESTS),
+    row(&["io_destroy", "io_getevents", "io_pgetevents"], &["EINTR"], REQUESTS),
+    row(&["madvise"], &["EOPNOTSUPP", "ENODEV", "EFBIG"], "needs a mapped file in which no holes can be made"),
+    row(&["madvise"], &["EBUSY"], "needs memory pressure"),
+    row(&["mq_notify"], &["EINTR"], "needs a netlink socket that takes nothing more"),
     row(&["mq_unlink"], &["EACCES", "EPERM", "EOVERFLOW", "EROFS"], "needs a message queue of another owner"),
 ];
 

@@ -41,6 +41,22 @@ pub(super) fn spawn(body: impl FnOnce()) -> Result<Pid, Errno> {
     }
 }
 
+/// The number of every executor in its pid namespace, where the kernel lets it be chosen.
+pub const EXECUTOR_PID: i32 = 2;
+
+/// The same for an executor: its number is [`EXECUTOR_PID`], so that programs know it before they run. A kernel before 5.5, or
+/// one where something of the last executor is left, gives it another.
+pub(super) fn spawn_numbered(body: impl FnOnce()) -> Result<Pid, Errno> {
+    match sys::fork_numbered(EXECUTOR_PID) {
+        Ok(0) => {
+            body();
+            leave()
+        }
+        Ok(pid) => Ok(Pid::from_raw(pid)),
+        Err(_) => spawn(body),
+    }
+}
+
 /// Ends this process without running anything that its parent registered for its own end.
 pub(super) fn leave() -> ! {
     loop {

@@ -161,6 +161,10 @@ fn user_namespace(control: &Control, socket: &mut UnixStream, disk: Option<&Path
     let (user, group) = (Uid::from_raw(0), Gid::from_raw(0));
     setresgid(group, group, group).map_err(at(Stage::IdMap))?;
     setresuid(user, user, user).map_err(at(Stage::IdMap))?;
+    if !privileged {
+        // Executors are in these groups too, where the namespace has them and permits it.
+        let _ = setgroups(&GROUPS.map(Gid::from_raw));
+    }
     // Changing users made /proc/self the host root's.
     prctl::set_dumpable(true).map_err(at(Stage::IdMap))?;
     if let Err(error) = fs::write("/proc/self/oom_score_adj", "1000") {
@@ -168,6 +172,9 @@ fn user_namespace(control: &Control, socket: &mut UnixStream, disk: Option<&Path
     }
     Ok(())
 }
+
+/// Groups of every executor beside its own.
+const GROUPS: [u32; 2] = [1, 2];
 
 fn namespaces(control: &Control) -> Result<(), Stop> {
     unshare(CloneFlags::CLONE_NEWNS).map_err(at(Stage::MountNamespace))?;
@@ -267,6 +274,11 @@ fn start_init(control: &Control, base: &Path) -> Result<Pid, Stop> {
             }
             setsid()?;
             sys::ignore_signal(libc::SIGCHLD)?;
+            // Where the namespace has another user, this is a process of another user's. Becoming him takes the death signal away.
+            let (user, group) = (Uid::from_raw(1), Gid::from_raw(1));
+            if setresgid(group, group, group).is_ok() && setresuid(user, user, user).is_ok() {
+                prctl::set_pdeathsig(Signal::SIGKILL)?;
+            }
             prctl::set_dumpable(false)?;
             // The commander waits for this byte; writing it fails if he is gone.
             nix::unistd::write(&write, &[0])?;
@@ -392,7 +404,7 @@ impl Commander {
         self.number = control.wanted.load(Acquire);
         let number = self.number;
         let started = place::fresh(control).map_err(|errno| (Stage::WorkDirectory, errno)).and_then(|()| {
-            child::spawn(|| child::executor(records, number, host_proc)).map_err(|errno| (Stage::Fork, errno))
+            child::spawn_numbered(|| child::executor(records, number, host_proc)).map_err(|errno| (Stage::Fork, errno))
         });
         match started {
             Ok(pid) => {

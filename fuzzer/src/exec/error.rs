@@ -313,6 +313,8 @@ pub struct SandboxReport {
     pub skipped: Vec<Skipped>,
     /// The host's user and group that the sandbox's user 0 and group 0 are.
     pub outside: (u32, u32),
+    /// How many users and groups the sandbox has, from 0 on; 0 where it has no user namespace of its own.
+    pub ids: u32,
 }
 
 impl SandboxReport {

@@ -36,7 +36,7 @@ mod vdso_image;
 mod watchdog;
 
 pub use apart::{Apart, Begun, CHILD_STATUS, Told, is_apart, is_beginning};
-pub use child::{EMPTY_FILE, HEEDED};
+pub use child::{EMPTY_FILE, EXECUTOR_PID, HEEDED};
 pub use entry::Entry;
 pub use error::{Part, SandboxError, SandboxReport, Skipped, Stage};
 pub use image::{EXECUTABLE_MODE, EXECUTABLES, Executable, PROGRAM_STATUS};

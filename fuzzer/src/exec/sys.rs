@@ -118,6 +118,14 @@ pub(super) fn handle_signal(signal: c_int, handler: extern "C" fn(c_int)) -> Res
 }
 
 /// Sends a signal by number: nix's type has no real-time signals.
+/// Forks this process, whose only thread the caller is: 0 in the child, which has this number in its pid namespace.
+pub(super) fn fork_numbered(pid: i32) -> Result<i32, Errno> {
+    // Behind flags, descriptors and the signal of its end, at 64: where the numbers are and how many.
+    let numbers = [pid];
+    let args: [u64; 10] = [0, 0, 0, 0, libc::SIGCHLD as u64, 0, 0, 0, numbers.as_ptr() as u64, 1];
+    call(libc::SYS_clone3, [args.as_ptr() as u64, size_of_val(&args) as u64, 0, 0, 0, 0]).map(|pid| pid as i32)
+}
+
 pub(super) fn kill(pid: i32, signal: c_int) -> Result<(), Errno> {
     call(libc::SYS_kill, [pid as u64, signal as u64, 0, 0, 0, 0]).map(drop)
 }

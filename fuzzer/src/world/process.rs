@@ -26,6 +26,8 @@ pub struct Identity {
     pub uid: u32,
     /// Group id in the namespace.
     pub gid: u32,
+    /// Users and groups that the namespace has, from 0 on.
+    pub ids: u32,
     /// Process id in its pid namespace.
     pub pid: Option<i32>,
     /// Every process of the pid namespace, where the sandbox knows them all.
@@ -64,6 +66,7 @@ impl Default for Identity {
             user_namespace: true,
             uid: 0,
             gid: 0,
+            ids: 1,
             pid: None,
             processes: None,
             umask: Some(0o022),

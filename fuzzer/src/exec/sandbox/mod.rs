@@ -124,7 +124,8 @@ impl Sandbox {
         sandbox.expect_progress()?;
         let pid = sandbox.child.id();
         if !config.privileged {
-            sandbox.report.outside = map_ids(pid, sandbox.arena.control())?;
+            let mapped = map_ids(pid, sandbox.arena.control())?;
+            (sandbox.report.outside, sandbox.report.ids) = (mapped.outside, mapped.ids);
         }
         sandbox.send(command::MAPPED)?;
         sandbox.expect_progress()?;
@@ -282,11 +283,21 @@ impl Drop for Sandbox {
     }
 }
 
+/// Users and groups of a sandbox, where this process may map more than one of each.
+const IDS: u32 = 1 << 16;
+/// What those from 1 on are outside: numbers that nobody on a host has.
+const OTHERS_OUTSIDE: u32 = 0x7000_0000;
+
 /// Maps user and group 0 of the sandbox: to `nobody` if this process may, so that not even a privileged supervisor's
-/// sandbox owns anything of the host; to this process's own otherwise.
-fn map_ids(pid: u32, control: &Control) -> Result<(u32, u32), SandboxError> {
+/// sandbox owns anything of the host; to this process's own otherwise. A privileged one maps [`IDS`] more.
+fn map_ids(pid: u32, control: &Control) -> Result<Mapped, SandboxError> {
     const NOBODY: u32 = 65534;
     let write = |file: &str, text: &str| fs::write(format!("/proc/{pid}/{file}"), text);
+    let whole = format!("0 {NOBODY} 1\n1 {OTHERS_OUTSIDE} {}\n", IDS - 1);
+    if write("uid_map", &whole).is_ok() {
+        write("gid_map", &whole).map_err(|error| SandboxError::new(Stage::IdMap, error.raw_os_error()))?;
+        return Ok(Mapped { outside: (NOBODY, NOBODY), ids: IDS });
+    }
     // Without it an ordinary user may not map a group. A kernel too old to have the file does not ask for it.
     let _ = write("setgroups", "deny");
     let map = |file: &str, own: u32| {
@@ -302,7 +313,15 @@ fn map_ids(pid: u32, control: &Control) -> Result<(u32, u32), SandboxError> {
     };
     let user = map("uid_map", geteuid().as_raw())?;
     let group = map("gid_map", getegid().as_raw())?;
-    Ok((user, group))
+    Ok(Mapped { outside: (user, group), ids: 1 })
+}
+
+/// Users and groups that a sandbox has.
+struct Mapped {
+    /// What its user and group 0 are outside.
+    outside: (u32, u32),
+    /// How many there are, from 0 on.
+    ids: u32,
 }
 
 fn read_skipped(control: &Control) -> Vec<Skipped> {

@@ -141,8 +141,12 @@ impl<'a> View<'a> {
             Function::Uid | Function::Euid | Function::Suid => Some(i128::from(identity.uid)),
             Function::Gid | Function::Egid | Function::Sgid => Some(i128::from(identity.gid)),
             // A sandbox without a user namespace of its own has the host's users, whose numbers nobody told.
-            Function::MappedUser => truth(identity.user_namespace.then_some(value(0)? == i128::from(identity.uid))),
-            Function::MappedGroup => truth(identity.user_namespace.then_some(value(0)? == i128::from(identity.gid))),
+            Function::MappedUser => {
+                truth(identity.user_namespace.then_some((0..identity.ids.into()).contains(&value(0)?)))
+            }
+            Function::MappedGroup => {
+                truth(identity.user_namespace.then_some((0..identity.ids.into()).contains(&value(0)?)))
+            }
             Function::Policy => process.policy.map(i128::from),
             Function::Umask => process.umask.map(i128::from),
             Function::Process => truth(process.exists(value(0)?)),
