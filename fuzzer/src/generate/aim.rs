@@ -1,11 +1,13 @@
 //! Aimed arguments: the values that make one condition of the specification true, or miss it by one conjunct.
 
+mod places;
+
 use super::dice::Dice;
 use super::mine::Spot;
 use super::names::{PathWish, name};
 use super::producers::{Names, Object, Producers};
 use super::search::search;
-use super::values::{AT_FDCWD, bad_pointer, impossible};
+use super::values::{AT_FDCWD, bad_pointer};
 use super::{Aim, Wishes};
 use crate::program::{Argument, Block, Placement, Program};
 use abispec::expr::{BinaryOp, Expr, Function, Moment, Observer, OperandValue, Truth, UnaryOp, Word, truth};
@@ -219,7 +221,9 @@ impl Aiming<'_, '_, '_> {
         }
         if let (Expr::Param(a), Expr::Param(b)) = (left, right) {
             if op == BinaryOp::Eq && usize::from(*a) < self.args.len() {
-                self.args[usize::from(*b)] = self.args[usize::from(*a)].clone();
+                let both = places::shared(&self.args[usize::from(*a)]);
+                self.args[usize::from(*a)] = both.clone();
+                self.args[usize::from(*b)] = both;
             }
             return;
         }
@@ -277,6 +281,7 @@ impl Aiming<'_, '_, '_> {
             Expr::Call(Function::Size | Function::Offset | Function::Available | Function::Room, _) => {
                 Some(self.dice.of([0, 10, 10, 100, 300, 4096, 5000, 9000, 9000]))
             }
+            Expr::Call(function, _) => places::of_the_caller(*function),
             _ => None,
         }
     }
@@ -311,6 +316,9 @@ impl Aiming<'_, '_, '_> {
     }
 
     fn question(&mut self, function: Function, list: &[Expr], want: bool) {
+        if self.about_a_place(function, list, want) {
+            return;
+        }
         let Some(Expr::Param(index)) = list.first() else { return };
         if self.is_descriptor(*index) {
             return self.wish_for_object(function, *index, want);
@@ -318,7 +326,7 @@ impl Aiming<'_, '_, '_> {
         let is_path =
             self.variant.params.get(usize::from(*index)).is_some_and(|param| matches!(param.ty, Type::Path { .. }));
         if !is_path {
-            return self.mislead(function, *index, want);
+            return;
         }
         let Some(wish) = self.wishes.get_mut(usize::from(*index)) else { return };
         wish.any = true;
@@ -336,25 +344,6 @@ impl Aiming<'_, '_, '_> {
             Function::Overlong => wish.overlong = want,
             Function::Unreadable => wish.unreadable = want,
             _ => wish.any = false,
-        }
-    }
-
-    /// Makes a pointer one that leads to nothing, to less than it should, or beyond all memory of programs.
-    fn mislead(&mut self, function: Function, index: u8, want: bool) {
-        let param = self.variant.params.get(usize::from(index)).filter(|param| param.ty.pointer().is_some());
-        let (Some(param), Some(slot), false) = (param, self.args.get_mut(usize::from(index)), want) else { return };
-        match (function, slot) {
-            (Function::UserRange, slot) => *slot = Argument::Number(impossible(self.dice)),
-            (Function::Mapped, Argument::Block(block)) if block.links.is_empty() && self.dice.chance(40) => {
-                if matches!(&param.ty, Type::Ptr { to, .. } if matches!(**to, Type::Extensible { .. })) {
-                    // What no release knows is refused where it is not 0, also before the end of memory is met.
-                    block.bytes.resize(block.bytes.len() + self.dice.below(40), 1);
-                }
-                let there = self.dice.below(block.bytes.len() + 1);
-                block.placement = Placement::Edge(u32::try_from(there).unwrap_or(u32::MAX));
-            }
-            (Function::Mapped, slot) => *slot = Argument::Number(bad_pointer(self.dice)),
-            _ => {}
         }
     }
 

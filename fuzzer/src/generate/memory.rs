@@ -3,6 +3,7 @@
 use super::dice::Dice;
 use super::mine::{Mined, Spot};
 use super::values::{Intent, UNMAPPED, number};
+use crate::exec::layout::PLAYGROUND_BASE;
 use crate::lower::POISON;
 use crate::program::{Block, Placement};
 use abispec::target::{Resolved, ResolvedField};
@@ -124,6 +125,10 @@ impl Filling<'_> {
                 dice.pick(self.descriptors).copied().unwrap_or(0)
             }
             Type::Resource(_) => dice.of([0, 1, 2, u64::MAX, 0x7fff_ffff]),
+            // A word so long may be meant as an address.
+            Type::Int { int, .. } if int.bytes(8) == 8 && !int.signed() && dice.chance(12) => {
+                PLAYGROUND_BASE + 4096 * dice.below(6) as u64
+            }
             other => number(dice, self.resolved, other, self.mined, Spot::Behind(self.param, offset), intent),
         }
     }
@@ -231,5 +236,14 @@ pub(super) fn place(
                 block.placement = Placement::ReadOnly;
             }
         }
+    }
+}
+
+/// Lets a block end at the inaccessible page behind its last word that is not zero: what lies before is looked at first.
+pub(super) fn cut_behind_the_last_word(block: &mut Block, edge_free: &mut bool) {
+    let end = block.bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| (last + 1).next_multiple_of(8));
+    if *edge_free && end > 0 && end < block.bytes.len() && block.links.is_empty() {
+        block.placement = Placement::Edge(u32::try_from(end).unwrap_or(u32::MAX));
+        *edge_free = false;
     }
 }

@@ -494,6 +494,10 @@ impl Making<'_> {
         };
         let placing = if intent == Intent::Odd && inside == Intent::Valid { Intent::Odd } else { Intent::Valid };
         place(dice, &mut block, &mut self.edge_free, direction, placing);
+        let grows = matches!(&param.ty, Type::Ptr { to, .. } if matches!(**to, Type::Extensible { .. }));
+        if grows && inside == Intent::Odd && dice.chance(25) {
+            memory::cut_behind_the_last_word(&mut block, &mut self.edge_free);
+        }
         Argument::Block(block)
     }
 }

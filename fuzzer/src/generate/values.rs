@@ -34,11 +34,6 @@ pub(super) fn bad_pointer(dice: &mut Dice<'_>) -> u64 {
     }
 }
 
-/// An address that no process can have.
-pub(super) fn impossible(dice: &mut Dice<'_>) -> u64 {
-    dice.of(IMPOSSIBLE)
-}
-
 /// A length of pages.
 pub(super) fn pages(dice: &mut Dice<'_>, intent: Intent) -> u64 {
     match (intent, dice.below(8)) {
