@@ -101,6 +101,18 @@ const OF_CALLS: &[Row] = &[
     row(&["madvise"], &["EOPNOTSUPP", "ENODEV", "EFBIG"], "needs a mapped file in which no holes can be made"),
     row(&["madvise"], &["EBUSY"], "needs memory pressure"),
     row(&["mq_notify"], &["EINTR"], "needs a netlink socket that takes nothing more"),
+    row(&["bind"], &["EINTR"], THREAD),
+    Row {
+        about: Some(Function::Mapped),
+        ..row(&["bind"], &["EPERM"], "needs an immutable directory, or a file system without sockets")
+    },
+    row(&["getsockopt"], &["ESRCH"], "needs two processes, one of which has ended"),
+    row(&["recvfrom"], &["EMSGSIZE"], "needs a router that wants shorter messages"),
+    row(
+        &["write", "writev", "pwritev2", "sendfile", "splice"],
+        &["EADDRNOTAVAIL"],
+        "needs a route for which the machine has no address",
+    ),
     row(&["mq_unlink"], &["EACCES", "EPERM", "EOVERFLOW", "EROFS"], "needs a message queue of another owner"),
 ];
 
