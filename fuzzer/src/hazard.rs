@@ -6,7 +6,7 @@ use crate::exec::layout::{ARENA_SIZE, PAGE, PLAYGROUND_MARGIN_PAGES, PLAYGROUND_
 use crate::exec::{Entry, HEEDED, INTERRUPT_SIGNAL};
 use crate::program::{Argument, Block, Invocation, Placement, Program};
 use abispec::expr::{Function, Moment, Observer, OperandValue, evaluate};
-use abispec::target::{Resolved, ResolvedParam, Variant};
+use abispec::target::{Resolved, ResolvedField, ResolvedParam, Variant};
 use abispec::types::{IntType, Type};
 
 /// Why a program is not run.
@@ -55,7 +55,7 @@ pub fn find(resolved: &Resolved, call: &Invocation, variant: &Variant, entry: En
         .or_else(|| poison(call, variant, entry))
         .or_else(signal)
         .or_else(strays)
-        .or_else(|| overrun(call, variant, entry))
+        .or_else(|| overrun(resolved, call, variant, entry))
 }
 
 /// Whether a program's memory can be laid out: at most one block ends at the inaccessible page.
@@ -267,7 +267,7 @@ fn word_at(block: &Block, at: usize, word: usize) -> Option<u64> {
     Some(u64::from_le_bytes(whole))
 }
 
-fn overrun(call: &Invocation, variant: &Variant, entry: Entry) -> Option<Hazard> {
+fn overrun(resolved: &Resolved, call: &Invocation, variant: &Variant, entry: Entry) -> Option<Hazard> {
     for (param, arg) in variant.params.iter().zip(&call.args) {
         let (Some(memory), Argument::Block(block)) = (&param.memory, arg) else { continue };
         if matches!(block.placement, Placement::Edge(_)) {
@@ -286,18 +286,36 @@ fn overrun(call: &Invocation, variant: &Variant, entry: Entry) -> Option<Hazard>
         }
         // Structs that say their size state no lengths beside their pointers.
         let extensible = matches!(&param.ty, Type::Ptr { to, .. } if matches!(**to, Type::Extensible { .. }));
-        if !extensible && links_overrun(block, entry.word() as usize) {
+        if !extensible && links_overrun(resolved, &param.ty, block, entry.word() as usize) {
             return Some(Hazard::Overrun);
         }
     }
     None
 }
 
-/// Segments state their length in the word behind the pointer.
-fn links_overrun(block: &Block, word: usize) -> bool {
+/// Segments state their length behind the pointer, in a word or what field of the struct begins there.
+fn links_overrun(resolved: &Resolved, ty: &Type, block: &Block, word: usize) -> bool {
+    let fields = pointee(ty).and_then(|name| resolved.structs.get(name)).filter(|found| found.size > 0);
+    let width = |at: usize| {
+        let found = fields?;
+        let begins = |field: &&ResolvedField| field.offset as usize == at % found.size as usize;
+        found.fields.iter().find(begins).map(|field| field.shape.size as usize)
+    };
     block.links.iter().any(|(at, inner)| {
-        word_at(block, *at as usize + word, word).is_none_or(|length| length > inner.present() as u64)
+        let at = *at as usize + word;
+        let bytes = width(at).filter(|bytes| *bytes < word).unwrap_or(word);
+        word_at(block, at, bytes).is_none_or(|length| length > inner.present() as u64)
     })
+}
+
+/// The struct that a pointer leads to, one or many of them.
+fn pointee(ty: &Type) -> Option<&str> {
+    let Type::Ptr { to, .. } = ty else { return None };
+    let one = if let Type::Array { of, .. } = &**to { of } else { to };
+    match &**one {
+        Type::Struct(name) | Type::Extensible { name, .. } => Some(name),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! What lowering asks of the specification for every call of every program, worked out once for a whole run.
 
 use crate::ask::Asks;
+use crate::program::{Argument, Invocation};
 use crate::setup::{Footprint, footprint};
-use abispec::expr::Expr;
+use abispec::expr::{Expr, Function, Moment, Observer, OperandValue, Truth, truth};
 use abispec::model::{Changed, Effect, Unknown};
-use abispec::target::{Call, ClauseId, Resolved, ResolvedEffect, ResolvedParam, Variant};
+use abispec::target::{Call, ClauseId, Resolved, ResolvedEffect, ResolvedField, ResolvedParam, Variant};
 use abispec::types::{Direction, Type};
 
 /// Plans of all calls, by their index.
@@ -18,8 +19,10 @@ pub struct Plans {
 /// What is worked out of a call.
 #[derive(Clone, Debug)]
 pub struct CallPlan {
-    /// What it may leave changed.
+    /// What it may leave changed, but for what depends on its arguments.
     pub footprint: Footprint,
+    /// When it makes or takes away names that no path parameter tells.
+    pub names: Vec<Expr>,
     /// By variant.
     pub variants: Vec<VariantPlan>,
 }
@@ -50,7 +53,7 @@ pub struct VariantPlan {
 pub struct WrittenParam {
     /// Its position.
     pub param: u8,
-    /// It leads to structs whose own pointers are written through.
+    /// What the pointers in it lead to is written, not it itself.
     pub linked: bool,
 }
 
@@ -113,14 +116,59 @@ impl Plans {
     }
 
     /// What a call may leave changed.
-    pub fn footprint(&self, index: usize) -> Footprint {
-        self.calls.get(index).map_or_else(Footprint::default, |plan| plan.footprint)
+    pub fn footprint(&self, call: &Invocation) -> Footprint {
+        let Some(plan) = self.calls.get(call.call) else { return Footprint::default() };
+        let made = |when: &Expr| truth(when, &Given(call), Moment::Before) != Truth::False;
+        Footprint { files: plan.footprint.files || plan.names.iter().any(made), ..plan.footprint }
     }
 }
 
 fn of_call(resolved: &Resolved, call: &Call) -> CallPlan {
     let variants = call.variants.iter().map(|variant| of_variant(resolved, call.select, variant)).collect();
-    CallPlan { footprint: footprint(call), variants }
+    CallPlan { footprint: footprint(call), names: names(call), variants }
+}
+
+/// The conditions of effects on names that have some; the others are in the footprint.
+fn names(call: &Call) -> Vec<Expr> {
+    let names = |rule: &ResolvedEffect| match (&rule.effect.effect, &rule.effect.when) {
+        (Effect::Changes { what: Changed::Names }, Some(when)) => Some(when.value.clone()),
+        _ => None,
+    };
+    call.variants.iter().flat_map(|variant| &variant.effects).filter_map(names).collect()
+}
+
+/// What is known of a call before it is made: its numbers, and what lies in its memory.
+struct Given<'a>(&'a Invocation);
+
+/// Stands for the address of an argument's memory.
+const BEHIND: i128 = 1 << 70;
+
+impl Observer for Given<'_> {
+    fn argument(&self, index: u8) -> Option<i128> {
+        match self.0.args.get(usize::from(index))? {
+            Argument::Number(value) => Some((*value).into()),
+            Argument::Block(_) => Some(BEHIND * (i128::from(index) + 1)),
+            Argument::Result { .. } => None,
+        }
+    }
+
+    fn result(&self) -> Option<i128> {
+        None
+    }
+
+    fn load(&self, address: i128, size: u8, _: bool, _: Moment) -> Option<i128> {
+        let index = usize::try_from(address / BEHIND - 1).ok()?;
+        let at = usize::try_from(address % BEHIND).ok()?;
+        let Argument::Block(block) = self.0.args.get(index)? else { return None };
+        let mut bytes = [0; 8];
+        let size = usize::from(size);
+        bytes.get_mut(..size)?.copy_from_slice(block.bytes.get(at..at + size)?);
+        Some(u64::from_le_bytes(bytes).into())
+    }
+
+    fn call(&self, _: Function, _: &[OperandValue], _: Moment) -> Option<i128> {
+        None
+    }
 }
 
 fn of_variant(resolved: &Resolved, select: Option<u8>, variant: &Variant) -> VariantPlan {
@@ -165,8 +213,18 @@ fn maps(variant: &Variant) -> Vec<u8> {
 
 fn free(select: Option<u8>, variant: &Variant, asks: &Asks, maps: &[u8]) -> Vec<u8> {
     let plain = |ty: &Type| ty.pointer().is_none() && !matches!(ty, Type::Resource(_) | Type::Vma | Type::Addr);
+    // With others, the program may have to run alone.
+    let names = |rule: &&ResolvedEffect| matches!(rule.effect.effect, Effect::Changes { what: Changed::Names });
+    let whens: Vec<&Expr> =
+        variant.effects.iter().filter(names).filter_map(|rule| Some(&rule.effect.when.as_ref()?.value)).collect();
+    let decides = |position: u8| {
+        let mut found = false;
+        whens.iter().for_each(|when| when.walk(&mut |expr| found |= *expr == Expr::Param(position)));
+        found
+    };
     let free = |(position, param): (u8, &ResolvedParam)| {
-        let fixed = select == Some(position) || maps.contains(&position) || asks.depend_on(position);
+        let fixed =
+            select == Some(position) || maps.contains(&position) || asks.depend_on(position) || decides(position);
         (plain(&param.ty) && !fixed).then_some(position)
     };
     (0..).zip(&variant.params).filter_map(free).collect()
@@ -174,29 +232,35 @@ fn free(select: Option<u8>, variant: &Variant, asks: &Asks, maps: &[u8]) -> Vec<
 
 fn written(resolved: &Resolved, variant: &Variant) -> Vec<WrittenParam> {
     let written = |(position, param): (u8, &ResolvedParam)| {
-        let memory = param.memory.as_ref()?;
-        let linked = points_to_written(&param.ty, resolved);
-        (memory.direction.writes() || linked).then_some(WrittenParam { param: position, linked })
+        let direction = param.memory.as_ref().map(|memory| memory.direction);
+        let itself = direction.is_some_and(Direction::writes);
+        let linked = direction.is_some_and(|direction| points_to_written(&param.ty, direction, resolved));
+        [(itself, false), (linked, true)]
+            .into_iter()
+            .filter_map(move |(written, linked)| written.then_some(WrittenParam { param: position, linked }))
     };
-    (0..).zip(&variant.params).filter_map(written).collect()
+    (0..).zip(&variant.params).flat_map(written).collect()
 }
 
-/// Whether a pointer leads to structs whose own pointers are written through.
-fn points_to_written(ty: &Type, resolved: &Resolved) -> bool {
+/// Whether a pointer leads to structs whose own pointers are written through. Where such a struct is written and its pointers are
+/// plain numbers to the specification, nothing says which of them are only read.
+fn points_to_written(ty: &Type, direction: Direction, resolved: &Resolved) -> bool {
     let Type::Ptr { to, .. } = ty else { return false };
     let inner = match &**to {
         Type::Array { of, .. } => of,
         other => other,
     };
     let (Type::Struct(name) | Type::Extensible { name, .. }) = inner else { return false };
+    let directions = |field: &ResolvedField| match field.shape.ty {
+        Type::Ptr { direction, .. } | Type::Buffer { direction, .. } => Some(direction),
+        _ => None,
+    };
     resolved.structs.get(name).is_some_and(|found| {
-        found.fields.iter().any(|field| {
-            matches!(
-                field.shape.ty,
-                Type::Ptr { direction: Direction::Out | Direction::InOut, .. }
-                    | Type::Buffer { direction: Direction::Out | Direction::InOut, .. }
-            )
-        })
+        let mut pointers = found.fields.iter().filter_map(directions).peekable();
+        match pointers.peek() {
+            Some(_) => pointers.any(Direction::writes),
+            None => direction.writes(),
+        }
     })
 }
 

@@ -203,7 +203,9 @@ pub fn footprint(call: &abispec::target::Call) -> Footprint {
             Effect::SetsStatus { .. } | Effect::SetsOffset { .. } | Effect::Queues { .. } => {}
             Effect::Drains { .. } | Effect::SetsSeals { .. } | Effect::Writes { .. } => {}
             Effect::Ends { .. } | Effect::Executes { .. } | Effect::Begins { .. } => {}
-            Effect::Changes { what: Changed::Names | Changed::Owner } => found.files = true,
+            Effect::Changes { what: Changed::Owner } => found.files = true,
+            // Where it has a condition, the plan looks at the arguments.
+            Effect::Changes { what: Changed::Names } => found.files |= effect.effect.when.is_none(),
             Effect::Changes { what } => found.process |= alters_the_caller(*what),
         }
     }
@@ -246,7 +248,7 @@ fn alters_the_caller(what: Changed) -> bool {
 /// What a whole program may leave changed.
 pub fn footprint_of(program: &Program, plans: &Plans) -> Footprint {
     program.calls.iter().fold(Footprint::default(), |sum, call| {
-        let own = plans.footprint(call.call);
+        let own = plans.footprint(call);
         Footprint {
             files: sum.files || own.files,
             mappings: sum.mappings || own.mappings,

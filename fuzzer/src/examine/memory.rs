@@ -29,7 +29,7 @@ pub(super) fn own(
             continue;
         }
         for block in low.blocks.iter().filter(|block| block.param == param) {
-            if block.linked != linked && !(block.linked && linked) {
+            if block.linked != linked {
                 continue;
             }
             let bytes = match written {

@@ -5,7 +5,8 @@ mod places;
 use super::dice::Dice;
 use super::mine::Spot;
 use super::names::{PathWish, name};
-use super::producers::{Names, Object, Producers};
+use super::objects::{ObjectWish, object};
+use super::producers::{Names, Producers};
 use super::search::search;
 use super::values::{AT_FDCWD, bad_pointer};
 use super::{Aim, Wishes};
@@ -96,18 +97,6 @@ pub(super) fn aim(
     }
     aiming.name_files(producers.names);
     aiming.make_objects(producers, program);
-}
-
-/// What a condition wants of a descriptor.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct ObjectWish {
-    closed: bool,
-    kinds: Vec<Word>,
-    not_kinds: Vec<Word>,
-    is_path: bool,
-    readable: Option<bool>,
-    writable: Option<bool>,
-    append: bool,
 }
 
 struct Aiming<'a, 'd, 'r> {
@@ -227,6 +216,9 @@ impl Aiming<'_, '_, '_> {
             }
             return;
         }
+        if self.sort(left, std::slice::from_ref(right), op == BinaryOp::Eq) {
+            return;
+        }
         let (Some(number), Some(value)) = (self.number(left), self.value(right)) else { return };
         let Some(current) = self.read(&number) else { return };
         let width = if number.bytes >= 8 { u64::MAX.into() } else { (1_i128 << (8 * number.bytes)) - 1 };
@@ -307,12 +299,33 @@ impl Aiming<'_, '_, '_> {
             }
             return;
         }
+        if self.sort(inner, list, want) {
+            return;
+        }
         let Some(number) = self.number(inner) else { return };
         let values: Vec<i128> =
             list.iter().filter_map(|item| if let Expr::Int(value) = item { Some(*value) } else { None }).collect();
         if let (true, Some(value)) = (want, self.dice.pick(&values).copied()) {
             self.write(&number, value - number.add);
         }
+    }
+
+    /// Takes note of a wish for a family or a type of sockets; false where it is for something else.
+    fn sort(&mut self, of: &Expr, list: &[Expr], want: bool) -> bool {
+        let Some((function @ (Function::Family | Function::SocketType), index)) = path_function(of) else {
+            return false;
+        };
+        let Some(wish) = self.objects.get_mut(usize::from(index)) else { return true };
+        let numbers = list.iter().filter_map(|item| if let Expr::Int(number) = item { Some(*number) } else { None });
+        let socket = &mut wish.socket;
+        wish.kinds = vec![Word::Socket];
+        match (function, want) {
+            (Function::Family, true) => socket.families = numbers.collect(),
+            (Function::Family, false) => socket.not_families.extend(numbers),
+            (_, true) => socket.kinds = numbers.collect(),
+            (_, false) => socket.not_kinds.extend(numbers),
+        }
+        true
     }
 
     fn question(&mut self, function: Function, list: &[Expr], want: bool) {
@@ -360,6 +373,8 @@ impl Aiming<'_, '_, '_> {
             Function::Readable => wish.readable = Some(want),
             Function::Writable => wish.writable = Some(want),
             Function::Append => wish.append = want,
+            Function::Fresh => wish.socket.fresh = Some(want),
+            Function::Nonblock => wish.socket.nonblock = Some(want),
             Function::Seekable if want => wish.kinds = vec![Word::Regular, Word::Directory],
             Function::Seekable => wish.kinds = vec![Word::Pipe, Word::Socket],
             _ => {}
@@ -487,50 +502,6 @@ impl Observer for Planned<'_> {
         }
     }
 }
-
-/// A descriptor that has what is wished for.
-fn object(
-    dice: &mut Dice<'_>,
-    wish: &ObjectWish,
-    producers: &Producers<'_>,
-    program: &mut Program,
-) -> Option<Argument> {
-    if wish.closed {
-        return Some(Argument::Number(dice.of([77, 63, u64::MAX])));
-    }
-    if wish.is_path {
-        return producers.make(dice, Object::OnlyPath, program);
-    }
-    let wanted = |kind: Word| (wish.kinds.is_empty() || wish.kinds.contains(&kind)) && !wish.not_kinds.contains(&kind);
-    let fitting: Vec<Object> = MADE.into_iter().filter(|(kind, _)| wanted(*kind)).map(|(_, object)| object).collect();
-    let object = dice.pick(&fitting).copied()?;
-    let access = (wish.readable, wish.writable);
-    if object == Object::Regular && (access != (None, None) || wish.append) {
-        let access = match access {
-            (Some(true), Some(true)) => "O_RDWR",
-            (_, Some(true)) | (Some(false), _) => "O_WRONLY",
-            (_, Some(false)) | (Some(true), _) => "O_RDONLY",
-            (None, None) => dice.of(["O_RDWR", "O_WRONLY"]),
-        };
-        return producers.file(dice, access, wish.append, program);
-    }
-    producers.make(dice, object, program)
-}
-
-/// What can be made, by its kind.
-const MADE: [(Word, Object); 11] = [
-    (Word::Regular, Object::Regular),
-    (Word::Regular, Object::Memfd),
-    (Word::Directory, Object::Directory),
-    (Word::Pipe, Object::Pipe),
-    (Word::Pipe, Object::Fifo),
-    (Word::Socket, Object::Socket),
-    (Word::Socket, Object::SocketPair),
-    (Word::Eventfd, Object::Eventfd),
-    (Word::Timerfd, Object::Timerfd),
-    (Word::Epoll, Object::Epoll),
-    (Word::CharDevice, Object::Device),
-];
 
 fn spot_param(spot: Spot) -> u8 {
     match spot {

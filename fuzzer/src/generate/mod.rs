@@ -6,11 +6,13 @@ mod laws;
 mod memory;
 mod mine;
 mod names;
+mod objects;
 mod paths;
 mod producers;
 mod recall;
 mod resources;
 mod search;
+mod sockets;
 mod strategy;
 mod values;
 mod vary;
@@ -31,7 +33,7 @@ use abispec::types::{Count, IntType, Type};
 use dice::Dice;
 use memory::{Filling, place};
 use mine::{Mined, Spot, mine};
-use producers::{Names, Object, Producers, objects};
+use producers::{LISTENING, Names, Object, Producers, objects};
 use proptest::test_runner::TestRng;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -260,7 +262,12 @@ impl Making<'_> {
                 };
                 // Where a path starts, other descriptors hide whatever comes behind.
                 let starts = variant.params.iter().any(starts_path) && dice.chance(88);
-                let name = if starts { "fd[directory]" } else { name };
+                let accepts = name == "fd[socket]" && variant.returns == param.ty;
+                let name = match (starts, accepts) {
+                    (true, _) => "fd[directory]",
+                    (_, true) => LISTENING,
+                    (false, false) => name,
+                };
                 args[position] = Some(self.resource(dice, name, intents[position], reuse));
             }
         }
@@ -303,6 +310,10 @@ impl Making<'_> {
         }
         executed(dice, variant, &intents, &mut args);
         lengths(dice, variant, &intents, &mut args);
+        if odd != 0x80 {
+            let producers = Producers { resolved: &resolved, names: &self.generator.names };
+            sockets::dress(dice, variant, &producers, &mut self.program, &mut args);
+        }
         self.contain(variant, &mut args);
         for (param, arg) in variant.params.iter().zip(&mut args) {
             upper_half(dice, param.int, arg);

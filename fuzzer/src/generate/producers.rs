@@ -1,6 +1,7 @@
 //! Calls that give a program its descriptors: one recipe per sort of object.
 
 use super::dice::Dice;
+use super::sockets::{self, SocketWish};
 use super::values::AT_FDCWD;
 use crate::exec::layout::PLAYGROUND_BASE;
 use crate::program::{Argument, Block, Invocation, Output, Program};
@@ -17,6 +18,8 @@ pub(super) enum Object {
     Pipe,
     Socket,
     SocketPair,
+    BusySocket,
+    Listener,
     Eventfd,
     Timerfd,
     Epoll,
@@ -24,7 +27,7 @@ pub(super) enum Object {
     Device,
 }
 
-const ALL: [Object; 13] = [
+const ALL: [Object; 14] = [
     Object::Regular,
     Object::Memfd,
     Object::SealedMemfd,
@@ -33,6 +36,7 @@ const ALL: [Object; 13] = [
     Object::Pipe,
     Object::Socket,
     Object::SocketPair,
+    Object::BusySocket,
     Object::Eventfd,
     Object::Timerfd,
     Object::Epoll,
@@ -40,11 +44,17 @@ const ALL: [Object; 13] = [
     Object::Device,
 ];
 
+/// What a call that makes sockets of a socket is given: one that listens, mostly.
+pub(super) const LISTENING: &str = "fd[socket] that listens";
+
 /// The objects that a resource may be.
 pub(super) fn objects(resource: &str) -> &'static [Object] {
     match resource {
         "fd[pipe]" => &[Object::Pipe],
-        "fd[socket]" => &[Object::Socket, Object::SocketPair],
+        "fd[socket]" => {
+            &[Object::Socket, Object::SocketPair, Object::BusySocket, Object::BusySocket, Object::BusySocket]
+        }
+        LISTENING => &[Object::Listener, Object::Listener, Object::Listener, Object::BusySocket, Object::Socket],
         "fd[memfd]" => &[Object::Memfd],
         "fd[regular]" => &[Object::Regular, Object::Memfd],
         "fd[eventfd]" => &[Object::Eventfd],
@@ -70,11 +80,12 @@ pub(super) struct Producers<'a> {
 }
 
 impl Producers<'_> {
-    fn constant(&self, name: &str) -> u64 {
+    pub(super) fn constant(&self, name: &str) -> u64 {
         self.resolved.constants.get(name).and_then(|value| u64::try_from(*value).ok()).unwrap_or(0)
     }
 
-    fn push(&self, program: &mut Program, name: &str, args: Vec<Argument>) -> Option<usize> {
+    /// Appends a call by its name, if the target has it with so many parameters.
+    pub(super) fn push(&self, program: &mut Program, name: &str, args: Vec<Argument>) -> Option<usize> {
         let call = self.resolved.calls.binary_search_by(|call| call.name.as_str().cmp(name)).ok()?;
         if self.resolved.calls[call].variants[0].params.len() != args.len() {
             return None;
@@ -83,7 +94,8 @@ impl Producers<'_> {
         Some(program.calls.len() - 1)
     }
 
-    fn open(&self, program: &mut Program, path: &str, flags: u64) -> Option<Argument> {
+    /// Opens a file by its name.
+    pub(super) fn open(&self, program: &mut Program, path: &str, flags: u64) -> Option<Argument> {
         let path = Argument::Block(Block::text(path.as_bytes()));
         let args = vec![Argument::Number(AT_FDCWD), path, Argument::Number(flags), Argument::Number(0)];
         self.push(program, "openat", args).map(Argument::ret)
@@ -123,7 +135,16 @@ impl Producers<'_> {
     /// Leaves room for few descriptors or for none.
     pub(super) fn limit_descriptors(&self, dice: &mut Dice<'_>, program: &mut Program) {
         let limit = 3 + program.calls.len() as u64 + dice.below(2) as u64;
-        let mut bytes = limit.min(8).to_le_bytes().to_vec();
+        self.descriptors(limit.min(8), program);
+    }
+
+    /// Lets fewer descriptors be open than are.
+    pub(super) fn few_descriptors(&self, program: &mut Program) {
+        self.descriptors(3, program);
+    }
+
+    fn descriptors(&self, limit: u64, program: &mut Program) {
+        let mut bytes = limit.to_le_bytes().to_vec();
         bytes.extend_from_slice(&128_u64.to_le_bytes());
         let number = Argument::Number;
         let resource = number(self.constant("RLIMIT_NOFILE"));
@@ -263,6 +284,8 @@ impl Producers<'_> {
                 let family = dice.of([1, 1, 2, 10]);
                 self.push(program, "socket", vec![number(family), number(kind), number(0)]).map(Argument::ret)
             }
+            Object::Listener => sockets::listener(dice, self, program),
+            Object::BusySocket => sockets::scene(dice, &SocketWish::default(), self, program),
             Object::SocketPair => {
                 let ends = Argument::Block(Block::new(vec![crate::lower::POISON; 8]));
                 let kind = dice.of([1, 2]) | nonblock;

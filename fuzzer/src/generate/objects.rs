@@ -1,0 +1,70 @@
+//! Descriptors that have what a condition wants of them.
+
+use super::dice::Dice;
+use super::producers::{Object, Producers};
+use super::sockets::{self, SocketWish};
+use crate::program::{Argument, Program};
+use abispec::expr::Word;
+
+/// What a condition wants of a descriptor.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct ObjectWish {
+    pub(super) closed: bool,
+    pub(super) kinds: Vec<Word>,
+    pub(super) not_kinds: Vec<Word>,
+    pub(super) is_path: bool,
+    pub(super) readable: Option<bool>,
+    pub(super) writable: Option<bool>,
+    pub(super) append: bool,
+    pub(super) socket: SocketWish,
+}
+
+/// A descriptor that has what is wished for.
+pub(super) fn object(
+    dice: &mut Dice<'_>,
+    wish: &ObjectWish,
+    producers: &Producers<'_>,
+    program: &mut Program,
+) -> Option<Argument> {
+    if wish.closed {
+        return Some(Argument::Number(dice.of([77, 63, u64::MAX])));
+    }
+    if wish.is_path {
+        return producers.make(dice, Object::OnlyPath, program);
+    }
+    let any = wish.kinds.is_empty() && wish.socket.fresh.is_some();
+    if wish.socket != SocketWish::default() && (any || wish.kinds == [Word::Socket]) {
+        return sockets::scene(dice, &wish.socket, producers, program);
+    }
+    let wanted = |kind: Word| (wish.kinds.is_empty() || wish.kinds.contains(&kind)) && !wish.not_kinds.contains(&kind);
+    let fitting: Vec<Object> = MADE.into_iter().filter(|(kind, _)| wanted(*kind)).map(|(_, object)| object).collect();
+    let object = dice.pick(&fitting).copied()?;
+    let access = (wish.readable, wish.writable);
+    if object == Object::Regular && (access != (None, None) || wish.append) {
+        let access = match access {
+            (Some(true), Some(true)) => "O_RDWR",
+            (_, Some(true)) | (Some(false), _) => "O_WRONLY",
+            (_, Some(false)) | (Some(true), _) => "O_RDONLY",
+            (None, None) => dice.of(["O_RDWR", "O_WRONLY"]),
+        };
+        return producers.file(dice, access, wish.append, program);
+    }
+    producers.make(dice, object, program)
+}
+
+/// What can be made, by its kind.
+const MADE: [(Word, Object); 13] = [
+    (Word::Regular, Object::Regular),
+    (Word::Regular, Object::Memfd),
+    (Word::Directory, Object::Directory),
+    (Word::Pipe, Object::Pipe),
+    (Word::Pipe, Object::Fifo),
+    (Word::Socket, Object::Socket),
+    (Word::Socket, Object::SocketPair),
+    (Word::Socket, Object::BusySocket),
+    (Word::Socket, Object::BusySocket),
+    (Word::Eventfd, Object::Eventfd),
+    (Word::Timerfd, Object::Timerfd),
+    (Word::Epoll, Object::Epoll),
+    (Word::CharDevice, Object::Device),
+];
