@@ -40,8 +40,12 @@ fn what_cannot_be_booted_is_said_at_once() {
     let image = folder.join("vmlinuz");
     fs::write(&image, "no kernel").expect("writable");
     let image = image.display().to_string();
-    let table: [(&[&str], &str); 5] = [
+    let table: [(&[&str], &str); 9] = [
         (&["--kernel", "/no/such/kernel", "--", "run"], "there is no kernel to boot"),
+        (&["--tree", "/no/such/tree", "--", "run"], "/no/such/tree/arch/x86/boot/bzImage"),
+        (&["--package", "/no/such/package", "--", "run"], "there is no such file"),
+        (&["--package", &image, "--", "run"], "dpkg-deb"),
+        (&["--package", &image, "--tree", "/", "--", "run"], "cannot be used with"),
         (&["--kernel", &image, "--config", "/no/such/config", "--", "run"], "the configuration could not be read"),
         (&["--kernel", &image, "--emulator", "/no/such/emulator", "--", "run"], "the machine could not be started"),
         (&["--kernel", &image, "--emulator", "false", "--", "run"], "the machine could not be started"),

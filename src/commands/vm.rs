@@ -9,7 +9,8 @@ use crate::interrupt;
 use crate::journal::Journal;
 use crate::known;
 use abispec_vm::console::Console;
-use abispec_vm::machine::{Machine, Tree, config_beside};
+use abispec_vm::kernel::{Kernel, NoKernel};
+use abispec_vm::machine::{Machine, Tree};
 use abispec_vm::{DISPOSABLE, Needs, Received, Receiving, needs_of, own_needs};
 pub(super) use ended::EXPLANATIONS;
 use ended::Ended;
@@ -21,19 +22,27 @@ use std::time::{Duration, Instant};
 
 /// Options of `abispec vm`.
 #[derive(clap::Args, Debug)]
-#[command(after_help = "Examples:
+#[group(skip)]
+#[command(group = clap::ArgGroup::new("booted").required(true), after_help = "Examples:
   abispec vm --kernel vmlinuz-6.1 -- fuzz --time 10m     that kernel instead of the running one
   abispec vm --kernel vmlinuz-7.3 -- fuzz --time 1h --privileged    with nothing forbidden
   abispec vm --kernel vmlinuz-6.1 --program mkfs.ext4 -- fuzz --fs ext4
-  abispec vm --kernel bzImage --config .config -- run    a kernel that was just built
+  abispec vm --tree ~/linux -- run                       a kernel that was just built
+  abispec vm --package linux-image-6.1.0-50-cloud-amd64.deb -- check
 
 The guest is this program in an initramfs; it needs an emulator (Debian: qemu-system-x86) and no rights. What the command
 writes into its working directory comes out into --out as it is written.
 The exit code is the command's; 1 also where the kernel itself complains on its console, 2 where the guest breaks off.")]
 pub(crate) struct Args {
     /// The kernel's image: vmlinuz, bzImage
-    #[arg(long, value_name = "FILE")]
-    kernel: PathBuf,
+    #[arg(long, value_name = "FILE", group = "booted")]
+    kernel: Option<PathBuf>,
+    /// Debian packages that hold the kernel and its configuration
+    #[arg(long, value_name = "DEBS", value_delimiter = ',', group = "booted")]
+    package: Vec<PathBuf>,
+    /// A tree of the kernel's source in which it was built, or the folder that was built in
+    #[arg(long, value_name = "LINUX", group = "booted")]
+    tree: Option<PathBuf>,
     /// The kernel's configuration; by default `config-X` beside `vmlinuz-X`
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -80,15 +89,15 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     let spec = context.spec()?;
     let journal = Journal::create(args.journal.as_deref())?;
     let program = own_needs().map_err(|error| Failure::new("this program cannot be packed").why(error.to_string()))?;
-    if !args.kernel.is_file() {
-        let failure = Failure::new("there is no kernel to boot")
-            .at(args.kernel.display().to_string())
-            .help("--kernel takes the image that a boot loader would load: vmlinuz or bzImage");
-        journal.engine(&spec, &ended::absent(&args.kernel, "there is no such file"), "");
-        return Err(failure);
-    }
-    let config = args.config.clone().or_else(|| config_beside(&args.kernel));
-    let config = config.as_deref().map(|path| read(path, "the configuration")).transpose()?;
+    let kernel = match kernel(args) {
+        Ok(kernel) => kernel,
+        Err(missing) => {
+            journal.engine(&spec, &ended::absent(&missing.at, &missing.why), "");
+            let failure = Failure::new("there is no kernel to boot").at(missing.at.display().to_string());
+            return Err(failure.why(missing.why).help(missing.help));
+        }
+    };
+    let config = args.config.as_deref().map(|path| read(path, "the configuration")).transpose()?.or(kernel.config);
     let modules = args
         .module
         .iter()
@@ -123,7 +132,7 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     };
     let machine = Machine {
         emulator: args.emulator.clone(),
-        kernel: args.kernel.clone(),
+        kernel: kernel.image.clone(),
         memory: args.memory,
         append: format!("{DISPOSABLE} {}", args.append),
         patience: (args.patience, args.patience),
@@ -134,11 +143,19 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     let mut to = Receiving { out, err: &mut err, folder: &args.out, received: Received::default() };
     let end = machine.run(&tree.archive(), &mut console, &stop, &mut |frame| to.take(frame));
     let received = to.received;
-    let ended = Ended { end, received: &received, console: &console, kernel: &args.kernel, took: start.elapsed() };
+    let ended = Ended { end, received: &received, console: &console, kernel: &kernel.name, took: start.elapsed() };
     journal.engine(&spec, &ended.result(), "");
     let exit = ended.conclude(&args.out)?;
     journal.close()?;
     Ok(exit)
+}
+
+fn kernel(args: &Args) -> Result<Kernel, NoKernel> {
+    match (&args.kernel, &args.tree) {
+        (Some(image), _) => Kernel::of_image(image),
+        (None, Some(tree)) => Kernel::of_tree(tree),
+        (None, None) => Kernel::of_packages(&args.package),
+    }
 }
 
 fn name(path: &Path) -> String {

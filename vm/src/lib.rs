@@ -12,8 +12,10 @@ mod folder;
 mod guard;
 mod guest;
 pub mod initramfs;
+pub mod kernel;
 pub mod machine;
 mod report;
+mod tar;
 pub mod wire;
 
 pub use closure::{Needs, needs_of, own_needs};
