@@ -49,6 +49,9 @@ fn runs(pid: i32) -> bool {
     fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }
 
+/// Commander, init, executor, and the executor's two children.
+const PROCESSES: usize = 5;
+
 fn host() -> [String; 3] {
     ["/proc/self/mounts", "/proc/sys/kernel/hostname", "/proc/sys/kernel/domainname"]
         .map(|file| fs::read_to_string(file).unwrap())
@@ -71,9 +74,10 @@ fn who_stands_in_for_an_executor_ends_with_it() {
         let children = format!("/proc/{executor}/task/{executor}/children");
         let begin = Instant::now();
         while begin.elapsed() < Duration::from_secs(5) {
-            let stand_in = fs::read_to_string(&children).unwrap().trim().parse::<i32>();
+            let listed = fs::read_to_string(&children).unwrap();
             let stat = |pid: i32| fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-            if let Some(stand_in) = stand_in.ok().filter(|pid| stat(*pid).contains(") T ")) {
+            let stopped = |pid: &i32| stat(*pid).contains(") T ");
+            if let Some(stand_in) = listed.split_whitespace().filter_map(|pid| pid.parse().ok()).find(stopped) {
                 kill(Pid::from_raw(executor), Signal::SIGKILL).unwrap();
                 return Some(stand_in);
             }
@@ -89,7 +93,7 @@ fn who_stands_in_for_an_executor_ends_with_it() {
     }
     assert!(!runs(stand_in), "{stand_in} outlived its executor");
     sandbox.respawn().unwrap();
-    assert_eq!(descendants().len(), 3, "commander, init and executor");
+    assert_eq!(descendants().len(), PROCESSES);
 }
 
 #[test]
@@ -99,7 +103,7 @@ fn a_dropped_sandbox_leaves_nothing() {
     for last in ["idle", "dead", "stuck"] {
         let mut sandbox = Sandbox::start(&SandboxConfig::default()).unwrap_or_else(|error| panic!("{error}"));
         let processes = descendants();
-        assert_eq!(processes.len(), 3, "commander, init and executor: {processes:?}");
+        assert_eq!(processes.len(), PROCESSES, "{processes:?}");
         let call = match last {
             "idle" => Op::new(libc::SYS_getpid, &[]),
             "dead" => Op::new(libc::SYS_kill, &[Arg::imm(0), Arg::imm(libc::SIGKILL as u64)]),

@@ -208,7 +208,8 @@ fn reap(slot: &WireApart, control: &Control, stand_in: i64) -> bool {
     loop {
         let mut status = 0;
         let pointer = std::ptr::from_mut(&mut status) as u64;
-        let pid = own(libc::SYS_wait4, [u64::MAX, pointer, libc::__WALL as u64, 0]);
+        // What it begins belongs to the executor's group as it does itself; other children of the executor do not.
+        let pid = own(libc::SYS_wait4, [0, pointer, libc::__WALL as u64, 0]);
         if pid == stand_in {
             slot.status.store(status, Relaxed);
         } else if pid > 0 {

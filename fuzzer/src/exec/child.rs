@@ -24,7 +24,7 @@ use super::layout::{
     Control, INTERRUPT_SIGNAL, MAX_IA32, MAX_OPS, MAX_SHIM, NO_OP, Records, WORK_DIRECTORY, WireExtra, WireOp, bits,
 };
 use super::shared::fixed_records;
-use super::{apart, deny, op, shared, sys, vdso};
+use super::{apart, children, deny, op, shared, sys, vdso};
 
 /// The file that stands in for /dev/null where that cannot be had.
 pub const EMPTY_FILE: &str = "/empty";
@@ -121,6 +121,7 @@ fn set_up(control: &Control, host_proc: Option<&OwnedFd>) -> Result<(), (Stage, 
 
     descriptors().map_err(process)?;
     limits(control).map_err(process)?;
+    children::bear().map_err(process)?;
     signals().map_err(process)?;
     if control.drop_capabilities.load(Relaxed) != 0 {
         sys::drop_capabilities().map_err(|errno| (Stage::Capabilities, errno))?;

@@ -278,6 +278,7 @@ fn start_init(control: &Control, base: &Path) -> Result<Pid, Stop> {
             let (user, group) = (Uid::from_raw(1), Gid::from_raw(1));
             if setresgid(group, group, group).is_ok() && setresuid(user, user, user).is_ok() {
                 prctl::set_pdeathsig(Signal::SIGKILL)?;
+                sys::make_ipc_objects();
             }
             prctl::set_dumpable(false)?;
             // The commander waits for this byte; writing it fails if he is gone.

@@ -16,6 +16,7 @@
 
 mod apart;
 mod child;
+mod children;
 mod commander;
 pub mod deny;
 mod disk;
@@ -37,6 +38,7 @@ mod watchdog;
 
 pub use apart::{Apart, Begun, CHILD_STATUS, Told, is_apart, is_beginning};
 pub use child::{EMPTY_FILE, EXECUTOR_PID, HEEDED};
+pub use children::{ENDED_CHILD, SLEEPING_CHILD};
 pub use entry::Entry;
 pub use error::{Part, SandboxError, SandboxReport, Skipped, Stage};
 pub use image::{EXECUTABLE_MODE, EXECUTABLES, Executable, PROGRAM_STATUS};

@@ -118,13 +118,42 @@ pub(super) fn handle_signal(signal: c_int, handler: extern "C" fn(c_int)) -> Res
 }
 
 /// Sends a signal by number: nix's type has no real-time signals.
+/// Makes one object of each kind of System V's, which nobody but its owner may use, where the kernel has them: in a namespace that
+/// has none yet each has the number 0.
+pub(super) fn make_ipc_objects() {
+    let private = libc::IPC_PRIVATE as u64;
+    let calls: [(c_long, [u64; 3]); 3] = [
+        (libc::SYS_shmget, [private, 4096, 0]),
+        (libc::SYS_semget, [private, 1, 0]),
+        (libc::SYS_msgget, [private, 0, 0]),
+    ];
+    for (nr, [key, second, third]) in calls {
+        // A kernel without them has none of another user's either.
+        let _ = call(nr, [key, second, third, 0, 0, 0]);
+    }
+}
+
 /// Forks this process, whose only thread the caller is: 0 in the child, which has this number in its pid namespace.
+/// Who had it before may take a moment to be gone.
 pub(super) fn fork_numbered(pid: i32) -> Result<i32, Errno> {
     // Behind flags, descriptors and the signal of its end, at 64: where the numbers are and how many.
     let numbers = [pid];
     let args: [u64; 10] = [0, 0, 0, 0, libc::SIGCHLD as u64, 0, 0, 0, numbers.as_ptr() as u64, 1];
-    call(libc::SYS_clone3, [args.as_ptr() as u64, size_of_val(&args) as u64, 0, 0, 0, 0]).map(|pid| pid as i32)
+    let fork = || call(libc::SYS_clone3, [args.as_ptr() as u64, size_of_val(&args) as u64, 0, 0, 0, 0]);
+    let mut tries = 0;
+    loop {
+        match fork() {
+            Err(Errno::EEXIST) if tries < PATIENCE_FOR_A_NUMBER => {
+                tries += 1;
+                std::thread::sleep(Duration::from_micros(100));
+            }
+            other => return other.map(|pid| pid as i32),
+        }
+    }
 }
+
+/// Tenths of a millisecond that a number is waited for.
+const PATIENCE_FOR_A_NUMBER: u32 = 200;
 
 pub(super) fn kill(pid: i32, signal: c_int) -> Result<(), Errno> {
     call(libc::SYS_kill, [pid as u64, signal as u64, 0, 0, 0, 0]).map(drop)

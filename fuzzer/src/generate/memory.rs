@@ -126,9 +126,7 @@ impl Filling<'_> {
             }
             Type::Resource(_) => dice.of([0, 1, 2, u64::MAX, 0x7fff_ffff]),
             // A word so long may be meant as an address.
-            Type::Int { int, .. } if int.bytes(8) == 8 && !int.signed() && dice.chance(12) => {
-                PLAYGROUND_BASE + 4096 * dice.below(6) as u64
-            }
+            Type::Int { int, .. } if is_word(*int) && dice.chance(12) => PLAYGROUND_BASE + 4096 * dice.below(6) as u64,
             other => number(dice, self.resolved, other, self.mined, Spot::Behind(self.param, offset), intent),
         }
     }
@@ -246,4 +244,20 @@ pub(super) fn cut_behind_the_last_word(block: &mut Block, edge_free: &mut bool) 
         block.placement = Placement::Edge(u32::try_from(end).unwrap_or(u32::MAX));
         *edge_free = false;
     }
+}
+
+/// Whether a pointer leads to structs with words that are no pointers by their type, and may be meant as addresses.
+pub(super) fn may_hold_addresses(resolved: &Resolved, ty: &Type) -> bool {
+    let Type::Ptr { to, direction, .. } = ty else { return false };
+    let inner = match &**to {
+        Type::Array { of, .. } => of,
+        other => other,
+    };
+    let (Type::Struct(name) | Type::Extensible { name, .. }) = inner else { return false };
+    let word = |field: &ResolvedField| matches!(&field.shape.ty, Type::Int { int, .. } if is_word(*int));
+    direction.reads() && resolved.structs.get(name).is_some_and(|found| found.fields.iter().any(word))
+}
+
+fn is_word(int: abispec::types::IntType) -> bool {
+    int.bytes(8) == 8 && !int.signed()
 }

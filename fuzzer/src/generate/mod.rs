@@ -22,8 +22,8 @@ pub use recall::Recall;
 pub use strategy::{CallStrategy, ProgramStrategy, ProgramTree};
 pub use vary::Change;
 
-use crate::exec::EXECUTABLES;
 use crate::exec::layout::WORK_DIRECTORY;
+use crate::exec::{ENDED_CHILD, EXECUTABLES, EXECUTOR_PID, SLEEPING_CHILD};
 use crate::program::{Argument, Block, Invocation, Placement, Program};
 use crate::world::fixture::{self, Build};
 use abispec::expr::Expr;
@@ -344,7 +344,9 @@ impl Making<'_> {
         if names && opens && dice.chance(2) {
             producers.lease(dice, &mut self.program);
         }
-        if !pages && variant.params.iter().any(|param| param.memory.is_some()) && dice.chance(2) {
+        let words = || variant.params.iter().any(|param| memory::may_hold_addresses(producers.resolved, &param.ty));
+        let memory = variant.params.iter().any(|param| param.memory.is_some());
+        if !pages && memory && (dice.chance(2) || dice.chance(12) && words()) {
             producers.map(dice, &mut self.program);
         }
     }
@@ -358,7 +360,10 @@ impl Making<'_> {
             } else {
                 self.given_newly(dice, name).or_else(|| self.given_earlier(dice, name))
             };
-            return given.unwrap_or_else(|| Argument::Number(dice.of([0, 0, 0, 1, 2, u64::MAX, 0x7fff_ffff, 12345])));
+            let group = (-i64::from(EXECUTOR_PID)).cast_unsigned();
+            let children = [SLEEPING_CHILD as u64, ENDED_CHILD as u64];
+            let known = [0, 0, 0, 1, 2, children[0], children[1], group, u64::MAX, 0x7fff_ffff, 12345];
+            return given.unwrap_or_else(|| Argument::Number(dice.of(known)));
         }
         let directory = name == "fd[directory]" || name == "fd[dir]";
         if intent == Intent::Odd && dice.chance(60) {
@@ -506,7 +511,7 @@ impl Making<'_> {
         let placing = if intent == Intent::Odd && inside == Intent::Valid { Intent::Odd } else { Intent::Valid };
         place(dice, &mut block, &mut self.edge_free, direction, placing);
         let grows = matches!(&param.ty, Type::Ptr { to, .. } if matches!(**to, Type::Extensible { .. }));
-        if grows && inside == Intent::Odd && dice.chance(25) {
+        if grows && inside == Intent::Odd && dice.chance(50) {
             memory::cut_behind_the_last_word(&mut block, &mut self.edge_free);
         }
         Argument::Block(block)

@@ -1,0 +1,58 @@
+//! The children that an executor has from the beginning: one that sleeps and one that has ended, for calls about children.
+//!
+//! Each leads a session of its own, so that who waits for the executor's own group does not meet them. Where their numbers
+//! cannot be chosen there are none.
+
+use nix::errno::Errno;
+use nix::sys::prctl;
+use nix::sys::signal::Signal;
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::unistd::{Pid, getpid, getppid, pause, setsid};
+
+use super::child::{EXECUTOR_PID, leave};
+use super::sys;
+
+/// The number of the child that sleeps.
+pub const SLEEPING_CHILD: i32 = 3;
+/// The number of the child that has ended, and has not been waited for.
+pub const ENDED_CHILD: i32 = 4;
+
+/// Makes them. The end of a child is remembered only while SIGCHLD is not ignored.
+pub(super) fn bear() -> Result<(), Errno> {
+    if getpid().as_raw() != EXECUTOR_PID {
+        return Ok(());
+    }
+    if sys::fork_numbered(SLEEPING_CHILD) == Ok(0) {
+        // Whatever fails, its end tells nobody anything.
+        let _ = sleep();
+        leave();
+    }
+    match sys::fork_numbered(ENDED_CHILD) {
+        Ok(0) => {
+            let _ = setsid();
+            leave()
+        }
+        Ok(child) => {
+            let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
+            waitid(Id::Pid(Pid::from_raw(child)), flags).map(drop)
+        }
+        Err(_) => Ok(()),
+    }
+}
+
+/// Sleeps until the executor ends.
+fn sleep() -> Result<(), Errno> {
+    prctl::set_pdeathsig(Signal::SIGKILL)?;
+    if getppid().as_raw() != EXECUTOR_PID {
+        return Ok(());
+    }
+    prctl::set_name(c"child")?;
+    setsid()?;
+    sys::close_from(0)?;
+    for signal in (1..=libc::SIGRTMAX()).filter(|signal| ![libc::SIGKILL, libc::SIGSTOP, 32, 33].contains(signal)) {
+        sys::ignore_signal(signal)?;
+    }
+    loop {
+        pause();
+    }
+}
