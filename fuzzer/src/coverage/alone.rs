@@ -7,6 +7,7 @@ use abispec::target::{Clause, Resolved};
 
 const USER: &str = "needs another user or group; an ordinary user's sandbox has one";
 const PROCESS: &str = "needs another user's process; an ordinary user's sandbox has none";
+const OBJECT: &str = "needs another user's object; an ordinary user's sandbox has none";
 const GROUPS: &str = "needs groups to choose from; an ordinary user's sandbox has none and may set none";
 
 /// Calls that ask nothing of a process but whose it is.
@@ -40,7 +41,14 @@ fn needed(clause: &Clause, errno: &str, duty: bool, condition: &Expr) -> Option<
         ("setgroups" | "setgroups32", "EINVAL" | "EFAULT") => Some(GROUPS),
         ("getgroups" | "getgroups32", "EINVAL" | "EFAULT") if !duty => Some(GROUPS),
         (_, "EPERM") if other(condition) => Some(USER),
-        (call, "EPERM") if !duty && OF_A_USER.contains(&call) && speaks_of_processes(condition) => Some(PROCESS),
+        ("shmctl" | "semctl" | "msgctl", "EPERM") if !duty && !speaks_of(condition, &[Function::Capable]) => {
+            Some(OBJECT)
+        }
+        (call, "EPERM")
+            if !duty && OF_A_USER.contains(&call) && speaks_of(condition, &[Function::Pid, Function::Tid]) =>
+        {
+            Some(PROCESS)
+        }
         _ => None,
     }
 }
@@ -72,9 +80,9 @@ fn is_own_id(expr: &Expr) -> bool {
     matches!(expr, Expr::Call(function, _) if own.contains(function))
 }
 
-fn speaks_of_processes(condition: &Expr) -> bool {
+fn speaks_of(condition: &Expr, functions: &[Function]) -> bool {
     let mut found = false;
-    condition.walk(&mut |expr| found |= matches!(expr, Expr::Call(Function::Pid | Function::Tid, _)));
+    condition.walk(&mut |expr| found |= matches!(expr, Expr::Call(own, _) if functions.contains(own)));
     found
 }
 

@@ -66,8 +66,12 @@ const OF_CALLS: &[Row] = &[
         ..row(&["futex"], &["EINTR"], RESTARTS)
     },
     row(&["dup2", "dup3"], &["EBUSY"], THREAD),
+    row(&["pidfd_open"], &["ENOENT"], THREAD),
+    row(&["setpgid"], &["EINVAL"], THREAD),
     row(&["seccomp"], &["ESRCH"], THREAD),
     row(&["futex"], &["EAGAIN"], THREAD),
+    Row { commands: &["FUTEX_TRYLOCK_PI"], ..row(&["futex"], &["EINVAL"], THREAD) },
+    row(&["setpgid"], &["EACCES"], "needs a child that executes another program"),
     row(&["clone3"], &["EACCES", "EBUSY", "EOPNOTSUPP", "ENODEV"], "needs a control group of its own"),
     row(&["close_range", "execve", "execveat"], &["EMFILE"], "needs fs.nr_open to be lowered below what is open"),
     row(&["execve", "execveat"], &["EPERM"], "needs a program with capabilities that the caller is refused"),
@@ -84,6 +88,12 @@ const OF_CALLS: &[Row] = &[
     row(&["clock_nanosleep", "timer_settime"], &["ESRCH"], "needs a process that ends meanwhile"),
     row(&["msgrcv"], &["EAGAIN"], "needs two processes, one of which changes the queue that the other waits at"),
     row(&["munmap"], &["ENOMEM"], "needs as many mappings as vm.max_map_count permits"),
+    row(&["remap_file_pages"], &["ENODEV"], "needs a device that goes away while it is mapped"),
+    row(
+        &["timerfd_settime"],
+        &["EPERM"],
+        "needs a timer on an alarm clock, which only a capability of the host's gives",
+    ),
     row(&["remap_file_pages"], &["EACCES"], "needs a file that becomes append-only while it is mapped"),
     row(
         &["getxattr", "lgetxattr", "fgetxattr"],
