@@ -22,6 +22,14 @@ pub(super) fn bear() -> Result<(), Errno> {
     if getpid().as_raw() != EXECUTOR_PID {
         return Ok(());
     }
+    // Every cell has mappings of its own, and to copy them is most of what a fork costs.
+    sys::inherit_arena(false);
+    let born = both();
+    sys::inherit_arena(true);
+    born
+}
+
+fn both() -> Result<(), Errno> {
     if sys::fork_numbered(SLEEPING_CHILD) == Ok(0) {
         // Whatever fails, its end tells nobody anything.
         let _ = sleep();

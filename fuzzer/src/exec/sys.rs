@@ -10,7 +10,9 @@ use std::time::Duration;
 use libc::{c_int, c_long, sock_filter, sock_fprog};
 use nix::errno::Errno;
 
+use super::entry::Entry;
 use super::invoke::invoke;
+use super::layout::ARENA_SIZE;
 
 fn call(nr: c_long, args: [u64; 6]) -> Result<i64, Errno> {
     // SAFETY: private to this file, whose callers each pass pointers that are valid for the call.
@@ -117,7 +119,15 @@ pub(super) fn handle_signal(signal: c_int, handler: extern "C" fn(c_int)) -> Res
     action(signal, handler as libc::sighandler_t)
 }
 
-/// Sends a signal by number: nix's type has no real-time signals.
+/// Lets processes that begin from now on have the arena or not.
+pub(super) fn inherit_arena(wanted: bool) {
+    let advice = if wanted { libc::MADV_DOFORK } else { libc::MADV_DONTFORK };
+    for entry in [Entry::Native, Entry::Ia32] {
+        // The second one may not be there.
+        let _ = call(libc::SYS_madvise, [entry.arena(), ARENA_SIZE, advice as u64, 0, 0, 0]);
+    }
+}
+
 /// Makes one object of each kind of System V's, which nobody but its owner may use, where the kernel has them: in a namespace that
 /// has none yet each has the number 0.
 pub(super) fn make_ipc_objects() {
@@ -155,6 +165,7 @@ pub(super) fn fork_numbered(pid: i32) -> Result<i32, Errno> {
 /// Tenths of a millisecond that a number is waited for.
 const PATIENCE_FOR_A_NUMBER: u32 = 200;
 
+/// Sends a signal by number: nix's type has no real-time signals.
 pub(super) fn kill(pid: i32, signal: c_int) -> Result<(), Errno> {
     call(libc::SYS_kill, [pid as u64, signal as u64, 0, 0, 0, 0]).map(drop)
 }
