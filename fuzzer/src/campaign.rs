@@ -5,6 +5,7 @@ mod budget;
 mod first;
 mod shard;
 mod side;
+mod wishes;
 
 pub use first::First;
 pub use shard::Shard;
@@ -13,8 +14,8 @@ pub use side::{Absent, Entries, SideOutcome, missing_ia32};
 use crate::confirm::{Confirmed, Key, Trial, confirm};
 use crate::coverage::{Coverage, Executable};
 use crate::examine::Suspicion;
-use crate::exec::{Entry, FileSystem};
-use crate::generate::{Aim, Recall, Wishes};
+use crate::exec::FileSystem;
+use crate::generate::{Aim, Wishes};
 use crate::habitat::{self, Habitat};
 use crate::kernel;
 use crate::laws;
@@ -365,6 +366,8 @@ struct Working<'a> {
     /// Where suspicions are tried again.
     trials: Vec<Option<Room>>,
     wishes: Wishes,
+    /// What is wished for where a server answers for files.
+    served: Wishes,
     /// The law that comes next.
     law: usize,
     planned: usize,
@@ -390,6 +393,7 @@ impl<'a> Working<'a> {
             trials: rooms.iter().map(|_| None).collect(),
             rooms,
             wishes: side.generator.even(),
+            served: side.generator.even(),
             law: 0,
             planned: REPLAN,
             turn: 0,
@@ -406,14 +410,16 @@ impl<'a> Working<'a> {
         if self.planned >= REPLAN {
             self.planned = 0;
             let recall = std::mem::take(&mut self.wishes.recall);
-            self.wishes = self.plan(coverage, recall);
+            self.wishes = self.plan(coverage, recall, false);
+            let recall = std::mem::take(&mut self.served.recall);
+            self.served = self.plan(coverage, recall, true);
         }
         let persona = habitat::of_turn(self.turn, self.rooms.len());
         self.turn += 1;
         if self.turn.is_multiple_of(LAWS_TURN) {
             return self.laws(persona, coverage);
         }
-        let mut batch = self.gather();
+        let mut batch = self.gather(persona);
         self.batch(persona, &batch, coverage)?;
         self.variations(persona, &mut batch, coverage)?;
         for program in std::mem::take(&mut self.solitary) {
@@ -444,15 +450,17 @@ impl<'a> Working<'a> {
     }
 
     /// Programs that leave files and limits alone share a batch; the others run one by one.
-    fn gather(&mut self) -> Vec<Program> {
+    fn gather(&mut self, persona: usize) -> Vec<Program> {
         let mut batch = Vec::with_capacity(BATCH);
+        let served = self.rooms[persona].setting().habitat.is_served();
         let plans = self.rooms[0].setting().plans.clone();
         // Where every program is solitary, a batch must end too.
         for _ in 0..2 * BATCH {
             if batch.len() == BATCH || self.solitary.len() >= 12 {
                 break;
             }
-            let program = self.side.generator.program(self.runner.rng(), &self.wishes);
+            let wishes = if served { &self.served } else { &self.wishes };
+            let program = self.side.generator.program(self.runner.rng(), wishes);
             self.planned += 1;
             let footprint = footprint_of(&program, &plans);
             if footprint.solitary() { self.solitary.push(program) } else { batch.push(program) }
@@ -491,10 +499,12 @@ impl<'a> Working<'a> {
     /// Counts what ran, and tries again what looked wrong.
     fn weigh(&mut self, persona: usize, programs: &[Program], ran: Vec<Ran>) -> Result<(), WorkerError> {
         let mut suspicious = Vec::new();
+        let served = self.rooms[persona].setting().habitat.is_served();
         for (program, ran) in programs.iter().zip(ran) {
             let Some(examined) = ran.examined else { continue };
             self.shared.count(self.side, self.budget, examined.judged as u64, 1);
-            self.wishes.recall.learn(self.side.generator.resolved(), program, &examined.answers);
+            let wishes = if served { &mut self.served } else { &mut self.wishes };
+            wishes.recall.learn(self.side.generator.resolved(), program, &examined.answers);
             if let Some(suspicion) = examined.suspicion {
                 suspicious.push((program, suspicion));
             }
@@ -595,39 +605,5 @@ impl<'a> Working<'a> {
             free.insert(Some(found));
             self.shared.progress.findings.fetch_add(1, Ordering::Relaxed);
         }
-    }
-
-    /// More wishes for calls with clauses that have not been seen.
-    fn plan(&self, coverage: &Coverage, recall: Recall) -> Wishes {
-        let Side { generator, executable, .. } = self.side;
-        let resolved = generator.resolved();
-        let focus: BTreeSet<usize> = generator.focus().iter().copied().collect();
-        let unseen = |clause: ClauseId| executable[clause.0 as usize] == Executable::Yes && coverage.count(clause) == 0;
-        let wanted = |clause| u32::from(unseen(clause));
-        let wish = |variant: &abispec::target::Variant| {
-            let rules = variant.rules.iter().map(|rule| wanted(rule.clause)).sum::<u32>();
-            let others = variant.ensures.iter().map(|ensure| wanted(ensure.clause)).sum::<u32>()
-                + variant.effects.iter().map(|effect| wanted(effect.clause)).sum::<u32>();
-            2 + 3 * (rules + others).min(16)
-        };
-        let of_call = |(index, call): (usize, &Call)| {
-            if !focus.contains(&index) {
-                return vec![0; call.variants.len()];
-            }
-            let many = u32::try_from(call.variants.len()).unwrap_or(1);
-            // A call with many commands is worth more than one, but not so much that the others starve.
-            let scale = |wish: u32| if many > 1 { (wish * 4).div_ceil(many.min(12)) } else { wish * 4 };
-            call.variants.iter().map(|variant| scale(wish(variant))).collect()
-        };
-        let calls = resolved.calls.iter().enumerate().map(of_call).collect();
-        let clauses = match &self.shared.options.rules {
-            // They are named by the port's own specification.
-            Some(rules) if self.side.setting.entry != Entry::Ia32 => rules.clone(),
-            _ => (0..resolved.clauses.len())
-                .map(|index| ClauseId(index as u32))
-                .filter(|clause| unseen(*clause))
-                .collect(),
-        };
-        Wishes { calls, clauses, aims: self.shared.options.aims.clone(), recall }
     }
 }

@@ -30,6 +30,11 @@ impl Habitat {
         file_systems.iter().flat_map(both).collect()
     }
 
+    /// Whether a server answers for the files.
+    pub fn is_served(self) -> bool {
+        self.file_system == FileSystem::Fuse
+    }
+
     /// The file system as specifications name it.
     pub fn word(self) -> Word {
         match self.file_system {
@@ -38,6 +43,7 @@ impl Habitat {
             FileSystem::Ext4 => Word::Ext4,
             FileSystem::Xfs => Word::Xfs,
             FileSystem::Btrfs => Word::Btrfs,
+            FileSystem::Fuse => Word::Fuse,
         }
     }
 }

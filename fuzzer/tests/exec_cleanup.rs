@@ -223,7 +223,7 @@ fn file_systems_come_and_go_with_their_sandbox() {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let before = host();
     let magics = [(FileSystem::Tmpfs, 0x0102_1994), (FileSystem::Overlayfs, 0x794c_7630), (FileSystem::Ext4, 0xef53)];
-    let more = [(FileSystem::Xfs, 0x5846_5342), (FileSystem::Btrfs, 0x9123_683e)];
+    let more = [(FileSystem::Xfs, 0x5846_5342), (FileSystem::Btrfs, 0x9123_683e), (FileSystem::Fuse, 0x6573_5546)];
     for (file_system, magic) in magics.into_iter().chain(more) {
         let config = SandboxConfig { file_system, ..SandboxConfig::default() };
         for killed in [false, true] {

@@ -57,7 +57,8 @@ entry, which is held against the specification of i386, and for some the functio
 A divergence is run again in a fresh sandbox, made as simple as it can be, and saved at once below --out
 as a replay file and a C program. What a run that was killed had not settled waits in --out and comes first.
 What is known to differ (`abispec known`) is tried first too, and reported only where it is no longer met.
-Disks are memory, mounted where only the sandbox sees them. --privileged wants `abispec.disposable` on the kernel's
+Disks are memory, mounted where only the sandbox sees them. On fuse a server of the sandbox's own answers, and refuses what
+its names say (answers/write.EBUSY); /dev/fuse must be open to this user. --privileged wants `abispec.disposable` on the kernel's
 command line: `abispec vm` puts it there.
 Exit codes: 0 conforms, 1 divergences, 2 could not run or compared nothing.")]
 pub(crate) struct Args {

@@ -31,6 +31,7 @@ use super::child::{self, EMPTY_FILE, fail, publish_end, skip};
 use super::error::{Part as Missing, Stage};
 use super::image::{self, EXECUTABLE_MODE, EXECUTABLES};
 use super::layout::{Control, INTERRUPT_SIGNAL, MAGIC, Records, WORK_DIRECTORY};
+use super::place::{Early, errno_of};
 use super::{EMULATED_ARGUMENT, place, shared, sys};
 
 /// What the supervisor may ask for, one byte each.
@@ -50,11 +51,6 @@ enum Stop {
 /// Turns an errno of `stage` into the reason to stop.
 fn at(stage: Stage) -> impl Fn(Errno) -> Stop {
     move |errno| Stop::Failed(stage, errno)
-}
-
-/// An I/O error's errno.
-fn errno_of(error: &std::io::Error) -> Errno {
-    Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))
 }
 
 /// How much of the sandbox's life a process lives.
@@ -100,19 +96,21 @@ fn live(socket: &mut UnixStream, part: &Part<'_>) -> Result<(), Stop> {
     // Its children inherit that, which spares every executor 64 calls.
     sys::reset_signals();
     let file_system = place::wanted(control);
-    let disk = match part {
+    let mounting = at(if file_system.needs_disk() { Stage::Disk } else { Stage::Server });
+    let (early, server) = match part {
         Part::Whole | Part::Native(_) => {
-            let disk = place::mount_early(file_system).map_err(at(Stage::Disk))?;
-            user_namespace(control, socket, disk)?;
+            let mut early = place::mount_early(file_system).map_err(&mounting)?;
+            user_namespace(control, socket, &early)?;
+            let server = place::serve(&mut early, control).map_err(&mounting)?;
             if let Part::Native(emulator) = part {
                 return Err(emulate(emulator));
             }
-            disk
+            (early, server)
         }
-        Part::Emulated => place::mounted_early(file_system),
+        Part::Emulated => (place::mounted_early(file_system), None),
     };
     namespaces(control)?;
-    let (init, host_proc) = file_tree(control, disk)?;
+    let (init, host_proc) = file_tree(control, early.at)?;
     if let Err(errno) = sys::loopback_up() {
         skip(control, Missing::Loopback, errno);
     }
@@ -121,7 +119,7 @@ fn live(socket: &mut UnixStream, part: &Part<'_>) -> Result<(), Stop> {
     sigprocmask(SigmaskHow::SIG_SETMASK, Some(&mask), None).map_err(&start)?;
     let children = SignalFd::with_flags(&mask, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC).map_err(&start)?;
     socket.write_all(&[0, 0]).map_err(|_| Stop::Alone)?;
-    let mut commander = Commander { records, init, executor: None, number: 0, host_proc };
+    let mut commander = Commander { records, init, server, executor: None, number: 0, host_proc };
     commander.obey(socket, &children);
     commander.end();
     Err(Stop::Alone)
@@ -137,12 +135,10 @@ fn emulate(emulator: &OsStr) -> Stop {
     Stop::Failed(Stage::Emulator, errno_of(&error))
 }
 
-fn user_namespace(control: &Control, socket: &mut UnixStream, disk: Option<&Path>) -> Result<(), Stop> {
+fn user_namespace(control: &Control, socket: &mut UnixStream, early: &Early) -> Result<(), Stop> {
     let privileged = control.privileged.load(Relaxed) != 0;
-    if let Some(disk) = disk
-        && !privileged
-    {
-        place::give_away(disk).map_err(at(Stage::Disk))?;
+    if !privileged {
+        place::give_away(early).map_err(at(Stage::Disk))?;
     }
     if geteuid().is_root()
         && let Err(errno) = setgroups(&[])
@@ -198,7 +194,7 @@ const NOTHING: Option<&str> = None;
 
 /// Builds the sandbox's tree on a tmpfs, makes it the root, and starts the pid namespace's first process, which
 /// alone can mount that namespace's /proc. Returns that process and the host's /proc.
-fn file_tree(control: &Control, disk: Option<&Path>) -> Result<(Pid, Option<OwnedFd>), Stop> {
+fn file_tree(control: &Control, early: Option<&Path>) -> Result<(Pid, Option<OwnedFd>), Stop> {
     let tree = at(Stage::FileTree);
     mount(NOTHING, "/", NOTHING, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NOTHING).map_err(&tree)?;
     let host_proc = open("/proc", OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty()).ok();
@@ -219,9 +215,9 @@ fn file_tree(control: &Control, disk: Option<&Path>) -> Result<(Pid, Option<Owne
     for directory in ["dev", "proc", "old", WORK_DIRECTORY.trim_start_matches('/')] {
         fs::create_dir(base.join(directory)).map_err(io)?;
     }
-    if let Some(disk) = disk {
-        // Only this one: what lies on the disk is mounted nowhere else in the sandbox.
-        mount(Some(disk), &base.join(WORK_DIRECTORY.trim_start_matches('/')), NOTHING, MsFlags::MS_BIND, NOTHING)
+    if let Some(early) = early {
+        // Only this one: what is there is mounted nowhere else in the sandbox.
+        mount(Some(early), &base.join(WORK_DIRECTORY.trim_start_matches('/')), NOTHING, MsFlags::MS_BIND, NOTHING)
             .map_err(at(Stage::Disk))?;
     }
     fs::write(base.join(EMPTY_FILE.trim_start_matches('/')), "").map_err(io)?;
@@ -320,6 +316,8 @@ fn change_root(control: &Control, base: &Path) -> Result<(), Errno> {
 struct Commander {
     records: &'static Records,
     init: Pid,
+    /// Who answers for the file system, where somebody has to.
+    server: Option<Pid>,
     executor: Option<i32>,
     /// The number under which the supervisor knows the executor.
     number: u32,
@@ -370,7 +368,7 @@ impl Commander {
             self.executor = None;
             publish_end(&self.records.control, self.number, status);
         }
-        pid != self.init.as_raw()
+        pid != self.init.as_raw() && self.server.is_none_or(|server| pid != server.as_raw())
     }
 
     fn kill(&self) {
@@ -425,6 +423,9 @@ impl Commander {
         self.kill();
         // It may be dead already, which is why this is the end.
         let _ = sys::kill(self.init.as_raw(), libc::SIGKILL);
+        if let Some(server) = self.server {
+            let _ = sys::kill(server.as_raw(), libc::SIGKILL);
+        }
         while sys::wait_any(true).is_ok() {}
     }
 }

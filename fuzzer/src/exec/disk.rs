@@ -32,7 +32,7 @@ struct Maker {
 /// Images are as small as the programs permit; what is not written takes no memory.
 fn maker(file_system: FileSystem) -> Option<Maker> {
     match file_system {
-        FileSystem::Tmpfs | FileSystem::Overlayfs => None,
+        FileSystem::Tmpfs | FileSystem::Overlayfs | FileSystem::Fuse => None,
         FileSystem::Ext4 => Some(Maker {
             program: "mkfs.ext4",
             args: &["-q", "-F", "-b", "4096", "-N", "2048", "-J", "size=4", "-E", "nodiscard"],

@@ -51,10 +51,12 @@ pub enum Stage {
     Gone,
     /// The disk that the work directory lies on.
     Disk,
+    /// The server of the file system that the work directory lies on.
+    Server,
 }
 
 impl Stage {
-    const ALL: [Stage; 22] = [
+    const ALL: [Stage; 23] = [
         Stage::PageSize,
         Stage::SharedMemory,
         Stage::Start,
@@ -77,6 +79,7 @@ impl Stage {
         Stage::Unkillable,
         Stage::Gone,
         Stage::Disk,
+        Stage::Server,
     ];
 
     pub(super) fn from_raw(raw: u32) -> Option<Stage> {
@@ -107,6 +110,7 @@ impl Stage {
             Stage::Unkillable => "an executor does not die",
             Stage::Gone => "the sandbox process is gone",
             Stage::Disk => "cannot mount the work directory's disk",
+            Stage::Server => "cannot mount a file system that a server answers for",
         }
     }
 
@@ -162,6 +166,9 @@ impl Stage {
             }
             (Stage::Disk, _) => {
                 "only the host's root can, with a loop device (/dev/loop-control) and the file system in the kernel"
+            }
+            (Stage::Server, _) => {
+                "the kernel must have CONFIG_FUSE_FS, and /dev/fuse be open to this user (chmod 666 /dev/fuse, or run as root)"
             }
             (Stage::Gone, _) => "it was killed from outside (out of memory?): start a new sandbox",
         }

@@ -1,15 +1,16 @@
 //! The file systems that a work directory may lie on, and how it is made there.
 
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
 
 use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use nix::unistd::{chdir, chown};
+use nix::unistd::{Pid, chdir, chown, geteuid};
 
-use super::disk;
 use super::layout::{Control, WORK_DIRECTORY};
+use super::{disk, fuse};
 
 /// A kind of file system that the sandbox's work directory may lie on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,11 +26,13 @@ pub enum FileSystem {
     Xfs,
     /// Btrfs on a loop device.
     Btrfs,
+    /// FUSE, with a server of the sandbox's own.
+    Fuse,
 }
 
 impl FileSystem {
     /// All of them; the first is the one that every machine has.
-    pub const ALL: [Self; 5] = [Self::Tmpfs, Self::Overlayfs, Self::Ext4, Self::Xfs, Self::Btrfs];
+    pub const ALL: [Self; 6] = [Self::Tmpfs, Self::Overlayfs, Self::Ext4, Self::Xfs, Self::Btrfs, Self::Fuse];
 
     /// The name that specifications give it.
     pub fn name(self) -> &'static str {
@@ -39,6 +42,7 @@ impl FileSystem {
             Self::Ext4 => "ext4",
             Self::Xfs => "xfs",
             Self::Btrfs => "btrfs",
+            Self::Fuse => "fuse",
         }
     }
 
@@ -50,7 +54,7 @@ impl FileSystem {
     /// Whether it lies on a disk of its own, which only the host's root can mount.
     pub fn needs_disk(self) -> bool {
         match self {
-            Self::Tmpfs | Self::Overlayfs => false,
+            Self::Tmpfs | Self::Overlayfs | Self::Fuse => false,
             Self::Ext4 | Self::Xfs | Self::Btrfs => true,
         }
     }
@@ -64,32 +68,71 @@ pub(super) fn wanted(control: &Control) -> FileSystem {
     FileSystem::ALL.get(control.file_system.load(Relaxed) as usize).copied().unwrap_or_default()
 }
 
-/// Mounts the image that this process was started with, with the rights that it has before it enters a user namespace.
-pub(super) fn mount_early(file_system: FileSystem) -> Result<Option<&'static Path>, Errno> {
-    if !file_system.needs_disk() {
-        return Ok(None);
-    }
-    nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS)?;
-    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)?;
-    let at = waiting().ok_or(Errno::ENOENT)?;
-    disk::mount_image(file_system, at)?;
-    Ok(Some(at))
+/// What is mounted before the sandbox has a tree of its own, and waits for it.
+#[derive(Default)]
+pub(super) struct Early {
+    /// Where it waits.
+    pub(super) at: Option<&'static Path>,
+    /// What its server will read from.
+    device: Option<OwnedFd>,
 }
 
-/// Where the part before this one mounted the image.
-pub(super) fn mounted_early(file_system: FileSystem) -> Option<&'static Path> {
-    waiting().filter(|_| file_system.needs_disk())
+/// Mounts what only the rights can that this process has before it enters a user namespace: the image that it was started with,
+/// and FUSE where they permit it.
+pub(super) fn mount_early(file_system: FileSystem) -> Result<Early, Errno> {
+    if !file_system.needs_disk() && (file_system != FileSystem::Fuse || !geteuid().is_root()) {
+        return Ok(Early::default());
+    }
+    let at = own_mounts()?;
+    let device = if file_system == FileSystem::Fuse {
+        Some(fuse::mount_at(at)?)
+    } else {
+        disk::mount_image(file_system, at)?;
+        None
+    };
+    Ok(Early { at: Some(at), device })
+}
+
+/// Starts the server of a file system that has one, which is mounted here if it is not yet.
+pub(super) fn serve(early: &mut Early, control: &Control) -> Result<Option<Pid>, Errno> {
+    if wanted(control) != FileSystem::Fuse {
+        return Ok(None);
+    }
+    let device = match early.device.take() {
+        Some(device) => device,
+        None => {
+            let at = own_mounts()?;
+            early.at = Some(at);
+            fuse::mount_at(at)?
+        }
+    };
+    fuse::start(device, control.work_bytes.load(Relaxed), control.work_inodes.load(Relaxed)).map(Some)
+}
+
+/// Enters a mount namespace that others do not see into; gives a directory in it to mount something on.
+fn own_mounts() -> Result<&'static Path, Errno> {
+    nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS)?;
+    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)?;
+    waiting().ok_or(Errno::ENOENT)
+}
+
+/// Where the part before this one mounted something.
+pub(super) fn mounted_early(file_system: FileSystem) -> Early {
+    let at = waiting().filter(|_| file_system.needs_disk() || file_system == FileSystem::Fuse);
+    Early { at, device: None }
 }
 
 fn waiting() -> Option<&'static Path> {
     WAITING.map(Path::new).into_iter().find(|path| path.is_dir())
 }
 
-/// Gives what is mounted there to the user who is the sandbox's user 0.
-pub(super) fn give_away(at: &Path) -> Result<(), Errno> {
-    for entry in fs::read_dir(at).map_err(errno_of)?.flatten() {
+/// Gives what is mounted early to the user who is the sandbox's user 0.
+pub(super) fn give_away(early: &Early) -> Result<(), Errno> {
+    // A server gives its files to whoever makes them.
+    let Some(at) = early.at.filter(|_| early.device.is_none()) else { return Ok(()) };
+    for entry in fs::read_dir(at).map_err(io)?.flatten() {
         // What a new file system comes with is root's; without it the files below are all that there are.
-        fs::remove_dir(entry.path()).map_err(errno_of)?;
+        fs::remove_dir(entry.path()).map_err(io)?;
     }
     chown(at, Some(disk::OWNER.into()), Some(disk::OWNER.into()))
 }
@@ -99,6 +142,9 @@ pub(super) fn fresh(control: &Control) -> Result<(), Errno> {
     let file_system = wanted(control);
     if file_system.needs_disk() {
         return empty(Path::new(WORK_DIRECTORY));
+    }
+    if file_system == FileSystem::Fuse {
+        return fuse::lay(Path::new(WORK_DIRECTORY), control.wanted.load(Relaxed));
     }
     loop {
         match umount2(WORK_DIRECTORY, MntFlags::MNT_DETACH) {
@@ -119,7 +165,7 @@ pub(super) fn fresh(control: &Control) -> Result<(), Errno> {
 fn overlay() -> Result<(), Errno> {
     let work = Path::new(WORK_DIRECTORY);
     for layer in ["lower", "upper", "work"] {
-        fs::create_dir(work.join(layer)).map_err(errno_of)?;
+        fs::create_dir(work.join(layer)).map_err(io)?;
     }
     let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
     // Layers are named from here, so that their names say nothing about where they are.
@@ -137,11 +183,11 @@ fn overlay() -> Result<(), Errno> {
 
 /// Removes everything in a directory, whatever its permissions: the caller has all capabilities over it.
 fn empty(directory: &Path) -> Result<(), Errno> {
-    for entry in fs::read_dir(directory).map_err(errno_of)? {
-        let entry = entry.map_err(errno_of)?;
+    for entry in fs::read_dir(directory).map_err(io)? {
+        let entry = entry.map_err(io)?;
         let path = entry.path();
-        if entry.file_type().map_err(errno_of)?.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) }
-            .map_err(errno_of)?;
+        if entry.file_type().map_err(io)?.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) }
+            .map_err(io)?;
     }
     nix::sys::stat::fchmodat(
         nix::fcntl::AT_FDCWD,
@@ -151,7 +197,12 @@ fn empty(directory: &Path) -> Result<(), Errno> {
     )
 }
 
-fn errno_of(error: std::io::Error) -> Errno {
+fn io(error: std::io::Error) -> Errno {
+    errno_of(&error)
+}
+
+/// An I/O error's errno.
+pub(super) fn errno_of(error: &std::io::Error) -> Errno {
     Errno::from_raw(error.raw_os_error().unwrap_or(libc::EIO))
 }
 

@@ -1,6 +1,7 @@
 //! Aimed arguments: the values that make one condition of the specification true, or miss it by one conjunct.
 
 mod places;
+mod refusals;
 
 use super::dice::Dice;
 use super::mine::Spot;
@@ -8,18 +9,27 @@ use super::names::{PathWish, name};
 use super::objects::{ObjectWish, object};
 use super::producers::{Names, Producers};
 use super::search::search;
+use super::served::Served;
 use super::values::{AT_FDCWD, bad_pointer};
 use super::{Aim, Wishes};
 use crate::program::{Argument, Block, Placement, Program};
+use abispec::errno::Errno;
 use abispec::expr::{BinaryOp, Expr, Function, Moment, Observer, OperandValue, Truth, UnaryOp, Word, truth};
-use abispec::target::Variant;
+use abispec::target::{Call, Variant};
 use abispec::types::Type;
+
+/// A condition, and the errno of the rule that has it.
+#[derive(Clone, Copy)]
+struct Goal<'a> {
+    condition: &'a Expr,
+    errno: Option<Errno>,
+}
 
 /// What calls of a variant can be aimed at.
 pub(super) struct Goals<'a> {
-    all: Vec<&'a Expr>,
+    all: Vec<Goal<'a>>,
     /// Those that are wanted most.
-    wanted: Vec<&'a Expr>,
+    wanted: Vec<Goal<'a>>,
 }
 
 impl Goals<'_> {
@@ -37,26 +47,30 @@ pub(super) fn goals<'a>(
     call: usize,
     variant_index: usize,
 ) -> Goals<'a> {
-    let rules = variant.rules.iter().map(|rule| (rule.clause, &rule.condition));
-    let ensures = variant.ensures.iter().map(|ensure| (ensure.clause, &ensure.condition));
-    let effects = variant.effects.iter().filter_map(|rule| Some((rule.clause, &rule.effect.when.as_ref()?.value)));
+    let rules = variant.rules.iter().map(|rule| (rule.clause, &rule.condition, Some(rule.errno)));
+    let ensures = variant.ensures.iter().map(|ensure| (ensure.clause, &ensure.condition, None));
+    let effects =
+        variant.effects.iter().filter_map(|rule| Some((rule.clause, &rule.effect.when.as_ref()?.value, None)));
     let useful = |condition: &&Expr| !matches!(condition, Expr::Bool(_) | Expr::Unknown(_));
+    let plain = |condition| Goal { condition, errno: None };
     let mut goals = Goals { all: Vec::new(), wanted: Vec::new() };
-    for (clause, condition) in rules.chain(ensures).chain(effects).filter(|(_, condition)| useful(condition)) {
-        goals.all.push(condition);
+    for (clause, condition, errno) in rules.chain(ensures).chain(effects).filter(|(_, condition, _)| useful(condition))
+    {
+        let goal = Goal { condition, errno };
+        goals.all.push(goal);
         if wishes.is_some_and(|wishes| wishes.clauses.contains(&clause)) {
-            goals.wanted.push(condition);
+            goals.wanted.push(goal);
         }
     }
     for param in &variant.params {
         let keys = param.path.iter().flat_map(|keys| [&keys.follow, &keys.empty, &keys.must_exist, &keys.scoped]);
-        goals.all.extend(param.memory.as_ref().and_then(|memory| memory.used.as_ref()).filter(useful));
-        goals.all.extend(keys.filter(useful));
+        let used = param.memory.as_ref().and_then(|memory| memory.used.as_ref());
+        goals.all.extend(used.into_iter().chain(keys).filter(useful).map(plain));
     }
-    goals.all.extend(links);
+    goals.all.extend(links.iter().map(plain));
     let own = |aim: &&Aim| aim.call == call && aim.variant == variant_index && useful(&&aim.condition);
-    let asked: Vec<&Expr> =
-        wishes.iter().flat_map(|wishes| wishes.aims.iter()).filter(own).map(|aim| &aim.condition).collect();
+    let asked: Vec<Goal<'_>> =
+        wishes.iter().flat_map(|wishes| wishes.aims.iter()).filter(own).map(|aim| plain(&aim.condition)).collect();
     // What is asked for goes before what has not been seen.
     if !asked.is_empty() {
         goals.wanted = asked;
@@ -71,16 +85,17 @@ pub(super) fn aim(
     variant: &Variant,
     goals: &Goals<'_>,
     producers: &Producers<'_>,
-    selector: Option<u8>,
+    call: &Call,
     program: &mut Program,
     args: &mut [Argument],
 ) {
-    let unseen = goals.wanted() && dice.chance(60);
+    let unseen = goals.wanted() && dice.chance(if producers.is_served() { 90 } else { 60 });
     let list = if unseen { &goals.wanted } else { &goals.all };
-    let Some(condition) = dice.pick(list).copied() else { return };
+    let Some(Goal { condition, errno }) = dice.pick(list).copied() else { return };
+    let served = errno.filter(|_| dice.chance(75)).and_then(|errno| producers.served(errno, call));
     let wishes = variant.params.iter().map(|_| PathWish::default()).collect();
     let objects = variant.params.iter().map(|_| ObjectWish::default()).collect();
-    let mut aiming = Aiming { dice, variant, selector, args, wishes, objects };
+    let mut aiming = Aiming { dice, variant, selector: call.select, args, wishes, objects, served };
     if aiming.dice.chance(75) {
         aiming.make_plain();
     }
@@ -95,6 +110,7 @@ pub(super) fn aim(
     if aiming.dice.chance(25) {
         aiming.turn_a_bit();
     }
+    aiming.request();
     aiming.name_files(producers.names);
     aiming.make_objects(producers, program);
 }
@@ -106,6 +122,8 @@ struct Aiming<'a, 'd, 'r> {
     args: &'d mut [Argument],
     wishes: Vec<PathWish>,
     objects: Vec<ObjectWish>,
+    /// Names that bring the errno about.
+    served: Option<Served<'a>>,
 }
 
 /// A number that a condition looks at: where it is, its bytes, which of its bits count, and what is added to it.
@@ -219,6 +237,12 @@ impl Aiming<'_, '_, '_> {
         if self.sort(left, std::slice::from_ref(right), op == BinaryOp::Eq) {
             return;
         }
+        if let (Expr::Param(index), Expr::Int(0), BinaryOp::Eq) = (left, right, op)
+            && let Some(pointer @ Argument::Block(_)) = self.args.get_mut(usize::from(*index))
+        {
+            *pointer = Argument::Number(0);
+            return;
+        }
         let (Some(number), Some(value)) = (self.number(left), self.value(right)) else { return };
         let Some(current) = self.read(&number) else { return };
         let width = if number.bytes >= 8 { u64::MAX.into() } else { (1_i128 << (8 * number.bytes)) - 1 };
@@ -287,14 +311,17 @@ impl Aiming<'_, '_, '_> {
         if let Some(function) = path_function(inner) {
             let words = list.iter().filter_map(|item| if let Expr::Word(word) = item { Some(*word) } else { None });
             if self.is_descriptor(function.1) {
-                if let (Function::Kind, Some(wish)) = (function.0, self.objects.get_mut(usize::from(function.1))) {
-                    if want { wish.kinds = words.collect() } else { wish.not_kinds.extend(words) }
+                match (function.0, self.objects.get_mut(usize::from(function.1))) {
+                    (Function::Kind, Some(wish)) if want => wish.kinds = words.collect(),
+                    (Function::Kind, Some(wish)) => wish.not_kinds.extend(words),
+                    (Function::Fs, Some(wish)) => wish.elsewhere = true,
+                    _ => {}
                 }
                 return;
             }
             let Some(wish) = self.wishes.get_mut(usize::from(function.1)) else { return };
+            wish.any |= matches!(function.0, Function::Kind | Function::Fs);
             if function.0 == Function::Kind {
-                wish.any = true;
                 if want { wish.kinds = words.collect() } else { wish.not_kinds.extend(words) }
             }
             return;
@@ -342,7 +369,7 @@ impl Aiming<'_, '_, '_> {
             return;
         }
         let Some(wish) = self.wishes.get_mut(usize::from(*index)) else { return };
-        wish.any = true;
+        let any = std::mem::replace(&mut wish.any, true);
         match function {
             Function::Exists => wish.exists = Some(want),
             Function::Empty => wish.empty = want,
@@ -356,7 +383,7 @@ impl Aiming<'_, '_, '_> {
             Function::Leaves | Function::CrossesMount => wish.outside = want,
             Function::Overlong => wish.overlong = want,
             Function::Unreadable => wish.unreadable = want,
-            _ => wish.any = false,
+            _ => wish.any = any,
         }
     }
 
@@ -388,7 +415,10 @@ impl Aiming<'_, '_, '_> {
             if wish == ObjectWish::default() {
                 continue;
             }
-            if let Some(made) = object(self.dice, &wish, producers, program) {
+            let made = self
+                .refusing(position, &wish, producers, program)
+                .or_else(|| object(self.dice, &wish, producers, program));
+            if let Some(made) = made {
                 self.args[position] = made;
             }
         }
@@ -433,7 +463,12 @@ impl Aiming<'_, '_, '_> {
             self.args[position] = if self.wishes[position].unreadable {
                 Argument::Number(bad_pointer(self.dice))
             } else {
-                let text = name(self.dice, &self.wishes[position], names);
+                let wish = &self.wishes[position];
+                let named = self.served.and_then(|served| served.pick(self.dice, position, |stands| wish.fits(stands)));
+                let text = match named.filter(|_| self.dice.chance(80)) {
+                    Some(named) => named.path.clone(),
+                    None => name(self.dice, wish, names),
+                };
                 Argument::Block(Block { placement: Placement::Middle, ..Block::text(text.as_bytes()) })
             };
             if let Some(base) = keys.and_then(|keys| keys.base)

@@ -3,7 +3,7 @@
 use super::dice::Dice;
 use super::memory::Filling;
 use super::mine::{Mined, Spot};
-use super::producers::{Object, Producers, objects};
+use super::producers::{Object, objects};
 use super::values::{AT_FDCWD, Intent, number};
 use super::{Generator, LONGEST, Making};
 use crate::program::{Argument, Invocation, Program};
@@ -24,7 +24,7 @@ impl Making<'_> {
             return if any { self.resource(dice, name, Intent::Valid, false) } else { cwd };
         }
         let object = dice.pick(objects(name)).copied().unwrap_or(Object::Regular);
-        let producers = Producers { resolved: &self.generator.resolved, names: &self.generator.names };
+        let producers = self.producers();
         producers.make(dice, object, &mut self.program).unwrap_or(Argument::Number(0))
     }
 }
@@ -33,8 +33,7 @@ impl Generator {
     /// Calls that make what a law is given, and behind them a call of [`GIVEN`] with one argument for each.
     pub fn given(&self, rng: &mut TestRng, params: &[ResolvedParam]) -> Program {
         let mut dice = Dice::new(rng);
-        let mut making =
-            Making { generator: self, program: Program::default(), edge_free: true, nested: false, recall: None };
+        let mut making = Making::new(self);
         let mined = Mined::default();
         let mut args: Vec<Option<Argument>> = vec![None; params.len()];
         for (index, param) in params.iter().enumerate() {
@@ -67,8 +66,7 @@ impl Generator {
     /// A program in which one variant of a call occurs, with these values of some of its parameters.
     pub fn around(&self, rng: &mut TestRng, call: usize, variant: usize, fixed: &[(usize, u64)]) -> Program {
         let mut dice = Dice::new(rng);
-        let mut making =
-            Making { generator: self, program: Program::default(), edge_free: true, nested: false, recall: None };
+        let mut making = Making::new(self);
         let even = self.even();
         let mut only = even.clone();
         for (index, wish) in only.calls[call].iter_mut().enumerate() {

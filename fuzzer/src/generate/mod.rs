@@ -12,6 +12,7 @@ mod producers;
 mod recall;
 mod resources;
 mod search;
+mod served;
 mod sockets;
 mod strategy;
 mod values;
@@ -22,10 +23,8 @@ pub use recall::Recall;
 pub use strategy::{CallStrategy, ProgramStrategy, ProgramTree};
 pub use vary::Change;
 
-use crate::exec::layout::WORK_DIRECTORY;
-use crate::exec::{ENDED_CHILD, EXECUTABLES, EXECUTOR_PID, SLEEPING_CHILD};
+use crate::exec::{ENDED_CHILD, EXECUTOR_PID, SLEEPING_CHILD};
 use crate::program::{Argument, Block, Invocation, Placement, Program};
-use crate::world::fixture::{self, Build};
 use abispec::expr::Expr;
 use abispec::model::Effect;
 use abispec::target::{Call, ClauseId, Resolved, ResolvedParam, Variant};
@@ -35,6 +34,7 @@ use memory::{Filling, place};
 use mine::{Mined, Spot, mine};
 use producers::{LISTENING, Names, Object, Producers, objects};
 use proptest::test_runner::TestRng;
+use served::Named;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use values::{AT_FDCWD, Intent, bad_pointer, number};
@@ -50,6 +50,10 @@ pub struct Generator {
     /// Indices of the calls under test.
     focus: Vec<usize>,
     names: Names,
+    /// Names that a server refuses something for.
+    served: Vec<Named>,
+    /// Error rules that such names are for.
+    for_servers: BTreeSet<ClauseId>,
     /// Indices of the calls that give each resource.
     givers: BTreeMap<String, Vec<usize>>,
 }
@@ -65,6 +69,8 @@ pub struct Wishes {
     pub aims: Arc<Vec<Aim>>,
     /// How calls have succeeded so far.
     pub recall: Recall,
+    /// Whether programs run where a server answers for files.
+    pub served: bool,
 }
 
 /// A condition that a call should make true, or miss by little.
@@ -88,12 +94,25 @@ impl Generator {
             .map(|call| call.variants.iter().map(|variant| mine(call, variant)).collect())
             .collect();
         let focus = (0..resolved.calls.len()).filter(|index| wanted(&resolved.calls[*index])).collect();
-        Self { mined, focus, names: names(), givers: resources::givers(&resolved, able), resolved }
+        Self {
+            mined,
+            focus,
+            names: paths::names(),
+            served: served::all(),
+            for_servers: served::rules(&resolved),
+            givers: resources::givers(&resolved, able),
+            resolved,
+        }
     }
 
     /// The specification it works from.
     pub fn resolved(&self) -> &Arc<Resolved> {
         &self.resolved
+    }
+
+    /// Error rules that hardly anything but a server brings about.
+    pub fn served(&self) -> &BTreeSet<ClauseId> {
+        &self.for_servers
     }
 
     /// Indices of the calls under test.
@@ -104,19 +123,13 @@ impl Generator {
     /// Even wishes for all calls under test.
     pub fn even(&self) -> Wishes {
         let calls = self.resolved.calls.iter().map(|call| vec![1; call.variants.len()]).collect();
-        Wishes { calls, clauses: BTreeSet::new(), aims: Arc::default(), recall: Recall::default() }
+        Wishes { calls, clauses: BTreeSet::new(), aims: Arc::default(), recall: Recall::default(), served: false }
     }
 
     /// Makes a program that ends in a call under test, chosen by the wishes.
     pub fn program(&self, rng: &mut TestRng, wishes: &Wishes) -> Program {
         let mut dice = Dice::new(rng);
-        let mut making = Making {
-            generator: self,
-            program: Program::default(),
-            edge_free: true,
-            nested: false,
-            recall: Some(&wishes.recall),
-        };
+        let mut making = Making { recall: Some(&wishes.recall), served: wishes.served, ..Making::new(self) };
         let Some(call) = self.choose(&mut dice, wishes) else { return making.program };
         making.call(&mut dice, call, Some(wishes), false);
         // State changes between calls on the same objects are where contracts break.
@@ -138,8 +151,7 @@ impl Generator {
 
     /// Makes one call with fresh arguments and what it needs before it.
     pub fn single(&self, rng: &mut TestRng, call: usize) -> Program {
-        let mut making =
-            Making { generator: self, program: Program::default(), edge_free: true, nested: false, recall: None };
+        let mut making = Making::new(self);
         making.call(&mut Dice::new(rng), call, None, false);
         making.program
     }
@@ -159,51 +171,6 @@ impl Generator {
     }
 }
 
-/// The names of the fixture by what they are, relative to the working directory.
-fn names() -> Names {
-    let mut names = Names { files: Vec::new(), directories: vec![".".to_owned()], fifos: Vec::new(), any: Vec::new() };
-    let prefix = format!("{WORK_DIRECTORY}/");
-    for build in fixture::setup_calls() {
-        let (path, list) = match &build {
-            Build::File { path, .. } => (path, Some(&mut names.files)),
-            Build::Dir { path, .. } => (path, Some(&mut names.directories)),
-            Build::Fifo { path, .. } => (path, Some(&mut names.fifos)),
-            Build::Symlink { path, .. } | Build::HardLink { path, .. } | Build::Socket { path, .. } => (path, None),
-            Build::Chmod { .. } | Build::Remove { .. } | Build::RemoveDir { .. } => continue,
-        };
-        let path = String::from_utf8_lossy(path);
-        let path = path.strip_prefix(&prefix).unwrap_or(&path).to_owned();
-        if let Some(list) = list {
-            list.push(path.clone());
-        }
-        // Of a long chain of links its ends and its middle say it all.
-        let link = path.strip_prefix("c/").and_then(|number| number.parse::<u32>().ok());
-        if link.is_none_or(|number| matches!(number, 1 | 22 | 41)) {
-            names.any.push(path);
-        }
-    }
-    names
-}
-
-/// Of all files few are programs.
-fn executed(dice: &mut Dice<'_>, variant: &Variant, intents: &[Intent], args: &mut [Argument]) {
-    for rule in &variant.effects {
-        let Effect::Executes { file: Expr::Param(index) } = rule.effect.effect else { continue };
-        let index = usize::from(index);
-        if intents.get(index) == Some(&Intent::Valid)
-            && dice.chance(30)
-            && let Some(Argument::Block(block)) = args.get_mut(index)
-        {
-            let others = &EXECUTABLES[1..];
-            let file = dice.pick(others).filter(|_| dice.chance(50)).unwrap_or(&EXECUTABLES[0]);
-            *block = Block { placement: block.placement, ..Block::text(file.path.as_bytes()) };
-            if let Placement::Edge(_) = block.placement {
-                block.placement = Placement::Edge(u32::try_from(block.bytes.len()).unwrap_or(u32::MAX));
-            }
-        }
-    }
-}
-
 struct Making<'a> {
     generator: &'a Generator,
     program: Program,
@@ -212,9 +179,20 @@ struct Making<'a> {
     nested: bool,
     /// How calls have succeeded.
     recall: Option<&'a Recall>,
+    /// A server answers for files.
+    served: bool,
 }
 
-impl Making<'_> {
+impl<'a> Making<'a> {
+    fn new(generator: &'a Generator) -> Self {
+        Self { generator, program: Program::default(), edge_free: true, nested: false, recall: None, served: false }
+    }
+
+    fn producers(&self) -> Producers<'a> {
+        let Generator { resolved, names, served, .. } = self.generator;
+        Producers { resolved, names, served: if self.served { served } else { &[] } }
+    }
+
     /// Appends a call; `reuse` prefers descriptors that the program already has.
     fn call(&mut self, dice: &mut Dice<'_>, index: usize, wishes: Option<&Wishes>, reuse: bool) {
         let resolved = self.generator.resolved.clone();
@@ -228,7 +206,14 @@ impl Making<'_> {
         let of_pages = variant.params.iter().any(|param| matches!(param.ty, Type::Vma));
         let goals = aim::goals(variant, wishes, &mined.links, index, variant_index);
         // What is made for another call's sake has to succeed.
-        let aimed = !self.nested && dice.chance(if goals.wanted() { 55 } else { 35 });
+        let aimed = !self.nested
+            && dice.chance(if !goals.wanted() {
+                35
+            } else if self.served {
+                85
+            } else {
+                55
+            });
         let odd = match dice.below(10) {
             _ if aimed || self.nested => u8::MAX,
             0..5 => u8::MAX,
@@ -305,13 +290,13 @@ impl Making<'_> {
             self.as_before(dice, index, &mut args);
         }
         if aimed {
-            let producers = Producers { resolved: &resolved, names: &self.generator.names };
-            aim::aim(dice, variant, &goals, &producers, call.select, &mut self.program, &mut args);
+            let producers = self.producers();
+            aim::aim(dice, variant, &goals, &producers, call, &mut self.program, &mut args);
         }
-        executed(dice, variant, &intents, &mut args);
+        paths::executed(dice, variant, &intents, &mut args);
         lengths(dice, variant, &intents, &mut args);
         if odd != 0x80 {
-            let producers = Producers { resolved: &resolved, names: &self.generator.names };
+            let producers = self.producers();
             sockets::dress(dice, variant, &producers, &mut self.program, &mut args);
         }
         self.contain(variant, &mut args);
@@ -323,7 +308,7 @@ impl Making<'_> {
 
     /// Brings about, now and then, the state in which the rarer rules apply.
     fn circumstances(&mut self, dice: &mut Dice<'_>, call: &Call, variant: &Variant) {
-        let producers = Producers { resolved: &self.generator.resolved, names: &self.generator.names };
+        let producers = self.producers();
         let pages = variant.params.iter().any(|param| matches!(param.ty, Type::Vma));
         let opens = variant
             .effects
@@ -391,7 +376,7 @@ impl Making<'_> {
         }
         let list = if intent == Intent::Odd { objects("fd") } else { objects(name) };
         let object = dice.pick(list).copied().unwrap_or(Object::Regular);
-        let producers = Producers { resolved: &self.generator.resolved, names: &self.generator.names };
+        let producers = self.producers();
         producers.make(dice, object, &mut self.program).unwrap_or(Argument::Number(0))
     }
 
@@ -475,6 +460,10 @@ impl Making<'_> {
         let earlier = if dice.chance(35) { self.earlier_name(dice) } else { None };
         let mut block = match (&param.ty, earlier) {
             (Type::Path { .. }, Some(earlier)) => earlier,
+            (Type::Path { .. }, None) if self.served && dice.chance(10) => {
+                let named = dice.pick(&self.generator.served);
+                named.map_or_else(|| Block::text(b"."), |named| Block::text(named.path.as_bytes()))
+            }
             (Type::Path { .. }, None) => {
                 let create = param.path.as_ref().is_some_and(|keys| keys.must_exist != abispec::expr::Expr::Bool(true));
                 Block::text(&paths::path(dice, &self.generator.names.any, create, inside))

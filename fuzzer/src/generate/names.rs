@@ -2,6 +2,7 @@
 
 use super::dice::Dice;
 use super::producers::Names;
+use crate::exec::Stands;
 use abispec::expr::Word;
 
 /// What a condition wants of a name.
@@ -27,6 +28,25 @@ pub(super) struct PathWish {
     pub(super) overlong: bool,
     /// No text that a program can read.
     pub(super) unreadable: bool,
+}
+
+impl PathWish {
+    /// Whether what stands at a name of a server's is wished for.
+    pub(super) fn fits(&self, stands: Stands) -> bool {
+        let denied = self.denied || self.parent_denied || self.read_only || self.outside;
+        let other = self.empty || self.overlong || self.unreadable || self.walk != 0 || self.link || self.last_link;
+        !denied
+            && !other
+            && match stands.kind() {
+                Some(kind) => self.exists != Some(false) && among(kind, &self.kinds, &self.not_kinds),
+                None => self.exists == Some(false),
+            }
+    }
+}
+
+/// Whether a kind of file is one of those that are wished for.
+pub(super) fn among(kind: Word, kinds: &[Word], not_kinds: &[Word]) -> bool {
+    (kinds.is_empty() || kinds.contains(&kind)) && !not_kinds.contains(&kind)
 }
 
 /// A name that has what is wished for.
@@ -79,9 +99,7 @@ pub(super) fn name(dice: &mut Dice<'_>, wish: &PathWish, names: &Names) -> Strin
         list.extend(names.directories.iter().map(|path| (path.as_str(), Word::Directory)));
         list.extend(names.fifos.iter().map(|path| (path.as_str(), Word::Pipe)));
     }
-    let fits = |(_, kind): &&(&str, Word)| {
-        (wish.kinds.is_empty() || wish.kinds.contains(kind)) && !wish.not_kinds.contains(kind)
-    };
+    let fits = |(_, kind): &&(&str, Word)| among(*kind, &wish.kinds, &wish.not_kinds);
     let fitting: Vec<&(&str, Word)> = list.iter().filter(fits).collect();
     // Of many files and few of the other kinds, each kind is worth the same.
     let kinds: Vec<Word> = {

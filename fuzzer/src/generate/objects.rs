@@ -1,8 +1,10 @@
 //! Descriptors that have what a condition wants of them.
 
 use super::dice::Dice;
+use super::names::among;
 use super::producers::{Object, Producers};
 use super::sockets::{self, SocketWish};
+use crate::exec::Stands;
 use crate::program::{Argument, Program};
 use abispec::expr::Word;
 
@@ -17,6 +19,15 @@ pub(super) struct ObjectWish {
     pub(super) writable: Option<bool>,
     pub(super) append: bool,
     pub(super) socket: SocketWish,
+    /// Of which file system it is, matters.
+    pub(super) elsewhere: bool,
+}
+
+impl ObjectWish {
+    /// Whether what stands at a name of a server's is wished for.
+    pub(super) fn fits(&self, stands: Stands) -> bool {
+        stands.kind().is_some_and(|kind| among(kind, &self.kinds, &self.not_kinds))
+    }
 }
 
 /// A descriptor that has what is wished for.
@@ -36,8 +47,8 @@ pub(super) fn object(
     if wish.socket != SocketWish::default() && (any || wish.kinds == [Word::Socket]) {
         return sockets::scene(dice, &wish.socket, producers, program);
     }
-    let wanted = |kind: Word| (wish.kinds.is_empty() || wish.kinds.contains(&kind)) && !wish.not_kinds.contains(&kind);
-    let fitting: Vec<Object> = MADE.into_iter().filter(|(kind, _)| wanted(*kind)).map(|(_, object)| object).collect();
+    let fits = |(kind, _): &(Word, Object)| among(*kind, &wish.kinds, &wish.not_kinds);
+    let fitting: Vec<Object> = MADE.into_iter().filter(fits).map(|(_, object)| object).collect();
     let object = dice.pick(&fitting).copied()?;
     let access = (wish.readable, wish.writable);
     if object == Object::Regular && (access != (None, None) || wish.append) {

@@ -1,11 +1,14 @@
 //! Calls that give a program its descriptors: one recipe per sort of object.
 
 use super::dice::Dice;
+use super::served::{Named, Served};
 use super::sockets::{self, SocketWish};
 use super::values::AT_FDCWD;
+use crate::exec::Stands;
 use crate::exec::layout::PLAYGROUND_BASE;
 use crate::program::{Argument, Block, Invocation, Output, Program};
-use abispec::target::Resolved;
+use abispec::errno::Errno;
+use abispec::target::{Call, Resolved};
 
 /// What a recipe can make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,9 +80,74 @@ pub(super) struct Names {
 pub(super) struct Producers<'a> {
     pub(super) resolved: &'a Resolved,
     pub(super) names: &'a Names,
+    /// Names that a server refuses something for, where there is one.
+    pub(super) served: &'a [Named],
 }
 
-impl Producers<'_> {
+impl<'a> Producers<'a> {
+    /// Whether a server answers for files.
+    pub(super) fn is_served(&self) -> bool {
+        !self.served.is_empty()
+    }
+
+    /// The names that may bring about an errno of this call.
+    pub(super) fn served<'c>(&self, errno: Errno, call: &'c Call) -> Option<Served<'c>>
+    where
+        'a: 'c,
+    {
+        self.is_served().then(|| Served::new(self.served, errno, &call.name))
+    }
+
+    /// Opens a file that a server refuses something for.
+    pub(super) fn named(
+        &self,
+        dice: &mut Dice<'_>,
+        named: &Named,
+        append: bool,
+        program: &mut Program,
+    ) -> Option<Argument> {
+        let flags = match named.stands {
+            Stands::Directory => self.constant("O_DIRECTORY"),
+            Stands::File | Stands::Nothing => {
+                self.constant(dice.of(["O_RDWR", "O_RDWR", "O_RDWR", "O_RDONLY", "O_WRONLY"]))
+            }
+        };
+        let append = if append { self.constant("O_APPEND") } else { 0 };
+        self.open(program, &named.path, flags | append)
+    }
+
+    /// Opens something that bytes can be read from.
+    pub(super) fn source(&self, pipe: bool, program: &mut Program) -> Option<Argument> {
+        if !pipe {
+            return self.open(program, "big", 0);
+        }
+        let (read, write) = self.pipe(0, program)?;
+        let data = Argument::Block(Block::new(vec![7; 16]));
+        self.push(program, "write", vec![write, data, Argument::Number(16)])?;
+        Some(read)
+    }
+
+    /// Opens something that bytes can be written to.
+    pub(super) fn sink(&self, program: &mut Program) -> Option<Argument> {
+        self.pipe(0, program).map(|(_, write)| write)
+    }
+
+    /// Makes a pipe: the end to read from, and the one to write to.
+    fn pipe(&self, flags: u64, program: &mut Program) -> Option<(Argument, Argument)> {
+        let ends = Argument::Block(Block::new(vec![crate::lower::POISON; 8]));
+        let made = self.push(program, "pipe2", vec![ends, Argument::Number(flags)])?;
+        let end = |offset| Argument::Result { of: made, output: Output::Written { param: 0, offset }, high: None };
+        Some((end(0), end(4)))
+    }
+
+    /// Makes a file of some pages that has no name.
+    fn memory(&self, program: &mut Program) -> Option<Argument> {
+        let text = Argument::Block(Block::text(b"m"));
+        let made = Argument::ret(self.push(program, "memfd_create", vec![text, Argument::Number(0)])?);
+        let _ = self.push(program, "ftruncate", vec![made.clone(), Argument::Number(16384)]);
+        Some(made)
+    }
+
     pub(super) fn constant(&self, name: &str) -> u64 {
         self.resolved.constants.get(name).and_then(|value| u64::try_from(*value).ok()).unwrap_or(0)
     }
@@ -161,12 +229,14 @@ impl Producers<'_> {
         let (flags, fd) = match dice.below(6) {
             0 => (self.constant("MAP_SHARED") | self.constant("MAP_ANONYMOUS"), Argument::Number(u64::MAX)),
             1 | 2 => {
-                let made =
-                    self.push(program, "memfd_create", vec![Argument::Block(Block::text(b"m")), Argument::Number(0)]);
-                let Some(made) = made else { return };
-                let _ = self.push(program, "ftruncate", vec![Argument::ret(made), Argument::Number(16384)]);
                 let sharing = if dice.chance(50) { "MAP_SHARED" } else { "MAP_PRIVATE" };
-                (self.constant(sharing), Argument::ret(made))
+                let named = dice.pick(self.served).filter(|named| named.is_for_mappings());
+                let made = match named {
+                    Some(named) => self.open(program, &named.path, self.constant("O_RDWR")),
+                    None => self.memory(program),
+                };
+                let Some(made) = made else { return };
+                (self.constant(sharing), made)
             }
             _ => (self.constant("MAP_PRIVATE") | self.constant("MAP_ANONYMOUS"), Argument::Number(u64::MAX)),
         };
@@ -197,6 +267,10 @@ impl Producers<'_> {
         let number = Argument::Number;
         match object {
             Object::Regular => {
+                let refusing = dice.pick(self.served).filter(|named| named.stands == Stands::File);
+                if let Some(named) = refusing.filter(|_| dice.chance(15)) {
+                    return self.named(dice, named, false, program);
+                }
                 let path = dice.pick(&self.names.files)?.clone();
                 let flags = match dice.below(6) {
                     0 => self.constant("O_RDWR"),
@@ -263,20 +337,17 @@ impl Producers<'_> {
                 self.open(program, &path, self.constant("O_PATH") | nofollow)
             }
             Object::Pipe => {
-                let ends = Argument::Block(Block::new(vec![crate::lower::POISON; 8]));
-                let made = self.push(program, "pipe2", vec![ends, number(nonblock)])?;
-                let end =
-                    |offset| Argument::Result { of: made, output: Output::Written { param: 0, offset }, high: None };
+                let (read, write) = self.pipe(nonblock, program)?;
                 match dice.below(6) {
-                    0 => self.push(program, "close", vec![end(0)]).map(|_| end(4)),
-                    1 => self.push(program, "close", vec![end(4)]).map(|_| end(0)),
+                    0 => self.push(program, "close", vec![read]).map(|_| write),
+                    1 => self.push(program, "close", vec![write]).map(|_| read),
                     2 => {
                         let bytes = dice.of([1_usize, 16, 1024]);
                         let data = Argument::Block(Block::new(vec![7; bytes]));
-                        let _ = self.push(program, "write", vec![end(4), data, number(bytes as u64)]);
-                        Some(end(0))
+                        let _ = self.push(program, "write", vec![write, data, number(bytes as u64)]);
+                        Some(read)
                     }
-                    other => Some(end(if other < 5 { 0 } else { 4 })),
+                    other => Some(if other < 5 { read } else { write }),
                 }
             }
             Object::Socket => {

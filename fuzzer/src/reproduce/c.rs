@@ -2,7 +2,7 @@
 
 use super::{c_apart, c_entry, law_c};
 use crate::confirm::Confirmed;
-use crate::exec::{Entry, FileSystem};
+use crate::exec::{ANSWERS, Entry, FileSystem};
 use crate::oracle::Answer;
 use crate::program::{Argument, Block, Output, Placement, Program};
 use crate::world::fixture::{self, Build};
@@ -112,6 +112,9 @@ pub fn write(found: &Confirmed, resolved: &Resolved, place: &str, kernel: &str) 
     let _ = writeln!(out, " * specification: {}\n * seen on: {}", comment(place), comment(kernel));
     if found.habitat.file_system != FileSystem::Tmpfs {
         let _ = writeln!(out, " * run it in a directory on {}", found.habitat.file_system.name());
+    }
+    if found.habitat.is_served() {
+        let _ = writeln!(out, " * names in {ANSWERS}/ refuse what they say; only `abispec replay` has that server");
     }
     let _ =
         writeln!(out, " * expected: {}\n * actual:   {}\n */", comment(&verdict.expected), comment(&verdict.actual));

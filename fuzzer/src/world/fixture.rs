@@ -2,7 +2,8 @@
 
 use super::process::Identity;
 use super::tree::{Inode, InodeId, Mount, ROOT, Tree, WORK};
-use crate::exec::{EXECUTABLE_MODE, EXECUTABLES};
+use crate::exec::layout::WORK_DIRECTORY;
+use crate::exec::{ANSWERS, EXECUTABLE_MODE, EXECUTABLES, SERVED_MODE, Stands, answers};
 use abispec::expr::Word;
 use std::sync::Arc;
 
@@ -70,6 +71,22 @@ pub enum Build {
         /// Its path.
         path: Vec<u8>,
     },
+}
+
+impl Build {
+    /// The name that the step is about.
+    pub(super) fn path(&self) -> &[u8] {
+        let (Self::Dir { path, .. }
+        | Self::File { path, .. }
+        | Self::Symlink { path, .. }
+        | Self::Fifo { path, .. }
+        | Self::Socket { path, .. }
+        | Self::HardLink { path, .. }
+        | Self::Chmod { path, .. }
+        | Self::Remove { path }
+        | Self::RemoveDir { path }) = self;
+        path
+    }
 }
 
 /// The byte at a position of every regular file that is built: a pattern that has no NUL and repeats at no power of two.
@@ -209,10 +226,35 @@ pub fn tree(identity: &Identity) -> Tree {
         (dev.complete, dev.mount) = (true, Some(Mount::Root));
     }
     let mut tree = Tree::new(inodes);
+    if identity.work_file_system == Word::Fuse {
+        served(&mut tree);
+    }
     for step in setup_calls() {
         perform(&mut tree, &step);
     }
     tree.settle()
+}
+
+/// Adds the files that a server has without being told: those that say what they refuse.
+fn served(tree: &mut Tree) {
+    let path = |name: &str| format!("{WORK_DIRECTORY}/{ANSWERS}{name}").into_bytes();
+    perform(tree, &Build::Dir { path: path(""), mode: SERVED_MODE });
+    for answer in answers() {
+        let path = path(&format!("/{}", answer.name));
+        match answer.refused.stands() {
+            Stands::File => perform(tree, &Build::File { path, mode: SERVED_MODE, size: 0 }),
+            Stands::Directory => perform(tree, &Build::Dir { path, mode: SERVED_MODE }),
+            Stands::Nothing => {}
+        }
+    }
+}
+
+/// Whether a path is one of those, which nobody but the server can make.
+pub(super) fn is_served(path: &[u8]) -> bool {
+    let below = path.strip_prefix(WORK_DIRECTORY.as_bytes()).and_then(|rest| rest.strip_prefix(b"/"));
+    below
+        .and_then(|rest| rest.strip_prefix(ANSWERS.as_bytes()))
+        .is_some_and(|rest| rest.first().is_none_or(|byte| *byte == b'/'))
 }
 
 /// Finds a file by a path without links.
@@ -224,15 +266,7 @@ pub(super) fn find(tree: &Tree, path: &[u8]) -> Option<InodeId> {
 
 /// Does to a tree what the step does to the real one.
 pub(super) fn perform(tree: &mut Tree, step: &Build) {
-    let (Build::Dir { path, .. }
-    | Build::File { path, .. }
-    | Build::Symlink { path, .. }
-    | Build::Fifo { path, .. }
-    | Build::Socket { path, .. }
-    | Build::HardLink { path, .. }
-    | Build::Chmod { path, .. }
-    | Build::Remove { path }
-    | Build::RemoveDir { path }) = step;
+    let path = step.path();
     let slash = path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
     let name = path.get(slash + 1..).unwrap_or_default();
     let Some(parent) = find(tree, &path[..slash]) else { return tree.lose() };

@@ -89,6 +89,8 @@ impl Sandbox {
         let control = &shared.records().control;
         control.file_system.store(config.file_system as u32, Relaxed);
         control.privileged.store(config.privileged.into(), Relaxed);
+        control.work_bytes.store(config.work_bytes, Relaxed);
+        control.work_inodes.store(config.work_inodes, Relaxed);
         control.magic.store(MAGIC, Release);
         let image = disk::image(config.file_system).map_err(|why| SandboxError::with_detail(Stage::Disk, None, why))?;
 

@@ -1,0 +1,50 @@
+//! What programs should be like: the more there is of a call that has not been seen, the more often it is made.
+
+use super::Working;
+use super::side::Side;
+use crate::coverage::{Coverage, Executable};
+use crate::exec::Entry;
+use crate::generate::{Recall, Wishes};
+use abispec::target::{Call, ClauseId};
+use std::collections::BTreeSet;
+
+impl Working<'_> {
+    /// More wishes for calls with clauses that have not been seen; where a server answers for files, first those that hardly
+    /// anything else brings about.
+    pub(super) fn plan(&self, coverage: &Coverage, recall: Recall, served: bool) -> Wishes {
+        let Side { generator, executable, .. } = self.side;
+        let resolved = generator.resolved();
+        let focus: BTreeSet<usize> = generator.focus().iter().copied().collect();
+        let missing =
+            |clause: &ClauseId| executable[clause.0 as usize] == Executable::Yes && coverage.count(*clause) == 0;
+        let by_servers = served && generator.served().iter().any(missing);
+        let unseen = |clause: ClauseId| missing(&clause) && (!by_servers || generator.served().contains(&clause));
+        let wanted = |clause| u32::from(unseen(clause));
+        let wish = |variant: &abispec::target::Variant| {
+            let rules = variant.rules.iter().map(|rule| wanted(rule.clause)).sum::<u32>();
+            let others = variant.ensures.iter().map(|ensure| wanted(ensure.clause)).sum::<u32>()
+                + variant.effects.iter().map(|effect| wanted(effect.clause)).sum::<u32>();
+            // Where a server answers, that is what the time is for.
+            if by_servers { 2 + 30 * rules } else { 2 + 3 * (rules + others).min(16) }
+        };
+        let of_call = |(index, call): (usize, &Call)| {
+            if !focus.contains(&index) {
+                return vec![0; call.variants.len()];
+            }
+            let many = u32::try_from(call.variants.len()).unwrap_or(1);
+            // A call with many commands is worth more than one, but not so much that the others starve.
+            let scale = |wish: u32| if many > 1 && !by_servers { (wish * 4).div_ceil(many.min(12)) } else { wish * 4 };
+            call.variants.iter().map(|variant| scale(wish(variant))).collect()
+        };
+        let calls = resolved.calls.iter().enumerate().map(of_call).collect();
+        let clauses = match &self.shared.options.rules {
+            // They are named by the port's own specification.
+            Some(rules) if self.side.setting.entry != Entry::Ia32 => rules.clone(),
+            _ => (0..resolved.clauses.len())
+                .map(|index| ClauseId(index as u32))
+                .filter(|clause| unseen(*clause))
+                .collect(),
+        };
+        Wishes { calls, clauses, aims: self.shared.options.aims.clone(), recall, served }
+    }
+}
