@@ -7,6 +7,7 @@ mod common;
 use common::{abispec, code, stderr, stdout};
 use std::env;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -58,6 +59,58 @@ fn what_cannot_be_booted_is_said_at_once() {
     }
     for args in [&["--kernel", &image][..], &["--kernel", &image, "--memory", "1", "--", "run"]] {
         assert_eq!(code(&abispec(&[&["vm"], args].concat())), 2, "{args:?}");
+    }
+    fs::remove_dir_all(folder).expect("there");
+}
+
+/// KVM is used where a machine that was tried first ended as it should, and nowhere else.
+#[test]
+fn kvm_is_what_has_been_seen_to_work() {
+    let folder = scratch("accel");
+    let image = folder.join("vmlinuz");
+    fs::write(&image, "no kernel").expect("writable");
+    let image = image.display().to_string();
+    let fake = |script: &str| {
+        let path = folder.join("emulator");
+        // What it is told comes out, so that a machine that is started says by what it runs.
+        fs::write(
+            &path,
+            format!("#!/bin/sh\ncase \"$*\" in *isa-debug-exit*) {script};; *) echo \"$*\" >&2; exit 3;; esac\n"),
+        )
+        .expect("writable");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("its owner may");
+        path.display().to_string()
+    };
+    let run = |emulator: &str, accel: &str| {
+        let ran = abispec(&["vm", "--kernel", &image, "--emulator", emulator, "--accel", accel, "--", "run"]);
+        assert_eq!(code(&ran), 2, "{}", stderr(&ran));
+        stderr(&ran)
+    };
+    let told = run(&fake("exit 33"), "tcg");
+    assert!(told.contains("-accel tcg") && !told.contains("KVM"), "{told}");
+    if !Path::new("/dev/kvm").exists() {
+        for (accel, expected) in
+            [("auto", "-accel tcg"), ("kvm", "KVM does not work on this machine: there is no /dev/kvm")]
+        {
+            let told = run(&fake("exit 33"), accel);
+            assert!(told.contains(expected), "{told}");
+        }
+        eprintln!("skipped in part: no /dev/kvm on this machine");
+        return fs::remove_dir_all(folder).expect("there");
+    }
+    for accel in ["auto", "kvm"] {
+        let told = run(&fake("exit 33"), accel);
+        assert!(told.contains("-accel kvm") && !told.contains("KVM does not"), "{told}");
+    }
+    for (script, why) in
+        [("echo no such thing >&2; exit 1", "(exit status: 1): no such thing"), ("sleep 60", "after 5 s")]
+    {
+        let told = run(&fake(script), "auto");
+        assert!(told.contains("-accel tcg") && told.contains(why), "{told}");
+        assert_eq!(told.lines().filter(|line| line.contains("KVM")).count(), 1, "{told}");
+        let told = run(&fake(script), "kvm");
+        assert!(told.contains("KVM does not work on this machine") && told.contains(why), "{told}");
+        assert!(!told.contains("-accel kvm"), "{told}");
     }
     fs::remove_dir_all(folder).expect("there");
 }

@@ -8,13 +8,14 @@ use crate::failure::Failure;
 use crate::interrupt;
 use crate::journal::Journal;
 use crate::known;
+use abispec_vm::accel::{Accel, NoKvm, probe};
 use abispec_vm::console::Console;
 use abispec_vm::kernel::{Kernel, NoKernel};
 use abispec_vm::machine::{Machine, Tree};
 use abispec_vm::{DISPOSABLE, Needs, Received, Receiving, needs_of, own_needs};
 pub(super) use ended::EXPLANATIONS;
 use ended::Ended;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -30,6 +31,7 @@ use std::time::{Duration, Instant};
   abispec vm --tree ~/linux -- run                       a kernel that was just built
   abispec vm --package linux-image-6.1.0-50-cloud-amd64.deb -- check
 
+KVM runs the guest's processor where a machine that is tried first shows that it works, else the emulator does (--accel).
 The guest is this program in an initramfs; it needs an emulator (Debian: qemu-system-x86) and no rights. What the command
 writes into its working directory comes out into --out as it is written.
 The exit code is the command's; 1 also where the kernel itself complains on its console, 2 where the guest breaks off.")]
@@ -61,6 +63,9 @@ pub(crate) struct Args {
     /// The emulator
     #[arg(long, value_name = "PROGRAM", default_value = "qemu-system-x86_64")]
     emulator: OsString,
+    /// What runs the guest's processor
+    #[arg(long, value_enum, value_name = "HOW", default_value = "auto")]
+    accel: Wanted,
     /// How long the guest may be silent before it is ended
     #[arg(long, value_name = "TIME", default_value = "2m", value_parser = crate::args::duration)]
     patience: Duration,
@@ -76,6 +81,37 @@ pub(crate) struct Args {
     /// What abispec does in the guest
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "COMMAND")]
     command: Vec<OsString>,
+}
+
+/// What is to run the guest's processor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Wanted {
+    /// KVM where a machine that is tried first runs by it, else the emulator
+    Auto,
+    /// KVM
+    Kvm,
+    /// The emulator
+    Tcg,
+}
+
+impl Wanted {
+    /// What it comes to with this emulator on this machine.
+    fn accel(self, emulator: &OsStr) -> Result<Accel, Failure> {
+        if self == Self::Tcg {
+            return Ok(Accel::Tcg);
+        }
+        match (self, probe(emulator)) {
+            (_, Ok(())) => Ok(Accel::Kvm),
+            (Self::Auto | Self::Tcg, Err(NoKvm::NoDevice)) => Ok(Accel::Tcg),
+            (Self::Auto | Self::Tcg, Err(NoKvm::Fails(why))) => {
+                writeln!(io::stderr(), "note: the guest is emulated, since KVM does not work here: {why}")?;
+                Ok(Accel::Tcg)
+            }
+            (Self::Kvm, Err(no)) => Err(Failure::new("KVM does not work on this machine")
+                .why(no.to_string())
+                .help("--accel tcg emulates the guest's processor, and works everywhere")),
+        }
+    }
 }
 
 /// Where a specification of the host's lies in the guest.
@@ -132,6 +168,7 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     };
     let machine = Machine {
         emulator: args.emulator.clone(),
+        accel: args.accel.accel(&args.emulator)?,
         kernel: kernel.image.clone(),
         memory: args.memory,
         append: format!("{DISPOSABLE} {}", args.append),

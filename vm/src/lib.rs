@@ -6,6 +6,7 @@
 //!
 //! A program that uses this crate calls [`become_another_if_asked`] first in its `main`.
 
+pub mod accel;
 mod closure;
 pub mod console;
 mod folder;

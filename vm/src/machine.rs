@@ -1,5 +1,6 @@
 //! The host's side: an emulated machine that boots a kernel with the program as its first process.
 
+use crate::accel::Accel;
 use crate::closure::Needs;
 use crate::console::Console;
 use crate::guard;
@@ -76,6 +77,8 @@ impl Tree<'_> {
 pub struct Machine {
     /// The emulator, by name or path.
     pub emulator: OsString,
+    /// What runs its processor.
+    pub accel: Accel,
     /// The kernel's image.
     pub kernel: PathBuf,
     /// Mebibytes of memory.
@@ -167,7 +170,8 @@ impl Machine {
         let mut command = guard::bound(&self.emulator);
         command
             .args(["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-net", "none", "-smp", "1"])
-            .args(["-machine", "pc,accel=tcg", "-cpu", "qemu64", "-m", &self.memory.to_string()])
+            .args(["-machine", "pc", "-m", &self.memory.to_string()])
+            .args(self.accel.options())
             .args(["-chardev", "file,id=console,path=/proc/self/fd/2", "-serial", "chardev:console"])
             .args(["-chardev", "stdio,id=frames,signal=off", "-serial", "chardev:frames"])
             .args([OsStr::new("-kernel"), self.kernel.as_os_str()])
