@@ -175,7 +175,10 @@ impl Room {
         let emulator = setting.emulator.clone();
         let ia32 = setting.ia32();
         let Habitat { capabilities, file_system, privileged } = setting.habitat;
+        // Where time matters more, few executors take the time to have children.
+        let children_every = if hasty { 8 } else { SandboxConfig::default().children_every };
         let config = SandboxConfig {
+            children_every,
             drop_capabilities: !capabilities,
             file_system,
             privileged,

@@ -79,7 +79,7 @@ pub(super) fn fail(control: &Control, stage: Stage, errno: Errno) {
 /// The executor's life: everything it needs is set up, then it obeys the supervisor.
 pub(super) fn executor(records: &'static Records, number: u32, host_proc: Option<&OwnedFd>) {
     let control = &records.control;
-    match set_up(control, host_proc) {
+    match set_up(control, number, host_proc) {
         Ok(()) => {
             control.ready.store(number, Release);
             tell(control);
@@ -94,7 +94,7 @@ fn tell(control: &Control) {
     sys::futex_wake(&control.event);
 }
 
-fn set_up(control: &Control, host_proc: Option<&OwnedFd>) -> Result<(), (Stage, Errno)> {
+fn set_up(control: &Control, number: u32, host_proc: Option<&OwnedFd>) -> Result<(), (Stage, Errno)> {
     let process = |errno| (Stage::Process, errno);
     prctl::set_pdeathsig(Signal::SIGKILL).map_err(process)?;
     prctl::set_name(c"executor").map_err(process)?;
@@ -121,7 +121,9 @@ fn set_up(control: &Control, host_proc: Option<&OwnedFd>) -> Result<(), (Stage, 
 
     descriptors().map_err(process)?;
     limits(control).map_err(process)?;
-    children::bear().map_err(process)?;
+    if children::are_due(number, control.children_every.load(Relaxed)) {
+        children::bear().map_err(process)?;
+    }
     signals().map_err(process)?;
     if control.drop_capabilities.load(Relaxed) != 0 {
         sys::drop_capabilities().map_err(|errno| (Stage::Capabilities, errno))?;

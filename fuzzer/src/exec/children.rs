@@ -5,7 +5,7 @@
 
 use nix::errno::Errno;
 use nix::sys::prctl;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::{Pid, getpid, getppid, pause, setsid};
 
@@ -16,6 +16,11 @@ use super::sys;
 pub const SLEEPING_CHILD: i32 = 3;
 /// The number of the child that has ended, and has not been waited for.
 pub const ENDED_CHILD: i32 = 4;
+
+/// Whether the executor of this number, from 1 on, is the first or one of every so many; of none where that is 0.
+pub(super) fn are_due(number: u32, every: u32) -> bool {
+    number.wrapping_sub(1).checked_rem(every) == Some(0)
+}
 
 /// Makes them. The end of a child is remembered only while SIGCHLD is not ignored.
 pub(super) fn bear() -> Result<(), Errno> {
@@ -54,13 +59,21 @@ fn sleep() -> Result<(), Errno> {
     if getppid().as_raw() != EXECUTOR_PID {
         return Ok(());
     }
-    prctl::set_name(c"child")?;
     setsid()?;
-    sys::close_from(0)?;
-    for signal in (1..=libc::SIGRTMAX()).filter(|signal| ![libc::SIGKILL, libc::SIGSTOP, 32, 33].contains(signal)) {
-        sys::ignore_signal(signal)?;
-    }
+    // Whatever it is sent waits for ever, as it does itself.
+    sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), None)?;
     loop {
         pause();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_executor_is_among_those_with_children() {
+        let due = |every: u32| (1..=9).filter(|number| are_due(*number, every)).collect::<Vec<u32>>();
+        assert_eq!((due(0), due(1).len(), due(4)), (Vec::new(), 9, vec![1, 5, 9]));
     }
 }

@@ -144,6 +144,7 @@ pub(super) struct Control {
 
     // The configuration of the next executor.
     pub(super) drop_capabilities: AtomicU32,
+    pub(super) children_every: AtomicU32,
     pub(super) nofile_soft: AtomicU64,
     pub(super) nofile_hard: AtomicU64,
     pub(super) file_size: AtomicU64,
