@@ -26,7 +26,8 @@ pub enum Hazard {
     Poison,
     /// It takes all registers, the place where it goes on among them, from the caller's stack, where no program puts them.
     Registers,
-    /// Who makes it could not return from the functions that it is in: they are on no shadow stack.
+    /// Who makes it could not return from the functions that it is in, since they are on no shadow stack, or what it asks for later
+    /// would return like a failure.
     Returns,
 }
 
@@ -46,7 +47,7 @@ pub fn find(resolved: &Resolved, call: &Invocation, variant: &Variant, entry: En
     if always(&resolved.calls[call.call].name).is_some() {
         return Some(Hazard::Registers);
     }
-    if matches!(variant.command.as_deref(), Some("ARCH_SHSTK_ENABLE" | "ARCH_SHSTK_UNLOCK")) {
+    if matches!(variant.command.as_deref(), Some("ARCH_SHSTK_ENABLE" | "ARCH_SHSTK_UNLOCK")) || slack(call, variant) {
         return Some(Hazard::Returns);
     }
     let signal = || signal(resolved, call, variant).or_else(|| end_signal(call, variant));
@@ -56,6 +57,13 @@ pub fn find(resolved: &Resolved, call: &Invocation, variant: &Variant, entry: En
         .or_else(signal)
         .or_else(strays)
         .or_else(|| overrun(resolved, call, variant, entry))
+}
+
+/// A slack of timers that is as long as an errno is read back as one.
+fn slack(call: &Invocation, variant: &Variant) -> bool {
+    let like_an_errno = |value: u64| value > u64::MAX - 4096 || value as u32 > u32::MAX - 4096;
+    variant.command.as_deref() == Some("PR_SET_TIMERSLACK")
+        && !matches!(call.args.get(1), Some(Argument::Number(value)) if !like_an_errno(*value))
 }
 
 /// Whether a program's memory can be laid out: at most one block ends at the inaccessible page.

@@ -123,6 +123,19 @@ const OF_CALLS: &[Row] = &[
         &["EADDRNOTAVAIL"],
         "needs a route for which the machine has no address",
     ),
+    Row {
+        about: Some(Function::Links),
+        ..row(
+            &["chmod", "fchmodat", "fchmodat2", "creat", "truncate"],
+            &["EPERM"],
+            "needs /proc, by whose links a file without a name has one",
+        )
+    },
+    Row {
+        about: Some(Function::CrossesMount),
+        ..row(&["unlink", "rmdir", "unlinkat"], &["EBUSY"], "needs a mount in a directory that can be written to")
+    },
+    row(&["getcwd"], &["ENAMETOOLONG"], "needs a deeper tree than a program makes"),
     row(&["mq_unlink"], &["EACCES", "EPERM", "EOVERFLOW", "EROFS"], "needs a message queue of another owner"),
 ];
 

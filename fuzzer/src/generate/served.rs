@@ -4,7 +4,8 @@ use super::dice::Dice;
 use crate::exec::{ANSWERS, Refused, Stands, answers, requests};
 use abispec::errno::Errno;
 use abispec::expr::{BinaryOp, Expr, Function, Word};
-use abispec::target::{ClauseId, Resolved};
+use abispec::model::Origin;
+use abispec::target::{ClauseId, Resolved, Variant};
 use std::collections::BTreeSet;
 
 /// A name of the server's.
@@ -83,7 +84,8 @@ fn moves(call: &str) -> Option<Ends> {
 /// The call for requests that only some files know.
 const REQUESTS: &str = "ioctl";
 
-/// The error rules that the names are for: those that look at the file system, if it may be this one, and those of requests.
+/// The error rules that the names are for: those that look at the file system, if it may be this one, those of requests, and what
+/// any file system may answer.
 pub(super) fn rules(resolved: &Resolved) -> BTreeSet<ClauseId> {
     let mut found = BTreeSet::new();
     for call in resolved.calls.iter().filter(|call| !asks(&call.name, 0).is_empty()) {
@@ -91,6 +93,7 @@ pub(super) fn rules(resolved: &Resolved) -> BTreeSet<ClauseId> {
             call.variants.iter().flat_map(|variant| variant.rules.iter().map(move |rule| (variant, rule)))
         {
             let mut looks = call.name == REQUESTS && variant.selector.is_none();
+            looks |= !rule.duty && rule.origin == Origin::Filesystem && is_answered(&call.name, variant, rule.errno);
             rule.condition.walk(&mut |expr| looks |= matches!(expr, Expr::Call(Function::Fs, _)));
             if looks && !excludes(&rule.condition) {
                 found.insert(rule.clause);
@@ -98,6 +101,12 @@ pub(super) fn rules(resolved: &Resolved) -> BTreeSet<ClauseId> {
         }
     }
     found
+}
+
+/// Whether some name refuses with this errno what a call asks for.
+fn is_answered(call: &str, variant: &Variant, errno: Errno) -> bool {
+    let asked = |refused: Refused| (0..variant.params.len()).any(|position| asks(call, position).contains(&refused));
+    answers().any(|answer| Errno::from_name(answer.errno_name()) == Some(errno) && asked(answer.refused))
 }
 
 /// Whether a condition is false wherever a server answers for files.
