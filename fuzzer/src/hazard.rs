@@ -26,6 +26,8 @@ pub enum Hazard {
     Poison,
     /// It takes all registers, the place where it goes on among them, from the caller's stack, where no program puts them.
     Registers,
+    /// Memory that the kernel writes to whenever the caller goes on may not be there then.
+    Restarts,
     /// Who makes it could not return from the functions that it is in, since they are on no shadow stack, or what it asks for later
     /// would return like a failure.
     Returns,
@@ -54,9 +56,26 @@ pub fn find(resolved: &Resolved, call: &Invocation, variant: &Variant, entry: En
     let strays = || strays(resolved, call, variant, entry).then_some(Hazard::Stray);
     mappings(call, variant, entry)
         .or_else(|| poison(call, variant, entry))
+        .or_else(|| restartable(resolved, call))
         .or_else(signal)
         .or_else(strays)
         .or_else(|| overrun(resolved, call, variant, entry))
+}
+
+/// The kernel writes to memory that is registered for restartable sequences whenever the caller goes on, and ends it where it cannot.
+fn restartable(resolved: &Resolved, call: &Invocation) -> Option<Hazard> {
+    const UNREGISTER: u64 = 1;
+    let registers = match call.args.get(2) {
+        Some(Argument::Number(flags)) => flags & UNREGISTER == 0,
+        _ => true,
+    };
+    let kept = match call.args.first() {
+        Some(Argument::Block(block)) => block.placement == Placement::Middle,
+        // What is not aligned is refused.
+        Some(Argument::Number(address)) => address % 32 != 0 || *address >= 1 << 47,
+        _ => false,
+    };
+    (resolved.calls[call.call].name == "rseq" && registers && !kept).then_some(Hazard::Restarts)
 }
 
 /// A slack of timers that is as long as an errno is read back as one.
