@@ -38,11 +38,12 @@ pub(in crate::generate) fn dress(
                 Type::Struct(name) if name == "message_header" => dressing.message(position, *direction, args),
                 Type::Array { of, .. } => match &**of {
                     Type::Struct(name) if name == "message_of_many" => dressing.messages(variant, position, args),
-                    Type::Struct(name) if name == "iovec_in" => dressing.long_segment(variant, position, args),
+                    Type::Struct(name) if name == "iovec_in" => dressing.segment(variant, position, args),
                     _ => {}
                 },
                 _ => {}
             },
+            Type::Buffer { direction: Direction::In, .. } => dressing.short(variant, position, args),
             Type::Enum { set, .. } if set == "socket_options" => dressing.option(variant, position, args),
             Type::Flags { set, .. } if set == "message_flags" => dressing.flags(position, args),
             Type::Flags { set, .. } if set == "splice_flags" => dressing.feed(variant, args),
@@ -250,7 +251,7 @@ impl<'s> Dressing<'s, '_, '_> {
     /// Lets few descriptors be open, with more of them on their way than that, now and then.
     fn fill_the_way(&mut self, args: &[Argument]) {
         let Self { dice, producers, program, families, sort } = self;
-        if sort.family != families.unix || !dice.chance(6) || program.calls.len() + 3 > crate::generate::LONGEST {
+        if sort.family != families.unix || !dice.chance(10) || program.calls.len() + 3 > crate::generate::LONGEST {
             return;
         }
         let Some(fd) = args.first().cloned() else { return };
@@ -264,10 +265,34 @@ impl<'s> Dressing<'s, '_, '_> {
         }
     }
 
-    /// A segment that is longer than any message may be; whether there is memory behind it is not looked at before.
-    fn long_segment(&mut self, variant: &Variant, position: usize, args: &mut [Argument]) {
-        let Some(count) = measure(variant, position).filter(|_| self.dice.chance(15)) else { return };
+    /// A message that is shorter than the head of its protocol.
+    fn short(&mut self, variant: &Variant, position: usize, args: &mut [Argument]) {
+        if let Some(length) = measure(variant, position)
+            && self.sort.kind == self.families.raw
+            && self.dice.chance(25)
+        {
+            let bytes = self.dice.below(2);
+            args[position] = Argument::Block(Block::new(vec![7; bytes]));
+            args[length] = Argument::Number(bytes as u64);
+        }
+    }
+
+    /// A segment that is longer than any message may be, or shorter than the head of its protocol. Whether there is memory behind a
+    /// long one is not looked at before.
+    fn segment(&mut self, variant: &Variant, position: usize, args: &mut [Argument]) {
+        let raw = self.sort.kind == self.families.raw;
+        let Some(count) = measure(variant, position).filter(|_| self.dice.chance(if raw { 40 } else { 15 })) else {
+            return;
+        };
         let word = self.producers.resolved.target.arch.data_model().word() as usize;
+        if raw && self.dice.chance(60) {
+            let mut segment = Block::new(vec![0; 2 * word]);
+            segment.bytes[word] = 1;
+            segment.links.push((0, Block::new(vec![7])));
+            args[position] = Argument::Block(segment);
+            args[count] = Argument::Number(1);
+            return;
+        }
         let mut bytes = UNMAPPED.to_le_bytes()[..word].to_vec();
         bytes.extend_from_slice(&300_000_u64.to_le_bytes()[..word]);
         args[position] = Argument::Block(Block::new(bytes));
@@ -306,7 +331,11 @@ impl<'s> Dressing<'s, '_, '_> {
             if program.calls.len() + 3 > crate::generate::LONGEST {
                 return;
             }
-            if name == producers.constant("SO_PEERGROUPS") && dice.chance(50) {
+            if name == producers.constant("SO_BINDTODEVICE") && dice.chance(40) {
+                // An interface that is not there has no name.
+                let mut stage = Stage { producers, program, families: *families };
+                stage.general(&args[0], "SO_BINDTOIFINDEX", &address::NO_INTERFACE.to_le_bytes());
+            } else if name == producers.constant("SO_PEERGROUPS") && dice.chance(50) {
                 // Who makes a socket leaves its groups in it.
                 let groups = Argument::Block(Block::new(vec![0; 4]));
                 let _ = producers.push(program, "setgroups", vec![Argument::Number(1), groups]);

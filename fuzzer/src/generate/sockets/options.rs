@@ -27,6 +27,7 @@ const IPV6_ADDRFORM: u64 = 1;
 const IPV6_JOIN_GROUP: u64 = 20;
 const IPV6_FLOWLABEL: u64 = 32;
 const TCP_CONGESTION: u64 = 13;
+const TCP_REPAIR: u64 = 19;
 const TCP_FASTOPEN_CONNECT: u64 = 30;
 const TCP_ULP: u64 = 31;
 const PACKET_ADD_MEMBERSHIP: u64 = 1;
@@ -96,7 +97,8 @@ fn settings(dice: &mut Dice<'_>, f: &Families, sort: Sort, resolved: &Resolved) 
         return at("SOL_NETLINK", NETLINK_ADD_MEMBERSHIP, words([dice.of([0, 1, 2, 30, 31, 33, 1000])]));
     }
     if sort.kind == f.stream && dice.chance(60) {
-        return match dice.below(5) {
+        return match dice.below(6) {
+            5 => at("SOL_TCP", TCP_REPAIR, words([1])),
             0 => at("SOL_TCP", TCP_ULP, dice.of([&b"tls"[..], b"nope"]).to_vec()),
             1 => at("SOL_TCP", TCP_CONGESTION, dice.of([&b"reno"[..], b"nope"]).to_vec()),
             2 => at("SOL_TCP", TCP_FASTOPEN_CONNECT, words([1])),

@@ -138,6 +138,8 @@ fn unix_streams(stage: &mut Stage<'_, '_>, dice: &mut Dice<'_>, kind: u64, nonbl
         0..5 => {
             let [one, other] = stage.pair(kind | nonblock)?;
             match dice.below(6) {
+                // Who writes and waits needs one that is full.
+                _ if nonblock == 0 && dice.chance(40) => fill(stage, &one),
                 0 => stage.write(&other, dice.of([1, 8, 20])).map(drop),
                 1 => stage.close(&other).map(drop),
                 2 => stage.shutdown(if dice.chance(50) { &one } else { &other }, dice.below(3) as u64).map(drop),
@@ -226,6 +228,7 @@ fn unix_messages(stage: &mut Stage<'_, '_>, dice: &mut Dice<'_>, kind: u64, nonb
         0..4 => {
             let [one, other] = stage.pair(kind | nonblock)?;
             match dice.below(6) {
+                _ if nonblock == 0 && dice.chance(40) => fill(stage, &one),
                 0 | 1 => stage.write(&other, dice.of([1, 8, 20])).map(drop),
                 2 => stage.close(&other).map(drop),
                 3 => stage.shutdown(if dice.chance(50) { &one } else { &other }, dice.below(3) as u64).map(drop),
