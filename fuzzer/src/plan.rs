@@ -285,3 +285,32 @@ fn may_half_happen(variant: &Variant) -> bool {
         |effect: &Effect| matches!(effect, Effect::SetsSize { .. } | Effect::Changes { what: Changed::Contents });
     variant.effects.iter().any(|rule| !rule.effect.on.is_empty() || writes(&rule.effect.effect))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::program::Block;
+    use abispec::arch::Arch;
+    use abispec::target::Target;
+    use abispec::version::Release;
+
+    #[test]
+    fn only_addresses_that_are_names_of_files_make_files() {
+        let resolved = abispec::resolve(abispec::embedded(), &Target::new(Arch::X86_64, Release::new(7, 3)));
+        let plans = Plans::of(&resolved);
+        let call = resolved.calls.iter().position(|call| call.name == "bind").expect("bind");
+        let files = |address: &[u8], length: u64| {
+            let mut bytes = address.to_vec();
+            bytes.resize(128, 0);
+            let args = vec![Argument::Number(3), Argument::Block(Block::new(bytes)), Argument::Number(length)];
+            plans.footprint(&Invocation { call, args }).files
+        };
+        assert!(files(b"\x01\0n1\0", 5), "a file's name");
+        assert!(files(b"\x01\0n\0", 3), "a name of one letter");
+        assert!(!files(b"\x01\0\0\0a", 5), "a name that is no file's");
+        assert!(!files(b"\x01\0", 2), "no name");
+        assert!(!files(b"\x02\0\x04\xd2\x7f\0\0\x01", 16), "a port");
+        let unknown = vec![Argument::Number(3), Argument::Number(0x1000), Argument::Number(16)];
+        assert!(plans.footprint(&Invocation { call, args: unknown }).files, "memory that nobody knows");
+    }
+}

@@ -204,3 +204,32 @@ fn ports(dice: &mut Dice<'_>) -> u16 {
         _ => port(dice),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use abispec::arch::Arch;
+    use abispec::target::Target;
+    use abispec::version::Release;
+
+    #[test]
+    fn addresses_are_as_long_in_their_room_as_they_were() {
+        let resolved = abispec::resolve(abispec::embedded(), &Target::new(Arch::X86_64, Release::new(7, 3)));
+        let f = Families::of(&resolved);
+        let table: [(u64, Vec<u8>, usize); 7] = [
+            (f.unix, abstract_name(f.unix, b'a'), 5),
+            (f.unix, path(f.unix, "n1"), 5),
+            (f.unix, path(f.unix, &"x".repeat(200)), 110),
+            (f.inet, here(&f, f.inet, 80), 16),
+            (f.inet6, here(&f, f.inet6, 80), 28),
+            (f.netlink, netlink(f.netlink, 1, 0), 12),
+            (f.packet, packet(f.packet, 3, LOOPBACK, 6), 20),
+        ];
+        for (family, address, length) in table {
+            assert_eq!(address.len(), length, "{address:?}");
+            let room = block(&address);
+            assert_eq!(room.bytes.len(), STORAGE, "{address:?}");
+            assert_eq!(whole(&f, family, &room.bytes), address);
+        }
+    }
+}

@@ -458,3 +458,34 @@ fn packets(stage: &mut Stage<'_, '_>, dice: &mut Dice<'_>, kind: u64, nonblock: 
     }
     Some(fd)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::generate::producers::Names;
+    use abispec::arch::Arch;
+    use abispec::target::Target;
+    use abispec::version::Release;
+    use proptest::test_runner::{RngAlgorithm, TestRng};
+
+    #[test]
+    fn scenes_leave_room_for_the_call_that_they_are_for() {
+        let resolved = abispec::resolve(abispec::embedded(), &Target::new(Arch::X86_64, Release::new(7, 3)));
+        let names = Names { files: Vec::new(), directories: Vec::new(), fifos: Vec::new(), any: vec!["f".to_owned()] };
+        let producers = Producers { resolved: &resolved, names: &names, served: &[] };
+        let mut source = TestRng::from_seed(RngAlgorithm::XorShift, &[3; 16]);
+        let mut dice = Dice::new(&mut source);
+        let families = Families::of(&resolved);
+        for family in [families.unix, families.inet, families.inet6, families.netlink, families.packet] {
+            let wish = SocketWish { families: vec![family.into()], ..SocketWish::default() };
+            for _ in 0..500 {
+                let mut program = Program::default();
+                let made = scene(&mut dice, &wish, &producers, &mut program).expect("a socket");
+                assert!(program.calls.len() < crate::generate::LONGEST, "{:?}", program.lines(&resolved));
+                assert!(program.is_sound(&resolved), "{:?}", program.lines(&resolved));
+                let sort = super::super::sort_of(&resolved, &families, &program, &made).expect("its sort");
+                assert_eq!(sort.family, family, "{:?}", program.lines(&resolved));
+            }
+        }
+    }
+}
