@@ -27,6 +27,9 @@ fn main() -> ExitCode {
     // A sandbox is this program executed again; it must be one before there is a second thread.
     abispec_fuzzer::exec::sandbox_main_if_asked();
     abispec_vm::become_another_if_asked();
+    if abispec_vm::is_guest() {
+        abispec_fuzzer::flight::keep();
+    }
     let cli = Cli::parse();
     let choice = ColorChoice::from(cli.global.color);
     let takes_colour = |auto: ColorChoice| !matches!(auto, ColorChoice::Never);

@@ -28,6 +28,19 @@ fn kernels() -> Vec<PathBuf> {
     found
 }
 
+/// An image to boot, where there is one and an emulator.
+fn bootable() -> Option<String> {
+    let Some(kernel) = kernels().into_iter().next() else {
+        eprintln!("skipped: no vmlinuz in /boot nor in the folder that {KERNELS} names");
+        return None;
+    };
+    if Command::new("qemu-system-x86_64").arg("--version").output().is_err() {
+        eprintln!("skipped: no qemu-system-x86_64 on this machine");
+        return None;
+    }
+    Some(kernel.display().to_string())
+}
+
 fn scratch(name: &str) -> PathBuf {
     let folder = env::temp_dir().join(format!("abispec-vm-test-{}-{name}", std::process::id()));
     let _ = fs::remove_dir_all(&folder);
@@ -118,17 +131,10 @@ fn kvm_is_what_has_been_seen_to_work() {
 /// The command's output, its exit code and the files that it wrote come out of the guest.
 #[test]
 fn a_command_runs_under_another_kernel() {
-    let Some(kernel) = kernels().into_iter().next() else {
-        eprintln!("skipped: no vmlinuz in /boot nor in the folder that {KERNELS} names");
-        return;
-    };
-    if Command::new("qemu-system-x86_64").arg("--version").output().is_err() {
-        eprintln!("skipped: no qemu-system-x86_64 on this machine");
-        return;
-    }
+    let Some(kernel) = bootable() else { return };
     let folder = scratch("guest");
     let out = folder.join("out");
-    let (kernel, out_text) = (kernel.display().to_string(), out.display().to_string());
+    let out_text = out.display().to_string();
     let machine = ["vm", "--kernel", &kernel, "--out", &out_text, "--"];
     let fuzz = [
         "fuzz",
@@ -157,6 +163,40 @@ fn a_command_runs_under_another_kernel() {
     let refused = abispec(&[&machine[..], &["show", "no_such_call"]].concat());
     assert_eq!(code(&refused), 2);
     assert!(stderr(&refused).contains("no_such_call"), "{}", stderr(&refused));
+    fs::remove_dir_all(folder).expect("there");
+}
+
+/// A program that ends its kernel is named by the report, and left as a replay file that ends the next guest's too.
+#[test]
+fn a_program_that_ends_its_kernel_is_named() {
+    let Some(kernel) = bootable() else { return };
+    let folder = scratch("ended");
+    let (corpus, out) = (folder.join("corpus"), folder.join("out"));
+    fs::create_dir_all(&corpus).expect("a temporary folder");
+    // The kernel's own key for this, in a /proc that the program mounts itself.
+    let text = "format: 1\nprivileged: true\ncalls:\n\
+        \x20 - call: mount\n    args: [{memory: {text: \"proc\"}}, {memory: {text: \"d\"}}, {memory: {text: \"proc\"}}, {number: 0}, {number: 0}]\n\
+        \x20 - call: openat\n    args: [{number: -100}, {memory: {text: \"d/sysrq-trigger\"}}, {number: 1}, {number: 0}]\n\
+        \x20 - call: write\n    args: [{result: {of: 1}}, {memory: {hex: \"63\"}}, {number: 1}]\n";
+    fs::write(corpus.join("crash.yaml"), text).expect("writable");
+    let journal = folder.join("vm.jsonl").display().to_string();
+    let (corpus, out_text) = (corpus.display().to_string(), out.display().to_string());
+    let machine = ["vm", "--kernel", &kernel, "--out", &out_text, "--journal", &journal];
+    let fuzz = ["--file", &corpus, "--", "fuzz", "--privileged", "--workers", "1", "--corpus", "corpus"];
+    let ran = abispec(&[&machine[..], &fuzz].concat());
+    assert_eq!(code(&ran), 2, "{}\n{}", stdout(&ran), stderr(&ran));
+    let told = stderr(&ran);
+    assert!(told.contains("the guest ended before its command did, within write"), "{told}");
+    assert!(told.contains("r2 = write(r1, &[63; 1], 1)  <- here"), "{told}");
+    let journal = fs::read_to_string(&journal).expect("it was written");
+    let finding = journal.lines().find(|line| line.contains("guest-died")).expect("it is a finding");
+    assert!(finding.contains("within write") && finding.contains("000-write.yaml"), "{finding}");
+    let replay = out.join("in-flight/000-write.yaml");
+    assert!(fs::read_to_string(&replay).expect("it was written").contains("d/sysrq-trigger"));
+
+    let replay = replay.display().to_string();
+    let again = abispec(&[&machine[..], &["--file", &replay, "--", "replay", "000-write.yaml"]].concat());
+    assert!(stderr(&again).contains("the guest ended before its command did, within write"), "{}", stderr(&again));
     fs::remove_dir_all(folder).expect("there");
 }
 

@@ -10,6 +10,7 @@ pub mod environment;
 pub mod examine;
 pub mod exec;
 pub mod findings;
+pub mod flight;
 pub mod foreign;
 pub mod generate;
 pub mod habitat;

@@ -140,10 +140,14 @@ impl Program {
 impl Invocation {
     /// The call as people read it.
     pub fn line(&self, resolved: &Resolved) -> String {
-        let name = resolved.calls.get(self.call).map_or("?", |call| call.name.as_str());
-        let args: Vec<String> = self.args.iter().map(Argument::text).collect();
-        format!("{name}({})", args.join(", "))
+        line(resolved.calls.get(self.call).map_or("?", |call| call.name.as_str()), &self.args)
     }
+}
+
+/// A call of a name as people read it.
+pub(crate) fn line(name: &str, args: &[Argument]) -> String {
+    let args: Vec<String> = args.iter().map(Argument::text).collect();
+    format!("{name}({})", args.join(", "))
 }
 
 impl Argument {

@@ -7,6 +7,7 @@ use crate::exec::layout::{PLAYGROUND_MARGIN_PAGES, PLAYGROUND_PAGES};
 use crate::exec::{
     BatchEnd, EMPTY_FILE, EXECUTABLES, Ending, Entry, Part, Sandbox, SandboxConfig, SandboxError, VDSO_CALLS, deny,
 };
+use crate::flight::Recorder;
 use crate::generate::Generator;
 use crate::habitat::Habitat;
 use crate::lower::{Lowered, Lowering, Mode, lower};
@@ -143,6 +144,8 @@ pub struct Room {
     /// The batch is still in the sandbox, and its programs would find the state that they found.
     stands: bool,
     notes: Notes,
+    /// Where what is about to run is written, for a host that outlives this machine.
+    recorder: Option<Recorder>,
     /// Which function of the vDSO each call is, where programs are to take it.
     vdso: Vec<Option<u32>>,
 }
@@ -203,6 +206,7 @@ impl Room {
             running: Vec::new(),
             stands: false,
             notes: Notes::default(),
+            recorder: Recorder::if_wanted(),
             vdso,
         })
     }
@@ -315,7 +319,14 @@ impl Room {
     ) -> Result<Vec<Ran>, WorkerError> {
         self.stands = false;
         let setting = self.setting.clone();
+        if let Some(recorder) = &mut self.recorder {
+            let run = programs.iter().zip(&self.lowered).zip(&self.running).filter(|(_, runs)| **runs);
+            recorder.begin(self.sandbox.name(), &setting, run.map(|(one, _)| one));
+        }
         let end = self.sandbox.run();
+        if let Some(recorder) = &self.recorder {
+            recorder.over();
+        }
         let context = Context {
             resolved: &setting.resolved,
             numbers: &setting.numbers,

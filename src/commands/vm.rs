@@ -1,6 +1,7 @@
 //! `abispec vm`.
 
 mod ended;
+mod flown;
 
 use crate::context::Context;
 use crate::exit::Exit;
@@ -12,9 +13,11 @@ use abispec_vm::accel::{Accel, NoKvm, probe};
 use abispec_vm::console::Console;
 use abispec_vm::kernel::{Kernel, NoKernel};
 use abispec_vm::machine::{Machine, Tree};
+use abispec_vm::memory::Memory;
 use abispec_vm::{DISPOSABLE, Needs, Received, Receiving, needs_of, own_needs};
 pub(super) use ended::EXPLANATIONS;
 use ended::Ended;
+use flown::Flown;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, Write};
@@ -54,6 +57,9 @@ pub(crate) struct Args {
     /// Other programs that the guest has, such as mkfs.ext4
     #[arg(long, value_name = "FILES", value_delimiter = ',')]
     program: Vec<PathBuf>,
+    /// Files, and folders of them, that the command finds in its working directory
+    #[arg(long, value_name = "FILES", value_delimiter = ',')]
+    file: Vec<PathBuf>,
     /// Memory of the guest, in MiB
     #[arg(long, value_name = "MIB", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(256..=65536))]
     memory: u32,
@@ -116,6 +122,8 @@ impl Wanted {
 
 /// Where a specification of the host's lies in the guest.
 const SPECIFICATION: &str = "abispec/spec";
+/// The command's working directory in the guest.
+const WORK: &str = "work";
 /// Where lists of known divergences lie in the guest.
 const KNOWN: &str = "abispec/known";
 
@@ -143,7 +151,7 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     let mut command = args.command.clone();
     let mut files = Vec::new();
     if let Some(folder) = context.spec_dir() {
-        collect(folder, SPECIFICATION, &mut files).map_err(|error| {
+        collect(folder, SPECIFICATION, &yaml, &mut files).map_err(|error| {
             Failure::new("the specification cannot be packed").at(folder.display().to_string()).why(error.to_string())
         })?;
         command.extend(["--spec".into(), format!("/{SPECIFICATION}").into()]);
@@ -151,12 +159,23 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     if let Some(folder) = &args.known {
         // Mistakes in it are told before anything is booted.
         known::read(Some(folder))?;
-        collect(folder, KNOWN, &mut files).map_err(|error| {
+        collect(folder, KNOWN, &yaml, &mut files).map_err(|error| {
             Failure::new("the known divergences cannot be packed")
                 .at(folder.display().to_string())
                 .why(error.to_string())
         })?;
         command.extend(["--known".into(), format!("/{KNOWN}").into()]);
+    }
+    for path in &args.file {
+        let inside = format!("{WORK}/{}", name(path));
+        let packed = if path.is_dir() {
+            collect(path, &inside, &|_| true, &mut files)
+        } else {
+            fs::read(path).map(|content| files.push((inside, content)))
+        };
+        packed.map_err(|error| {
+            Failure::new("a file for the guest could not be read").at(path.display().to_string()).why(error.to_string())
+        })?;
     }
     let tree = Tree {
         program: &program,
@@ -170,7 +189,9 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
         emulator: args.emulator.clone(),
         accel: args.accel.accel(&args.emulator)?,
         kernel: kernel.image.clone(),
-        memory: args.memory,
+        memory: Memory::of(args.memory).map_err(|error| {
+            Failure::new("there is no memory for the guest").why(error.to_string()).help("--memory takes less")
+        })?,
         append: format!("{DISPOSABLE} {}", args.append),
         patience: (args.patience, args.patience),
     };
@@ -180,7 +201,10 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     let mut to = Receiving { out, err: &mut err, folder: &args.out, received: Received::default() };
     let end = machine.run(&tree.archive(), &mut console, &stop, &mut |frame| to.take(frame));
     let received = to.received;
-    let ended = Ended { end, received: &received, console: &console, kernel: &kernel.name, took: start.elapsed() };
+    let took = start.elapsed();
+    let flown = ended::broken_off(&end, &received).map(|id| Flown::of(&machine.memory, &args.out, id));
+    let flown = flown.unwrap_or_default();
+    let ended = Ended { end, received: &received, console: &console, kernel: &kernel.name, took, flown };
     journal.engine(&spec, &ended.result(), "");
     let exit = ended.conclude(&args.out)?;
     journal.close()?;
@@ -214,18 +238,31 @@ fn found(path: &Path) -> Result<(String, Needs), Failure> {
     Ok((name(path), needs))
 }
 
-fn collect(from: &Path, to: &str, files: &mut Vec<(String, Vec<u8>)>) -> io::Result<()> {
+/// Whether a file or folder is part of a specification: what its own crate holds beside it is none.
+fn yaml(path: &Path) -> bool {
+    if path.is_dir() {
+        return !["src", "target", "tests"].contains(&&*name(path));
+    }
+    path.extension().is_some_and(|extension| extension == "yaml")
+}
+
+fn collect(
+    from: &Path,
+    to: &str,
+    wanted: &dyn Fn(&Path) -> bool,
+    files: &mut Vec<(String, Vec<u8>)>,
+) -> io::Result<()> {
     let mut entries = fs::read_dir(from)?.collect::<io::Result<Vec<_>>>()?;
     entries.sort_by_key(fs::DirEntry::file_name);
     for entry in entries {
         let path = entry.path();
         let inside = format!("{to}/{}", entry.file_name().to_string_lossy());
+        if !wanted(&path) {
+            continue;
+        }
         if path.is_dir() {
-            // What a specification's own crate holds beside it is none.
-            if !["src", "target", "tests"].contains(&&*entry.file_name().to_string_lossy()) {
-                collect(&path, &inside, files)?;
-            }
-        } else if path.extension().is_some_and(|extension| extension == "yaml") {
+            collect(&path, &inside, wanted, files)?;
+        } else {
             files.push((inside, fs::read(&path)?));
         }
     }

@@ -189,6 +189,8 @@ fn run(command: &Path, line: &Line) -> io::Result<i32> {
         .spawn()?;
     let over = AtomicBool::new(false);
     let mut folder = Folder::new(work);
+    // What lies there before the command begins is the host's own.
+    folder.changes();
     let status = thread::scope(|scope| {
         if let Some(out) = child.stdout.take() {
             scope.spawn(|| forward(out, line, Frame::Out));

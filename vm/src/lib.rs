@@ -15,6 +15,7 @@ mod guest;
 pub mod initramfs;
 pub mod kernel;
 pub mod machine;
+pub mod memory;
 mod report;
 mod tar;
 pub mod wire;
@@ -35,6 +36,11 @@ pub(crate) const HOME: &str = "abispec";
 pub fn become_another_if_asked() {
     guard::main_if_asked();
     guest::main_if_asked();
+}
+
+/// Whether this process runs in such a machine.
+pub fn is_guest() -> bool {
+    std::path::Path::new("/").join(guest::command_file()).exists()
 }
 
 /// Whether whoever booted this machine said that it may be broken ([`DISPOSABLE`]).

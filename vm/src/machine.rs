@@ -6,6 +6,7 @@ use crate::console::Console;
 use crate::guard;
 use crate::guest;
 use crate::initramfs::Archive;
+use crate::memory::Memory;
 use crate::wire::{Frame, Receiver};
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use std::ffi::{OsStr, OsString};
@@ -81,8 +82,8 @@ pub struct Machine {
     pub accel: Accel,
     /// The kernel's image.
     pub kernel: PathBuf,
-    /// Mebibytes of memory.
-    pub memory: u32,
+    /// What it has as memory; another machine needs another.
+    pub memory: Memory,
     /// Words for the kernel's command line besides those that the machine needs.
     pub append: String,
     /// How long the guest may be silent: while it boots, and then.
@@ -165,17 +166,18 @@ impl Machine {
         take: &mut dyn FnMut(Frame) -> io::Result<()>,
     ) -> Result<End, MachineError> {
         // No file of the host: it is gone with the last process that has it open.
-        let memory = memfd_create(c"initramfs", MFdFlags::empty()).map_err(io::Error::from)?;
-        File::from(memory.try_clone()?).write_all(archive)?;
+        let tree = memfd_create(c"initramfs", MFdFlags::empty()).map_err(io::Error::from)?;
+        File::from(tree.try_clone()?).write_all(archive)?;
         let mut command = guard::bound(&self.emulator);
         command
             .args(["-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-net", "none", "-smp", "1"])
-            .args(["-machine", "pc", "-m", &self.memory.to_string()])
+            .args(["-machine", "pc"])
+            .args(self.memory.options())
             .args(self.accel.options())
             .args(["-chardev", "file,id=console,path=/proc/self/fd/2", "-serial", "chardev:console"])
             .args(["-chardev", "stdio,id=frames,signal=off", "-serial", "chardev:frames"])
             .args([OsStr::new("-kernel"), self.kernel.as_os_str()])
-            .args(["-initrd", &format!("/proc/self/fd/{}", memory.as_raw_fd())])
+            .args(["-initrd", &format!("/proc/self/fd/{}", tree.as_raw_fd())])
             .args(["-append", format!("{COMMAND_LINE} {}", self.append).trim_end()])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

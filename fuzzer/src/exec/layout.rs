@@ -98,6 +98,9 @@ pub(super) const MAX_PARTS: usize = 32;
 /// First word of the control record; the other side must have been built with the same layout.
 pub(super) const MAGIC: u32 = 0xab15_0001;
 
+/// How [`Control::mark`] looks.
+pub(super) const MARK: [u64; 2] = [0x726f_6f6d_5f63_4e49, 0x9b1d_e3f4_27c8_50a6];
+
 /// What supervisor, commander and executor tell each other.
 #[repr(C, align(64))]
 pub(super) struct Control {
@@ -118,6 +121,10 @@ pub(super) struct Control {
     pub(super) apart: AtomicU32,
     _line: [AtomicU32; 8],
 
+    /// By which a host finds the record in the memory of a machine that has ended.
+    pub(super) mark: [AtomicU64; 2],
+    /// The sandbox among those of its supervisor.
+    pub(super) name: AtomicU64,
     pub(super) magic: AtomicU32,
     /// Number of the executor asked for.
     pub(super) wanted: AtomicU32,

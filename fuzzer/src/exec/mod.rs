@@ -31,6 +31,7 @@ mod place;
 mod sandbox;
 mod shared;
 mod shim;
+mod standing;
 mod sys;
 pub mod tracer;
 mod vdso;
@@ -49,6 +50,7 @@ pub use op::{Arg, Guard, Op, OpIndex, OpResult, OpState, PushError, Source};
 pub use place::FileSystem;
 pub use sandbox::{Arena, BatchEnd, Ending, Lost, Sandbox, SandboxConfig};
 pub use shim::{ArgCondition, ShimFilter, ShimOutcome};
+pub use standing::Standing;
 pub use vdso::CALLS as VDSO_CALLS;
 
 /// The private argument that makes a program become a sandbox's commander.

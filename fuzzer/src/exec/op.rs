@@ -10,6 +10,12 @@ use super::entry::Entry;
 pub struct OpIndex(pub(super) u32);
 
 impl OpIndex {
+    /// An index, for tests of what refers to one.
+    #[cfg(test)]
+    pub(crate) fn at(index: u32) -> Self {
+        Self(index)
+    }
+
     /// The index as a number, counted from zero.
     pub fn get(self) -> usize {
         self.0 as usize

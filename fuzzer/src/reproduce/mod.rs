@@ -9,4 +9,5 @@ mod yaml;
 
 pub use c::write as write_c;
 pub use law::write_case;
+pub(crate) use yaml::write_flown;
 pub use yaml::{Replay, ReplayError, Shows, entry, read, shows, write as write_yaml, write_suspicion};

@@ -347,10 +347,21 @@ pub fn write_suspicion(
     habitat: Habitat,
     finding: &str,
 ) -> String {
-    let sandbox = habitat_lines(habitat) + &entry_line(entry);
-    let mut out = format!("format: {FORMAT}\nfinding: {finding}\n{sandbox}calls:\n");
+    let mut out = suspicion_head(entry, habitat, finding);
     write_calls(program, resolved, &mut out);
     out
+}
+
+/// Writes a program of which only the names of its calls are known.
+pub(crate) fn write_flown(calls: &[(String, Vec<Argument>)], entry: Entry, habitat: Habitat, finding: &str) -> String {
+    let mut out = suspicion_head(entry, habitat, finding);
+    calls.iter().for_each(|(name, args)| write_call(name, args, &mut out));
+    out
+}
+
+fn suspicion_head(entry: Entry, habitat: Habitat, finding: &str) -> String {
+    let sandbox = habitat_lines(habitat) + &entry_line(entry);
+    format!("format: {FORMAT}\nfinding: {finding}\n{sandbox}calls:\n")
 }
 
 /// The line that names an entry; the port's own needs none.
@@ -376,9 +387,13 @@ pub(super) fn habitat_lines(habitat: Habitat) -> String {
 /// Writes the calls of a program.
 pub(super) fn write_calls(program: &Program, resolved: &Resolved, out: &mut String) {
     for call in &program.calls {
-        let args: Vec<String> = call.args.iter().map(arg_text).collect();
-        let _ = writeln!(out, "  - call: {}\n    args: [{}]", resolved.calls[call.call].name, args.join(", "));
+        write_call(&resolved.calls[call.call].name, &call.args, out);
     }
+}
+
+fn write_call(name: &str, args: &[Argument], out: &mut String) {
+    let args: Vec<String> = args.iter().map(arg_text).collect();
+    let _ = writeln!(out, "  - call: {name}\n    args: [{}]", args.join(", "));
 }
 
 pub(super) fn arg_text(arg: &Argument) -> String {

@@ -1,5 +1,6 @@
 //! What a machine's end means.
 
+use crate::commands::vm::flown::{self, Flown};
 use crate::engine::EngineResult;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -28,15 +29,25 @@ says which programs were in flight, where the fuzzer noticed it too.",
         "\
 The guest ended before its command did: its kernel panicked, ran out of memory, or was restarted by what ran in it.
 
-The trace holds the console's last lines. What had been found until then lies in the folder of --out; a suspicion that was being
-tried lies there too, in `suspected`, and `abispec vm -- fuzz --corpus` or `replay` tries it again.",
+The trace holds the program that was running, read from the guest's memory, and the console's last lines. Each program of its
+batch lies in the folder of --out, in `in-flight`, the likeliest first; `abispec vm --file FILE -- replay FILE` tries
+one in a fresh guest, `--file DIR -- fuzz --corpus DIR` all of them. What had been found until then lies in --out too.",
+    ),
+    (
+        "guest-command-killed",
+        "\
+What ran in the guest was ended there by a signal: its kernel ran out of memory, or a program killed what ran it.
+
+The trace holds the program that was running, read from the guest's memory, and the console's last lines, where a kernel without
+memory says so; replay files of its batch lie in the folder of --out, in `in-flight`. More --memory may be all that is missing.",
     ),
     (
         "guest-silent",
         "\
 Nothing came from the guest for as long as --patience says, although it had come up: its kernel hangs, or nothing runs in it.
 
-The trace holds the console's last lines. A machine that is much too slow looks the same: try again with more --patience.",
+The trace holds the program that was running, read from the guest's memory, and the console's last lines; replay files of its batch
+lie in the folder of --out, in `in-flight`. A machine that is much too slow looks the same: try again with more --patience.",
     ),
     (
         "guest-not-up",
@@ -55,6 +66,8 @@ pub(super) struct Ended<'a> {
     pub(super) console: &'a Console,
     pub(super) kernel: &'a Path,
     pub(super) took: Duration,
+    /// What was in flight, where the guest broke off.
+    pub(super) flown: Flown,
 }
 
 /// What is told of a kernel that no machine was started for.
@@ -65,7 +78,27 @@ pub(super) fn absent(kernel: &Path, why: &str) -> EngineResult {
     EngineResult { origin: Some(origin), ..EngineResult::skipped("vm", "the whole machine", why) }
 }
 
+/// What a command's code has beside the number of the signal that ended it.
+const BY_SIGNAL: i32 = 128;
+
+/// The id of the finding for a guest that was up, and whose command did not come to its end.
+pub(super) fn broken_off(end: &Result<End, MachineError>, received: &Received) -> Option<&'static str> {
+    match end {
+        Ok(End::Silent(_)) if received.code.is_none() && received.release.is_some() => Some("guest-silent"),
+        Ok(End::Itself) if received.code.is_none() && received.release.is_some() => Some("guest-died"),
+        Ok(End::Itself | End::Silent(_)) if received.code.is_some_and(|code| code > BY_SIGNAL) => {
+            Some("guest-command-killed")
+        }
+        Ok(_) | Err(_) => None,
+    }
+}
+
 impl Ended<'_> {
+    /// What was in flight, in a few words behind a sentence.
+    fn meanwhile(&self) -> String {
+        self.flown.what.as_ref().map_or_else(String::new, |what| format!(", {what}"))
+    }
+
     /// What is to be told of the guest as a whole.
     pub(super) fn result(&self) -> EngineResult {
         let end = match &self.end {
@@ -86,20 +119,28 @@ impl Ended<'_> {
         let seconds = |patience: Duration| patience.as_secs();
         let up = self.received.release.is_some();
         let broken_off = match (self.received.code, end) {
-            (Some(_), _) | (None, End::Stopped) => None,
-            (None, End::Silent(patience)) if up => {
-                Some(finding("guest-silent", format!("nothing came from the guest for {} s", seconds(patience))))
+            (Some(code), _) if code > BY_SIGNAL => {
+                let signal = code - BY_SIGNAL;
+                let told = format!("the command in the guest was ended by signal {signal}{}", self.meanwhile());
+                Some(finding("guest-command-killed", told))
             }
+            (Some(_), _) | (None, End::Stopped) => None,
+            (None, End::Silent(patience)) if up => Some(finding(
+                "guest-silent",
+                format!("nothing came from the guest for {} s{}", seconds(patience), self.meanwhile()),
+            )),
             (None, End::Silent(patience)) => {
                 Some(finding("guest-not-up", format!("the guest did not come up within {} s", seconds(patience))))
             }
             (None, End::Itself) if up => {
-                Some(finding("guest-died", "the guest ended before its command did".to_owned()))
+                Some(finding("guest-died", format!("the guest ended before its command did{}", self.meanwhile())))
             }
             (None, End::Itself) => Some(finding("guest-not-up", "the guest ended before it had come up".to_owned())),
         };
         if let Some(mut finding) = broken_off {
-            finding.trace = self.console.last().map(str::to_owned).collect();
+            let console = self.console.last().map(str::to_owned);
+            finding.trace = self.flown.lines.iter().cloned().chain(console).collect();
+            finding.files.clone_from(&self.flown.files);
             result.findings.push(finding.help("what had been found until then lies in the folder of --out"));
         }
         result
@@ -119,26 +160,53 @@ impl Ended<'_> {
         for complaint in complaints {
             writeln!(err, "error: the guest's kernel says: {complaint}")?;
         }
-        let last = || self.console.last().map(|line| format!("\n    {line}")).collect::<String>();
+        if let Some(trouble) = &self.flown.trouble {
+            writeln!(err, "note: {trouble}")?;
+        }
+        if !self.flown.files.is_empty() {
+            let folder = out.join(flown::FOLDER);
+            writeln!(
+                err,
+                "note: {} program(s) that were in flight lie in {}",
+                self.flown.files.len(),
+                folder.display()
+            )?;
+        }
+        let indented = |line: &str| format!("\n    {line}");
+        let last = || {
+            let console = self.console.last().map(indented).collect::<String>();
+            if self.flown.lines.is_empty() {
+                return format!("its console's last lines:{console}");
+            }
+            let ran: String = self.flown.lines.iter().map(|line| indented(line)).collect();
+            format!("what ran:{ran}\n  its console's last lines:{console}")
+        };
         let up = self.received.release.is_some();
         match (self.received.code, end) {
             (_, End::Stopped) => Err(Failure::new("the machine was stopped")),
             (Some(0), _) if complaints.is_empty() => Ok(Exit::Conforms),
             (Some(0 | 1), _) => Ok(Exit::Divergences),
             (Some(2), _) => Ok(Exit::CouldNotRun),
+            (Some(code), _) if code > BY_SIGNAL => {
+                let told = format!("the command in the guest was ended by signal {}", code - BY_SIGNAL);
+                Err(Failure::new(format!("{told}{}", self.meanwhile())).why(last()).help("it may need more --memory"))
+            }
             (Some(code), _) => Err(Failure::new(format!("the command in the guest ended with {code}"))),
             (None, End::Silent(patience)) => {
                 let what = if up { "the guest fell silent" } else { "the guest did not come up" };
+                let what = format!("{what}{}", self.meanwhile());
                 Err(Failure::new(what)
-                    .why(format!("nothing came for {} s; its console's last lines:{}", patience.as_secs(), last()))
+                    .why(format!("nothing came for {} s; {}", patience.as_secs(), last()))
                     .help("a slower machine needs more --patience"))
             }
-            (None, End::Itself) if up => Err(Failure::new("the guest ended before its command did")
-                .why(format!("its console's last lines:{}", last()))
-                .help("what had been found until then lies in the folder of --out")),
+            (None, End::Itself) if up => {
+                Err(Failure::new(format!("the guest ended before its command did{}", self.meanwhile()))
+                    .why(last())
+                    .help("what had been found until then lies in the folder of --out; `abispec explain guest-died`"))
+            }
             (None, End::Itself) => Err(Failure::new("the guest's kernel did not come up")
                 .at(self.kernel.display().to_string())
-                .why(format!("its console's last lines:{}", last()))
+                .why(last())
                 .help("`abispec explain guest-not-up` says what a guest's kernel needs")),
         }
     }

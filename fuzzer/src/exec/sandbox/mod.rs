@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::{Duration, Instant};
 
@@ -18,7 +19,7 @@ use nix::unistd::{SysconfVar, getegid, geteuid, sysconf};
 
 use super::commander::command;
 use super::error::{Part, SandboxError, SandboxReport, Skipped, Stage};
-use super::layout::{Control, MAGIC, NO_OP, PAGE, Records, arena_offset};
+use super::layout::{Control, MAGIC, MARK, NO_OP, PAGE, Records, arena_offset};
 use super::shared::Shared;
 use super::{SANDBOX_ARGUMENT, disk, sys};
 pub use batch::{BatchEnd, Ending, Lost};
@@ -27,6 +28,9 @@ use config::write_config;
 
 /// How long the sandbox process may take for one step of setting up, or for dying.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Names of sandboxes.
+static NAMES: AtomicU64 = AtomicU64::new(1);
 
 /// The memory for arguments, by the addresses that the executor sees.
 pub struct Arena {
@@ -58,6 +62,7 @@ impl Arena {
 /// A sandbox with at most one executor in it. Dropping it kills and reaps every process of it; its mounts go with them.
 pub struct Sandbox {
     arena: Arena,
+    name: u64,
     /// None once dropping has begun.
     socket: UnixStream,
     child: Child,
@@ -91,6 +96,9 @@ impl Sandbox {
         control.privileged.store(config.privileged.into(), Relaxed);
         control.work_bytes.store(config.work_bytes, Relaxed);
         control.work_inodes.store(config.work_inodes, Relaxed);
+        let name = NAMES.fetch_add(1, Relaxed);
+        control.name.store(name, Relaxed);
+        control.mark.iter().zip(MARK).for_each(|(word, mark)| word.store(mark, Relaxed));
         control.magic.store(MAGIC, Release);
         let image = disk::image(config.file_system).map_err(|why| SandboxError::with_detail(Stage::Disk, None, why))?;
 
@@ -113,6 +121,7 @@ impl Sandbox {
             .map_err(start)?;
         let mut sandbox = Sandbox {
             arena: Arena { shared },
+            name,
             socket,
             child,
             config: config.clone(),
@@ -179,6 +188,11 @@ impl Sandbox {
                 return Err(SandboxError::new(Stage::Unkillable, None));
             }
         }
+    }
+
+    /// Its name among the sandboxes of this process, which its control record has too.
+    pub fn name(&self) -> u64 {
+        self.name
     }
 
     /// The configuration of the next executor.
