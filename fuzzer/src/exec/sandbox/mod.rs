@@ -111,8 +111,6 @@ impl Sandbox {
             .arg(SANDBOX_ARGUMENT)
             .args(&config.emulator)
             .env_clear()
-            // What the C library registers of executors no program could register.
-            .env("GLIBC_TUNABLES", "glibc.pthread.rseq=0")
             .current_dir("/")
             .stdin(OwnedFd::from(theirs))
             .stdout(memfd)
