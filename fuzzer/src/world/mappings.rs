@@ -30,9 +30,11 @@ impl Mapping {
     pub fn new(numbers: &Numbers, prot: Option<i128>, flags: Option<i128>) -> Self {
         let flag = |bit: i128| flags.map(|flags| flags & bit != 0);
         let shared = flags.map(|flags| flags & (numbers.map_shared | numbers.map_private) != numbers.map_private);
+        // Huge pages are those of a file of the kernel's: neither surely anonymous nor surely a file's.
+        let huge = flag(numbers.map_hugetlb);
         let mut mapping = Self {
             shared,
-            anonymous: flag(numbers.map_anonymous),
+            anonymous: flag(numbers.map_anonymous).filter(|_| huge == Some(false)),
             locked: flag(numbers.map_locked),
             growsdown: flag(numbers.map_growsdown),
             ..Self::default()
