@@ -43,7 +43,7 @@ pub use child::{EMPTY_FILE, EXECUTOR_PID, HEEDED};
 pub use children::{ENDED_CHILD, SLEEPING_CHILD};
 pub use entry::Entry;
 pub use error::{Part, SandboxError, SandboxReport, Skipped, Stage};
-pub use fuse::{ANSWERS, Answer, Refused, SERVED_MODE, Stands, answers, requests};
+pub use fuse::{ANSWERS, ANSWERS_MODE, Answer, Refused, Stands, answers, requests};
 pub use image::{EXECUTABLE_MODE, EXECUTABLES, Executable, PROGRAM_STATUS};
 pub use layout::INTERRUPT_SIGNAL;
 pub use op::{Arg, Guard, Op, OpIndex, OpResult, OpState, PushError, Source};

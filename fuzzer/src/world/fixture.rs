@@ -3,7 +3,7 @@
 use super::process::Identity;
 use super::tree::{Inode, InodeId, Mount, ROOT, Tree, WORK};
 use crate::exec::layout::WORK_DIRECTORY;
-use crate::exec::{ANSWERS, EXECUTABLE_MODE, EXECUTABLES, SERVED_MODE, Stands, answers};
+use crate::exec::{ANSWERS, ANSWERS_MODE, EXECUTABLE_MODE, EXECUTABLES, Stands, answers};
 use abispec::expr::Word;
 use std::sync::Arc;
 
@@ -238,12 +238,12 @@ pub fn tree(identity: &Identity) -> Tree {
 /// Adds the files that a server has without being told: those that say what they refuse.
 fn served(tree: &mut Tree) {
     let path = |name: &str| format!("{WORK_DIRECTORY}/{ANSWERS}{name}").into_bytes();
-    perform(tree, &Build::Dir { path: path(""), mode: SERVED_MODE });
+    perform(tree, &Build::Dir { path: path(""), mode: ANSWERS_MODE });
     for answer in answers() {
         let path = path(&format!("/{}", answer.name));
         match answer.refused.stands() {
-            Stands::File => perform(tree, &Build::File { path, mode: SERVED_MODE, size: 0 }),
-            Stands::Directory => perform(tree, &Build::Dir { path, mode: SERVED_MODE }),
+            Stands::File => perform(tree, &Build::File { path, mode: answer.refused.mode(), size: 0 }),
+            Stands::Directory => perform(tree, &Build::Dir { path, mode: answer.refused.mode() }),
             Stands::Nothing => {}
         }
     }

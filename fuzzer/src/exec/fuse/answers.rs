@@ -6,8 +6,8 @@ use nix::errno::Errno;
 /// The directory of these names, in the work directory.
 pub const ANSWERS: &str = "answers";
 
-/// The permissions of what stands at these names, and of their directory: those of programs.
-pub const SERVED_MODE: u16 = 0o755;
+/// The permissions of their directory.
+pub const ANSWERS_MODE: u16 = 0o755;
 
 /// What a name refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -104,6 +104,11 @@ impl Refused {
             Self::Symlink => "symlink",
             Self::Link => "link",
         }
+    }
+
+    /// The permissions of what stands at its names. What can be executed up to where it is opened is not read.
+    pub fn mode(self) -> u16 {
+        if self == Self::Open || self.stands() == Stands::Directory { 0o755 } else { 0o644 }
     }
 
     /// What stands at its names.

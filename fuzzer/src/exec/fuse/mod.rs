@@ -8,7 +8,7 @@ mod server;
 mod store;
 mod wire;
 
-pub use answers::{ANSWERS, Answer, Refused, SERVED_MODE, Stands, answers, requests};
+pub use answers::{ANSWERS, ANSWERS_MODE, Answer, Refused, Stands, answers, requests};
 
 use std::fs;
 use std::os::fd::{AsRawFd, OwnedFd};

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::errno::Errno;
 
-use super::answers::{self, ANSWERS, Refused, SERVED_MODE, Stands};
+use super::answers::{self, ANSWERS, ANSWERS_MODE, Refused, Stands};
 
 /// The number that the kernel has for the root of every such file system.
 pub(super) const ROOT: u64 = 1;
@@ -178,7 +178,7 @@ impl Store {
         self.root();
         let directory = || New {
             content: Content::Directory(Entries::default()),
-            mode: libc::S_IFDIR | u32::from(SERVED_MODE),
+            mode: libc::S_IFDIR | u32::from(ANSWERS_MODE),
             uid,
             gid,
             device: 0,
@@ -196,10 +196,10 @@ impl Store {
         for answer in answers::answers() {
             let new = match answer.refused.stands() {
                 Stands::Nothing => continue,
-                Stands::Directory => directory(),
+                Stands::Directory => New { mode: libc::S_IFDIR | u32::from(answer.refused.mode()), ..directory() },
                 Stands::File => New {
                     content: Content::File { size: 0, pages: BTreeMap::new() },
-                    mode: libc::S_IFREG | u32::from(SERVED_MODE),
+                    mode: libc::S_IFREG | u32::from(answer.refused.mode()),
                     ..directory()
                 },
             };
