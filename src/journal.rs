@@ -39,6 +39,11 @@ impl Journal {
         Ok(Self { path: path.to_owned(), state })
     }
 
+    /// Whether somebody asked for it.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).file.is_some()
+    }
+
     /// Writes a line at once, which is made only if somebody asked for the journal. What cannot be written is told by
     /// [`Journal::close`]: the run itself goes on.
     pub(crate) fn write(&self, line: impl FnOnce() -> Line) {

@@ -200,6 +200,40 @@ fn a_program_that_ends_its_kernel_is_named() {
     fs::remove_dir_all(folder).expect("there");
 }
 
+/// What a guest had tried when it was killed is in its journal, and what was in flight beside it.
+#[test]
+fn a_guest_that_is_killed_has_told_what_it_tried() {
+    let Some(kernel) = bootable() else { return };
+    let folder = scratch("killed");
+    let out = folder.join("out");
+    let journal = out.join("j.jsonl").display().to_string();
+    let killing = folder.join("emulator");
+    let script = format!(
+        "#!/bin/sh\nqemu-system-x86_64 \"$@\" &\npid=$!\nn=0\n\
+         while [ $n -lt 2500 ] && kill -0 $pid; do\n\
+         grep -q so-far '{journal}' && sleep 1 && break\n\
+         sleep 0.2\nn=$((n + 1))\ndone 2>/dev/null\nkill -KILL $pid\nwait $pid\n"
+    );
+    fs::write(&killing, script).expect("writable");
+    fs::set_permissions(&killing, fs::Permissions::from_mode(0o755)).expect("its owner may");
+    let (killing, out_text) = (killing.display().to_string(), out.display().to_string());
+    let machine = ["vm", "--kernel", &kernel, "--out", &out_text, "--emulator", &killing, "--accel", "tcg", "--"];
+    let fuzz = ["fuzz", "--time", "10m", "--workers", "1", "--syscalls", "dup,lseek,fcntl", "--journal", "j.jsonl"];
+    let ran = abispec(&[&machine[..], &fuzz].concat());
+    assert_eq!(code(&ran), 2, "{}\n{}", stdout(&ran), stderr(&ran));
+    assert!(stderr(&ran).contains("the guest ended before its command did, "), "{}", stderr(&ran));
+    let left = fs::read_dir(out.join("in-flight")).expect("what was in flight is left").count();
+    assert!(left > 0);
+
+    let seen = folder.join("seen.json").display().to_string();
+    let merged = abispec(&["merge", &journal, "--coverage", &seen]);
+    assert_eq!(code(&merged), 0, "{}\n{}", stdout(&merged), stderr(&merged));
+    assert!(stdout(&merged).contains("what it tried up to seconds before that is too"), "{}", stdout(&merged));
+    let seen = fs::read_to_string(&seen).expect("it was written");
+    assert!(seen.contains("\"errno\":\"EBADF\""), "{seen}");
+    fs::remove_dir_all(folder).expect("there");
+}
+
 /// Whether the kernel's configuration lies beside it.
 fn beside(kernel: &str) -> bool {
     Path::new(&kernel.replacen("vmlinuz", "config", 1)).exists()

@@ -5,11 +5,14 @@ mod budget;
 mod first;
 mod shard;
 mod side;
+mod so_far;
+mod suspected;
 mod wishes;
 
 pub use first::First;
 pub use shard::Shard;
 pub use side::{Absent, Entries, SideOutcome, missing_ia32};
+pub use so_far::{Listener, SoFar};
 
 use crate::confirm::{Confirmed, Key, Trial, confirm};
 use crate::coverage::{Coverage, Executable};
@@ -20,7 +23,6 @@ use crate::habitat::{self, Habitat};
 use crate::kernel;
 use crate::laws;
 use crate::lower::Mode;
-use crate::oracle::Verdict;
 use crate::pending::Pending;
 use crate::plant::Plant;
 use crate::program::Program;
@@ -38,6 +40,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use suspected::Suspected;
 
 /// What is told of every confirmed divergence.
 pub type Reporter = Arc<dyn Fn(&Confirmed) + Send + Sync>;
@@ -65,6 +68,8 @@ pub struct Options {
     pub laws: bool,
     /// Told of every divergence at once, so that none is lost.
     pub report: Option<Reporter>,
+    /// Told from time to time what has been tried.
+    pub so_far: Option<SoFar>,
     /// Programs that are run before any is generated.
     pub first: Vec<First>,
     /// Where suspicions are kept while they are tried again.
@@ -102,6 +107,7 @@ impl Default for Options {
             shrink: true,
             laws: true,
             report: None,
+            so_far: None,
             first: Vec::new(),
             pending: None,
             emulator: None,
@@ -177,6 +183,7 @@ struct Shared {
     deadline: Option<Instant>,
     /// How many of the programs that come first have been taken.
     first: AtomicUsize,
+    board: so_far::Board,
     options: Options,
 }
 
@@ -210,11 +217,14 @@ pub fn run(
         kernel: Mutex::new(watched),
         deadline: options.time.map(|time| begin + time),
         first: AtomicUsize::new(0),
+        board: so_far::Board::new(options.so_far.clone(), options.workers.max(1)),
         options,
     };
     let mut coverage: Vec<Coverage> = sides.iter().map(Side::coverage).collect();
     let mut errors = Vec::new();
+    let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
+        let teller = scope.spawn(|| shared.board.tell(&sides, &over));
         let handles: Vec<_> = (0..shared.options.workers.max(1))
             .map(|number| {
                 let (shared, sides) = (&shared, &sides);
@@ -230,9 +240,12 @@ pub fn run(
                 Err(_) => errors.push("a worker ended unexpectedly".to_owned()),
             }
         }
+        over.store(true, Ordering::Release);
+        teller.thread().unpark();
     });
     let confirmed = shared.confirmed.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let (first, others) = side::outcomes(sides, coverage);
+    let mut others = side::outcomes(&sides, coverage);
+    let first = others.remove(0);
     Ok(Outcome {
         confirmed: confirmed.into_values().flatten().collect(),
         dismissed: shared.dismissed.into_inner().unwrap_or_else(PoisonError::into_inner),
@@ -271,11 +284,14 @@ fn work(worker: usize, sides: &[Side], shared: &Shared) -> (Vec<Coverage>, Optio
     };
     let mut runners: Vec<TestRunner> = sides.iter().map(source).collect();
     let budget = Budget::of(&shared.options, worker);
+    let mut posted = Instant::now();
     for _ in 0..LOSSES {
         let started =
             sides.iter().zip(&mut runners).map(|(side, runner)| Working::start(side, shared, &budget, runner));
         let started: Result<Vec<Working<'_>>, WorkerError> = started.collect();
-        match started.and_then(|mut working| go(&mut working, shared, &budget, &mut coverage)) {
+        match started.and_then(|mut working| {
+            go(&mut working, shared, &budget, &mut coverage, &mut |seen| shared.board.post(worker, seen, &mut posted))
+        }) {
             Ok(()) => return (coverage, None),
             // Somebody killed the sandbox, memory pressure for example: a new one goes on.
             Err(WorkerError::Lost) => {}
@@ -291,6 +307,7 @@ fn go(
     shared: &Shared,
     budget: &Budget,
     coverage: &mut [Coverage],
+    post: &mut dyn FnMut(&[Coverage]),
 ) -> Result<(), WorkerError> {
     while !budget.spent() && !shared.over() {
         let next = shared.first.fetch_add(1, Ordering::Relaxed);
@@ -309,6 +326,7 @@ fn go(
         if let (Some(working), Some(coverage)) = (working.get_mut(chosen), coverage.get_mut(chosen)) {
             working.step(coverage)?;
         }
+        post(coverage);
     }
     Ok(())
 }
@@ -327,30 +345,6 @@ impl Shared {
         for progress in [&*self.progress, &side.progress] {
             progress.calls.fetch_add(calls, Ordering::Relaxed);
             progress.programs.fetch_add(programs, Ordering::Relaxed);
-        }
-    }
-}
-
-/// What is suspected.
-enum Suspected<'a> {
-    /// One call.
-    Call(&'a Program, Suspicion),
-    /// A law.
-    Law(laws::Suspect),
-}
-
-impl Suspected<'_> {
-    fn dismissed(self, resolved: &Resolved) -> Dismissed {
-        match self {
-            Self::Call(program, suspicion) => Dismissed { times: 0, program: program.clone(), suspicion },
-            Self::Law(laws::Suspect { case, broken }) => {
-                let program = case.program(resolved).unwrap_or_default();
-                let clause = Some(case.law(resolved).clause);
-                let verdict =
-                    Verdict { id: laws::EXPLANATION.0, clause, expected: broken.expected, actual: broken.actual };
-                let call = program.calls.len().saturating_sub(1);
-                Dismissed { times: 0, program, suspicion: Suspicion { call, verdict } }
-            }
         }
     }
 }

@@ -77,6 +77,7 @@ fn runs() -> Vec<Run> {
             known,
             coverage: vec![Seen { entry: "64".to_owned(), evidence, unseen }],
             outcomes: Vec::new(),
+            so_far: Vec::new(),
             end: (number != 3).then(|| End {
                 compared: 123_456,
                 programs: 9,

@@ -116,7 +116,7 @@ fn side(text: &str) -> Result<Side, Failure> {
         });
     }
     // What tells of a machine that did not come up has no kernel's name.
-    runs.retain(|run| !run.coverage.is_empty() || !run.outcomes.is_empty() || release(run).is_some());
+    runs.retain(|run| run.pieces().next().is_some() || !run.outcomes.is_empty() || release(run).is_some());
     let kernels: BTreeSet<String> = runs.iter().map(|run| run.head.kernel.clone()).collect();
     let names = || kernels.iter().cloned().collect::<Vec<_>>().join(", ");
     let first = runs.first().filter(|_| kernels.len() == 1).ok_or_else(|| {
@@ -138,7 +138,7 @@ fn side(text: &str) -> Result<Side, Failure> {
 
 /// What a side has seen, and what it could have, through the port's own entry.
 fn clauses(side: &Side) -> (BTreeSet<&ClauseKey>, BTreeSet<&ClauseKey>) {
-    let own = || side.runs.iter().flat_map(|run| &run.coverage).filter(|seen| seen.entry == "64");
+    let own = || side.runs.iter().flat_map(Run::pieces).filter(|seen| seen.entry == "64");
     let seen: BTreeSet<&ClauseKey> = own().flat_map(|one| one.evidence.clauses.iter().map(|one| &one.clause)).collect();
     let unseen = own().flat_map(|one| &one.unseen).filter(|key| !seen.contains(key)).collect();
     (seen, unseen)

@@ -2,6 +2,7 @@
 
 pub(super) mod places;
 mod rules;
+mod so_far;
 mod told;
 mod waiving;
 
@@ -285,6 +286,7 @@ fn hold(spec: &Spec, job: &Job<'_>, stop: Arc<AtomicBool>) -> Result<(EngineResu
     let elsewhere = places::elsewhere(&habitats, left.iter().map(|first| first.habitat));
     let earlier = left.len();
     first.extend(left);
+    let head = told::head(spec, &environment, job);
     let options = Options {
         time: Some(job.time),
         calls: job.calls,
@@ -303,11 +305,16 @@ fn hold(spec: &Spec, job: &Job<'_>, stop: Arc<AtomicBool>) -> Result<(EngineResu
         first,
         pending: Some(pending),
         stop,
+        so_far: head
+            .parts
+            .first()
+            .filter(|_| job.journal.is_wanted())
+            .map(|part| so_far::telling(job.journal, part, &chosen)),
         report: Some(saver(spec, &ports, job, &environment.release_text, &waiving, &saved)),
         ..Options::default()
     };
     let wanted = |call: &Call| chosen.contains(&call.name);
-    job.journal.write(|| Line::Begin(told::head(spec, &environment, job)));
+    job.journal.write(|| Line::Begin(head));
     let done = AtomicBool::new(false);
     let outcome = thread::scope(|scope| {
         scope.spawn(|| show_progress(&progress, job.time, &done));

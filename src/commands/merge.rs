@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 
 Journals are written by `--journal FILE` of fuzz, check and run, while these run. Runs of one kernel become one: what any
 of them found is reported once, with the shortest program; calls and coverage are summed. A shard that is given twice
-counts once; one that is missing, or was killed, is named. A divergence is new where the last of the earlier digests lacks it,
+counts once; one that is missing, or was killed, is named, and counts as far as its journal goes. A divergence is new where the last of the earlier digests lacks it,
 whatever stable release shows it.
 Exit codes: 0 conforms, 1 divergences, 2 nothing was compared, or journals that cannot be joined.")]
 pub(crate) struct Args {
@@ -204,9 +204,9 @@ fn result(told: &Told) -> EngineResult {
 
 /// What runs of one kernel have seen through its own entry.
 fn coverage(runs: &[Run]) -> Result<Evidence, Failure> {
-    let mut native = runs.iter().flat_map(|run| &run.coverage).filter(|seen| seen.entry == "64");
+    let mut native = runs.iter().flat_map(Run::tried).filter(|seen| seen.entry == "64");
     match (native.next(), native.next()) {
-        (Some(seen), None) => Ok(seen.evidence.clone()),
+        (Some(seen), None) => Ok(seen.evidence),
         (None, _) => {
             Err(Failure::new("these journals hold no coverage").help("`abispec fuzz --journal FILE` writes it"))
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, Metadata};
+use std::hash::{DefaultHasher, Hasher};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +15,7 @@ const MOST: usize = 100_000;
 #[derive(Debug)]
 pub(crate) struct Folder {
     root: PathBuf,
-    seen: BTreeMap<String, State>,
+    seen: BTreeMap<String, (State, u64)>,
 }
 
 /// What shows that a file has changed.
@@ -29,6 +30,8 @@ fn state(data: &Metadata) -> State {
 pub(crate) enum Change {
     /// A file and what it holds now.
     File(String, Vec<u8>),
+    /// A file and what was added at its end.
+    More(String, Vec<u8>),
     /// A file that is not there any more.
     Gone(String),
 }
@@ -62,16 +65,35 @@ impl Folder {
         }
         let mut seen = BTreeMap::new();
         for (path, state) in now {
-            if self.seen.get(&path) == Some(&state) {
-                seen.insert(path, state);
+            let before = self.seen.get(&path).copied();
+            if let Some(same) = before.filter(|(before, _)| *before == state) {
+                seen.insert(path, same);
             } else if let Ok(content) = fs::read(self.root.join(&path)) {
-                changes.push(Change::File(path.clone(), content));
-                seen.insert(path, state);
+                // It may have grown since it was looked at: what was read counts.
+                let state = (state.0, content.len() as u64, state.2, state.3);
+                seen.insert(path.clone(), (state, hash(&content)));
+                changes.push(match added(before, state, &content) {
+                    Some(more) => Change::More(path, more.to_vec()),
+                    None => Change::File(path, content),
+                });
             }
         }
         self.seen = seen;
         changes
     }
+}
+
+fn hash(bytes: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(bytes);
+    hasher.finish()
+}
+
+/// What stands behind what the same file held before, where it still begins with that. Journals grow so.
+fn added(before: Option<(State, u64)>, now: State, content: &[u8]) -> Option<&[u8]> {
+    let ((_, length, ..), known) = before.filter(|((file, length, ..), _)| *file == now.0 && *length > 0)?;
+    let (old, new) = content.split_at_checked(usize::try_from(length).ok()?)?;
+    (hash(old) == known).then_some(new)
 }
 
 #[cfg(test)]
@@ -90,6 +112,10 @@ mod tests {
         assert!(folder.changes().is_empty());
         fs::write(root.join("a/b"), "22").expect("writable");
         assert_eq!(folder.changes(), [Change::File("a/b".to_owned(), b"22".to_vec())]);
+        fs::write(root.join("a/b"), "2233").expect("writable");
+        assert_eq!(folder.changes(), [Change::More("a/b".to_owned(), b"33".to_vec())]);
+        fs::write(root.join("a/b"), "2").expect("writable");
+        assert_eq!(folder.changes(), [Change::File("a/b".to_owned(), b"2".to_vec())]);
         fs::remove_file(root.join("a/b")).expect("there");
         assert_eq!(folder.changes(), [Change::Gone("a/b".to_owned())]);
         assert!(folder.changes().is_empty());

@@ -227,6 +227,7 @@ fn bring_out(folder: &mut Folder, line: &Line) -> io::Result<()> {
     for change in folder.changes() {
         line.send(&match change {
             Change::File(path, content) => Frame::File { path, content },
+            Change::More(path, content) => Frame::More { path, content },
             Change::Gone(path) => Frame::Gone(path),
         })?;
     }

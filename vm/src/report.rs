@@ -1,7 +1,7 @@
 //! What becomes of frames on the host: text goes to the terminal, files into a folder.
 
 use crate::wire::Frame;
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Component, Path, PathBuf};
 
@@ -49,6 +49,13 @@ impl Receiving<'_> {
                     io::Error::new(error.kind(), format!("{} cannot be written: {error}", path.display()))
                 })?;
                 self.received.files += 1;
+            }
+            Frame::More { path, content } => {
+                let path = self.within(&path)?;
+                let added = OpenOptions::new().append(true).open(&path).and_then(|mut file| file.write_all(&content));
+                added.map_err(|error| {
+                    io::Error::new(error.kind(), format!("{} cannot be written: {error}", path.display()))
+                })?;
             }
             Frame::Gone(path) => {
                 let path = self.within(&path)?;
@@ -99,6 +106,8 @@ mod tests {
         let file = |path: &str| Frame::File { path: path.to_owned(), content: b"x".to_vec() };
         to.take(file("a/b")).expect("inside");
         assert_eq!(fs::read(folder.join("a/b")).expect("written"), b"x");
+        to.take(Frame::More { path: "a/b".to_owned(), content: b"y".to_vec() }).expect("inside");
+        assert_eq!(fs::read(folder.join("a/b")).expect("written"), b"xy");
         to.take(Frame::Gone("a/b".to_owned())).expect("inside");
         to.take(Frame::Gone("a/b".to_owned())).expect("gone already");
         assert!(!folder.join("a/b").exists());

@@ -23,6 +23,13 @@ pub enum Frame {
         /// What it holds.
         content: Vec<u8>,
     },
+    /// Something was added at the end of such a file.
+    More {
+        /// Its path from there.
+        path: String,
+        /// What was added.
+        content: Vec<u8>,
+    },
     /// A file below the command's working directory is gone.
     Gone(String),
     /// The guest is still there.
@@ -40,6 +47,7 @@ impl Frame {
             Self::Out(_) => b'o',
             Self::Err(_) => b'e',
             Self::File { .. } => b'f',
+            Self::More { .. } => b'm',
             Self::Gone(_) => b'g',
             Self::Alive => b'a',
             Self::Trouble(_) => b't',
@@ -51,7 +59,7 @@ impl Frame {
         match self {
             Self::Up(text) | Self::Gone(text) | Self::Trouble(text) => text.as_bytes().to_vec(),
             Self::Out(bytes) | Self::Err(bytes) => bytes.clone(),
-            Self::File { path, content } => [path.as_bytes(), &[0], content].concat(),
+            Self::File { path, content } | Self::More { path, content } => [path.as_bytes(), &[0], content].concat(),
             Self::Alive => Vec::new(),
             Self::Ended(code) => code.to_le_bytes().to_vec(),
         }
@@ -63,10 +71,11 @@ impl Frame {
             b'u' => Self::Up(text(bytes)?),
             b'o' => Self::Out(bytes),
             b'e' => Self::Err(bytes),
-            b'f' => {
+            b'f' | b'm' => {
                 let end = bytes.iter().position(|byte| *byte == 0)?;
                 let content = bytes.get(end + 1..)?.to_vec();
-                Self::File { path: text(bytes.get(..end)?.to_vec())?, content }
+                let path = text(bytes.get(..end)?.to_vec())?;
+                if kind == b'f' { Self::File { path, content } } else { Self::More { path, content } }
             }
             b'g' => Self::Gone(text(bytes)?),
             b'a' if bytes.is_empty() => Self::Alive,
@@ -163,6 +172,7 @@ mod tests {
             Frame::Err(Vec::new()),
             Frame::File { path: "a/b.yaml".to_owned(), content: vec![0, 0, 1] },
             Frame::File { path: "empty".to_owned(), content: Vec::new() },
+            Frame::More { path: "a/b.yaml".to_owned(), content: vec![1, 0] },
             Frame::Gone("a/b.yaml".to_owned()),
             Frame::Alive,
             Frame::Trouble("no /proc".to_owned()),

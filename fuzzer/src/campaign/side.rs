@@ -215,13 +215,13 @@ pub(super) fn turn(turn: usize, entries: impl Iterator<Item = Entry>) -> usize {
     found.unwrap_or(turn % count.max(1) * usize::from(wanted == Entry::Native))
 }
 
-/// What each entry came to, the first apart from the others. What the vDSO has seen counts for the port's own entry too: it is
+/// What each entry has come to. What the vDSO has seen counts for the port's own entry too: it is
 /// the same specification.
-pub(super) fn outcomes(sides: Vec<Side>, coverage: Vec<Coverage>) -> (SideOutcome, Vec<SideOutcome>) {
-    let outcome = |(side, coverage): (Side, Coverage)| SideOutcome {
+pub(super) fn outcomes(sides: &[Side], coverage: Vec<Coverage>) -> Vec<SideOutcome> {
+    let outcome = |(side, coverage): (&Side, Coverage)| SideOutcome {
         entry: side.setting.entry,
         coverage,
-        executable: side.executable,
+        executable: side.executable.clone(),
         system_calls: side
             .generator
             .focus()
@@ -230,14 +230,15 @@ pub(super) fn outcomes(sides: Vec<Side>, coverage: Vec<Coverage>) -> (SideOutcom
             .collect(),
         calls: side.progress.calls.load(Ordering::Relaxed),
         programs: side.progress.programs.load(Ordering::Relaxed),
-        resolved: side.setting.resolved,
+        resolved: side.setting.resolved.clone(),
     };
-    let mut all: Vec<SideOutcome> = sides.into_iter().zip(coverage).map(outcome).collect();
-    let mut first = all.remove(0);
-    for other in all.iter().filter(|other| Arc::ptr_eq(&other.resolved, &first.resolved)) {
-        first.coverage.add(&other.coverage);
+    let mut all: Vec<SideOutcome> = sides.iter().zip(coverage).map(outcome).collect();
+    if let Some((first, others)) = all.split_first_mut() {
+        for other in others.iter().filter(|other| Arc::ptr_eq(&other.resolved, &first.resolved)) {
+            first.coverage.add(&other.coverage);
+        }
     }
-    (first, all)
+    all
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Journals of one kernel as one.
 
-use super::{End, Part, Reported, Run, Seen, Skipped, Waived};
+use super::{End, Part, Reported, Run, Seen, Skipped, SoFar, Waived};
 use crate::evidence::{ClauseKey, Evidence, Exercised};
 use crate::finding::Finding;
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,12 +35,12 @@ impl fmt::Display for Conflict {
 }
 
 /// A shard of a run: options, seed, shard, of how many.
-type Unit = (String, Option<u64>, u16, u16);
+pub(super) type Unit = (String, Option<u64>, u16, u16);
 
-fn units(run: &Run) -> BTreeSet<Unit> {
-    let of_part =
-        |part: &Part| part.shards.iter().map(|shard| (part.options.clone(), part.seed, *shard, part.of)).collect();
-    run.head.parts.iter().flat_map(|part| -> Vec<Unit> { of_part(part) }).collect()
+/// The shards that a run has, of which those count that ended.
+fn units(run: &Run, counts: impl Fn(&Part, u16) -> bool) -> BTreeSet<Unit> {
+    let parts = run.head.parts.iter();
+    parts.flat_map(|part| part.shards.iter().filter(|s| counts(part, **s)).map(|shard| part.unit(*shard))).collect()
 }
 
 /// Joins the runs of each engine on each kernel, in the order of these names. What was found is what any of them found;
@@ -66,7 +66,7 @@ fn join(mut runs: Vec<Run>) -> Result<Run, Conflict> {
     // Whole ones first, and of these the larger: what a later one repeats is not counted again.
     runs.sort_by_cached_key(|run| {
         let counted = run.end.as_ref().map_or(0, |end| end.compared);
-        let units = units(run);
+        let units = units(run, |_, _| true);
         (run.end.is_none(), std::cmp::Reverse(units.len()), std::cmp::Reverse(counted), units, run.head.started)
     });
     let mut counted: BTreeSet<Unit> = BTreeSet::new();
@@ -75,13 +75,21 @@ fn join(mut runs: Vec<Run>) -> Result<Run, Conflict> {
     let (mut findings, mut known) = (Findings::default(), BTreeMap::new());
     let mut coverage: BTreeMap<String, Coverage> = BTreeMap::new();
     let mut outcomes = Vec::new();
+    let mut so_far: BTreeMap<(Unit, String), SoFar> = BTreeMap::new();
     let mut end: Option<End> = None;
     for run in &runs {
         run.findings.iter().for_each(|reported| findings.add(reported));
         for waived in &run.known {
             known.entry(Identity::of(&waived.finding)).or_insert_with(|| waived.clone());
         }
-        let units = units(run);
+        for one in &run.so_far {
+            // Two journals of a shard tell of the same programs: the one that got further counts.
+            let known = so_far.entry((one.unit(), one.seen.entry.clone())).or_insert_with(|| one.clone());
+            if one.weight() > known.weight() {
+                known.clone_from(one);
+            }
+        }
+        let units = units(run, |part, shard| !part.broken.contains(&shard));
         let new = units.iter().filter(|unit| !counted.contains(*unit)).count();
         if run.end.is_some() && new > 0 && new < units.len() {
             let twice = units.iter().find(|unit| counted.contains(*unit));
@@ -94,7 +102,7 @@ fn join(mut runs: Vec<Run>) -> Result<Run, Conflict> {
         for part in &run.head.parts {
             note(&mut parts, part);
             let own = part.shards.iter().filter(|shard| !part.broken.contains(shard));
-            ended.extend(own.map(|shard| (part.options.clone(), part.seed, *shard, part.of)));
+            ended.extend(own.map(|shard| part.unit(*shard)));
         }
         let Some(own) = run.end.as_ref().filter(|_| new > 0) else { continue };
         counted.extend(units);
@@ -105,7 +113,8 @@ fn join(mut runs: Vec<Run>) -> Result<Run, Conflict> {
         add(end.get_or_insert_default(), own);
     }
     for part in &mut parts {
-        part.broken.retain(|shard| !ended.contains(&(part.options.clone(), part.seed, *shard, part.of)));
+        let own = part.clone();
+        part.broken.retain(|shard| !ended.contains(&own.unit(*shard)));
     }
     parts.sort();
     let mut head = runs[0].head.clone();
@@ -123,6 +132,7 @@ fn join(mut runs: Vec<Run>) -> Result<Run, Conflict> {
         known: known.into_values().collect::<Vec<Waived>>(),
         coverage: coverage.into_iter().map(|(entry, own)| own.seen(entry)).collect(),
         outcomes,
+        so_far: so_far.into_iter().filter(|((unit, _), _)| !ended.contains(unit)).map(|(_, one)| one).collect(),
         end,
     })
 }
@@ -216,7 +226,7 @@ impl Findings {
 
 /// What several runs tried through one entry.
 #[derive(Default)]
-struct Coverage {
+pub(super) struct Coverage {
     kernel: String,
     arch: String,
     times: BTreeMap<ClauseKey, u64>,
@@ -224,7 +234,7 @@ struct Coverage {
 }
 
 impl Coverage {
-    fn add(&mut self, seen: &Seen) {
+    pub(super) fn add(&mut self, seen: &Seen) {
         self.kernel.clone_from(&seen.evidence.kernel);
         self.arch.clone_from(&seen.evidence.arch);
         for one in &seen.evidence.clauses {
@@ -233,7 +243,7 @@ impl Coverage {
         self.unseen.extend(seen.unseen.iter().cloned());
     }
 
-    fn seen(self, entry: String) -> Seen {
+    pub(super) fn seen(self, entry: String) -> Seen {
         let unseen = self.unseen.into_iter().filter(|clause| !self.times.contains_key(clause)).collect();
         let clauses = self.times.into_iter().map(|(clause, times)| Exercised { clause, times }).collect();
         let evidence = Evidence { version: Evidence::VERSION, kernel: self.kernel, arch: self.arch, clauses };

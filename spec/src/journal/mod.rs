@@ -7,11 +7,13 @@ mod digest;
 mod merge;
 mod page;
 mod section;
+mod so_far;
 
 pub use digest::{Digest, Fared, name};
 pub use merge::{Conflict, merge};
 pub use page::{Nights, page};
 pub use section::Told;
+pub use so_far::SoFar;
 
 use crate::evidence::{ClauseKey, Evidence};
 use crate::finding::Finding;
@@ -57,7 +59,8 @@ pub struct Part {
     pub shards: Vec<u16>,
     /// How many shards there are.
     pub of: u16,
-    /// The shards that ended before their time: what they found is here, what they counted is not.
+    /// The shards that ended before their time: what they found is here, what they counted is not, but for what they said
+    /// meanwhile ([`SoFar`]).
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub broken: Vec<u16>,
 }
@@ -71,6 +74,11 @@ impl Part {
     /// The shards that no journal is of.
     pub fn missing(&self) -> impl Iterator<Item = u16> {
         (1..=self.of).filter(|shard| !self.shards.contains(shard))
+    }
+
+    /// What tells a shard of it from all others.
+    fn unit(&self, shard: u16) -> merge::Unit {
+        (self.options.clone(), self.seed, shard, self.of)
     }
 
     /// What a shard of it is called.
@@ -170,6 +178,8 @@ pub struct Run {
     pub coverage: Vec<Seen>,
     /// What the kernel answered.
     pub outcomes: Vec<Outcome>,
+    /// What shards tried that were ended before their time, one for each and each entry.
+    pub so_far: Vec<SoFar>,
     /// How it ended; nothing where it was ended.
     pub end: Option<End>,
 }
@@ -188,6 +198,8 @@ pub enum Line {
     Coverage(Seen),
     /// What the kernel answered.
     Outcome(Outcome),
+    /// What it tried since it last said so.
+    SoFar(SoFar),
     /// It ended.
     End(End),
 }
@@ -244,6 +256,7 @@ pub fn read(text: &str) -> Result<Vec<Run>, Mistake> {
                 known: Vec::new(),
                 coverage: Vec::new(),
                 outcomes: Vec::new(),
+                so_far: Vec::new(),
                 end: None,
             });
             continue;
@@ -255,16 +268,18 @@ pub fn read(text: &str) -> Result<Vec<Run>, Mistake> {
             Line::Known(waived) => run.known.push(*waived),
             Line::Coverage(seen) => run.coverage.push(seen),
             Line::Outcome(outcome) => run.outcomes.push(outcome),
+            Line::SoFar(one) => so_far::note(&mut run.so_far, one),
             Line::End(end) => run.end = Some(end),
             Line::Begin(_) => {}
         }
     }
-    // What has not ended has counted nothing.
+    // What has not ended has counted nothing but what it said meanwhile.
     for run in runs.iter_mut().filter(|run| run.end.is_none()) {
         for part in &mut run.head.parts {
             part.broken.clone_from(&part.shards);
         }
     }
+    runs.iter_mut().for_each(Run::drop_what_ended);
     Ok(runs)
 }
 
@@ -286,6 +301,9 @@ impl Run {
         }
         for outcome in &self.outcomes {
             Line::Outcome(outcome.clone()).write(out)?;
+        }
+        for one in &self.so_far {
+            Line::SoFar(one.clone()).write(out)?;
         }
         self.end.iter().try_for_each(|end| Line::End(end.clone()).write(out))
     }

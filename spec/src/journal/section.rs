@@ -28,8 +28,11 @@ impl Told {
         let mut skipped: Vec<(String, String)> = Vec::new();
         for part in &head.parts {
             let broken = part.broken.iter().map(|shard| {
-                let why = "its journal breaks off, it was ended before its time: what it found is here, what it counted is not";
-                (part.name(*shard), why.to_owned())
+                let told = run.so_far.iter().any(|one| one.unit() == part.unit(*shard));
+                let rest =
+                    if told { "what it tried up to seconds before that is too" } else { "what it counted is not" };
+                let why = "its journal breaks off, it was ended before its time: what it found is here";
+                (part.name(*shard), format!("{why}, {rest}"))
             });
             let missing = part.missing().map(|shard| (part.name(shard), "there is no journal of it".to_owned()));
             skipped.extend(broken.chain(missing));
@@ -40,7 +43,7 @@ impl Told {
             origin: Origin { kernel: head.kernel.clone(), arch: head.arch.clone(), started: head.started },
             findings: run.findings.iter().map(|reported| reported.finding.clone()).collect(),
             skipped,
-            compared: end.compared,
+            compared: run.compared(),
             inward: end.inward,
             seconds: end.seconds,
             summary: summary(run),
@@ -64,7 +67,8 @@ impl Told {
 impl Run {
     /// How many error rules, or clauses of any kind, were seen through an entry, and how many could have been.
     pub fn seen(&self, entry: &str, wanted: &dyn Fn(&ClauseKey) -> bool) -> (usize, usize) {
-        let of_entry = || self.coverage.iter().filter(|seen| seen.entry == entry);
+        let tried = self.tried();
+        let of_entry = || tried.iter().filter(|seen| seen.entry == entry);
         let met = |seen: &Seen| seen.evidence.clauses.iter().filter(|one| wanted(&one.clause)).count();
         let seen = of_entry().map(met).sum();
         (seen, seen + of_entry().map(|seen| seen.unseen.iter().filter(|key| wanted(key)).count()).sum::<usize>())
@@ -77,12 +81,13 @@ pub(super) fn is_rule(key: &ClauseKey) -> bool {
 }
 
 fn summary(run: &Run) -> Vec<String> {
-    let Some(end) = &run.end else { return Vec::new() };
-    if run.coverage.is_empty() {
-        return end.summary.clone();
+    let tried = run.tried();
+    if tried.is_empty() {
+        return run.end.as_ref().map_or_else(Vec::new, |end| end.summary.clone());
     }
-    let mut lines = vec![format!("{} calls in {} programs, kernel {}", end.compared, end.programs, run.head.kernel)];
-    for seen in &run.coverage {
+    let counted = (run.compared(), run.programs());
+    let mut lines = vec![format!("{} calls in {} programs, kernel {}", counted.0, counted.1, run.head.kernel)];
+    for seen in &tried {
         let of = |(seen, possible): (usize, usize)| format!("{seen} of {possible} executable");
         lines.push(format!(
             "through the {} entry: error rules seen {}, clauses of every kind {}",

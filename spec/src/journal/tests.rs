@@ -38,6 +38,7 @@ fn shard(number: u16, seen: &[(&str, u64)], unseen: &[&str], findings: Vec<Repor
         findings,
         known: Vec::new(),
         outcomes: Vec::new(),
+        so_far: Vec::new(),
         coverage: vec![Seen { entry: "64".to_owned(), evidence, unseen }],
         end: Some(End { compared: 10, programs: 2, seconds: 1.0, ..End::default() }),
     }
@@ -104,6 +105,61 @@ fn a_journal_is_read_as_it_was_written_and_one_that_breaks_off_as_far_as_it_goes
     let again = merge(vec![killed[0].clone(), runs[0].clone()]).unwrap();
     assert!(again[0].head.parts[0].broken.is_empty());
     assert_eq!(again[0].end.as_ref().map(|end| end.compared), Some(10));
+}
+
+/// What a line says: calls, clauses that were seen and how often, others.
+type Said<'a> = (u64, &'a [(&'a str, u64)], &'a [&'a str]);
+
+/// The same shard, ended before its time: it said twice what it had tried.
+fn cut_off(number: u16, lines: &[Said<'_>]) -> Run {
+    let mut whole = shard(number, &[], &[], Vec::new());
+    (whole.coverage, whole.end) = (Vec::new(), None);
+    let mut written = text(&[whole]);
+    for (calls, seen, unseen) in lines {
+        let seen = shard(number, seen, unseen, Vec::new()).coverage.remove(0);
+        let (options, calls) = (String::new(), *calls);
+        let one = SoFar { options, seed: Some(7), shard: number, of: 4, calls, programs: calls / 4, seen };
+        let mut line = Vec::new();
+        Line::SoFar(one).write(&mut line).unwrap();
+        written.push_str(&String::from_utf8(line).unwrap());
+    }
+    read(&written).unwrap().remove(0)
+}
+
+#[test]
+fn what_a_run_said_meanwhile_counts_where_nothing_says_more() {
+    let killed = cut_off(3, &[(8, &[("a", 2)], &["b", "c"]), (4, &[("b", 1)], &[])]);
+    let [one] = killed.so_far.as_slice() else { panic!("one shard, one entry: {:?}", killed.so_far) };
+    assert_eq!((one.calls, one.programs, &one.seen.unseen), (12, 3, &vec![key("c")]));
+    let merged = merge(vec![killed.clone()]).unwrap();
+    assert_eq!((merged[0].compared(), merged[0].seen("64", &|_| true)), (12, (2, 3)));
+    assert!(Told::of(&merged[0], false).section().skipped[0].1.contains("up to seconds before"));
+    // A journal of the same shard that broke off earlier adds nothing, in whatever order they come.
+    let earlier = cut_off(3, &[(8, &[("a", 2)], &["b", "c"])]);
+    assert_eq!(merge(vec![earlier.clone(), killed.clone()]).unwrap()[0].compared(), 12);
+    assert_eq!(merge(vec![killed.clone(), earlier]).unwrap()[0].compared(), 12);
+    // With the others of the seed it is one more; what is joined can be joined again, and written and read.
+    let all = merge([three(), vec![killed.clone()]].concat()).unwrap();
+    let [run] = all.as_slice() else { panic!("one run: {all:?}") };
+    assert_eq!((run.compared(), run.programs(), run.head.parts[0].broken.clone()), (42, 9, vec![3]));
+    assert_eq!(run.tried()[0].evidence.clauses.iter().map(|one| one.times).collect::<Vec<_>>(), [5, 6]);
+    assert_eq!(read(&text(&all)).unwrap(), all);
+    assert_eq!(merge([all.clone(), vec![killed.clone()]].concat()).unwrap(), all);
+    // Tried again to its end, what it had said meanwhile is not counted a second time.
+    let whole = shard(3, &[("a", 4), ("b", 1)], &["c"], Vec::new());
+    for runs in [vec![all[0].clone(), whole.clone()], vec![whole.clone(), killed.clone(), all[0].clone()]] {
+        let run = merge(runs).unwrap().remove(0);
+        assert_eq!((run.compared(), run.so_far.len(), run.head.parts[0].broken.len()), (40, 0, 0));
+        assert_eq!(run.tried()[0].evidence.clauses.iter().map(|one| one.times).collect::<Vec<_>>(), [7, 6]);
+    }
+    // A run that came to its end says all there: what it said meanwhile is in it.
+    let mut live = killed;
+    live.head.parts[0].broken.clear();
+    let mut ended = text(&[live]);
+    let mut line = Vec::new();
+    Line::End(End { compared: 20, programs: 5, ..End::default() }).write(&mut line).unwrap();
+    ended.push_str(&String::from_utf8(line).unwrap());
+    assert_eq!(read(&ended).unwrap()[0].compared(), 20);
 }
 
 #[test]
