@@ -122,7 +122,7 @@ fn host6(dice: &mut Dice<'_>) -> [u8; 16] {
     host
 }
 
-/// An address for a socket of this sort: often one that the program has used before.
+/// An address for a socket of this sort: in so many of a hundred cases one that the program has used before.
 pub(super) fn any(
     dice: &mut Dice<'_>,
     families: &Families,
@@ -130,8 +130,9 @@ pub(super) fn any(
     names: &Names,
     resolved: &Resolved,
     program: &Program,
+    known: u32,
 ) -> Vec<u8> {
-    if dice.chance(45) {
+    if dice.chance(known) {
         let earlier = earlier_addresses(resolved, program);
         let fitting: Vec<&&Block> =
             earlier.iter().filter(|block| block.bytes.starts_with(&begin(sort.family))).collect();

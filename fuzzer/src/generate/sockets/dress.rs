@@ -25,7 +25,9 @@ pub(in crate::generate) fn dress(
     if !dice.chance(65) {
         return;
     }
-    let mut dressing = Dressing { dice, producers, program, families, sort };
+    let stream = sort.kind == families.stream && sort.family != families.unix;
+    let connects = stream && dice.chance(30);
+    let mut dressing = Dressing { dice, producers, program, families, sort, connects };
     if variant.params.len() == 4 && descriptors(variant).len() == 2 {
         dressing.send_file(variant, args);
     }
@@ -94,6 +96,8 @@ struct Dressing<'s, 'd, 'r> {
     program: &'s mut Program,
     families: Families,
     sort: Sort,
+    /// The first message makes the connection.
+    connects: bool,
 }
 
 /// The parameter that measures another one, or counts it.
@@ -126,10 +130,8 @@ impl<'s> Dressing<'s, '_, '_> {
         Headers { resolved: self.producers.resolved, families: self.families }
     }
 
-    /// Makes the connection with the first message, now and then.
     fn flags(&mut self, position: usize, args: &mut [Argument]) {
-        let stream = self.sort.kind == self.families.stream && self.sort.family != self.families.unix;
-        if stream && self.dice.chance(30) {
+        if self.connects {
             args[position] = Argument::Number(self.producers.constant("MSG_FASTOPEN"));
         }
     }
@@ -169,7 +171,7 @@ impl<'s> Dressing<'s, '_, '_> {
     }
 
     fn any_address(&mut self) -> Vec<u8> {
-        let Self { dice, producers, program, families, sort } = self;
+        let Self { dice, producers, program, families, sort, connects } = self;
         if sort.family == families.unix && dice.chance(3) && program.calls.len() + 2 < crate::generate::LONGEST {
             // The only way to a name that is too long: what a link holds may be longer than an address.
             let text = |text: &[u8]| Argument::Block(Block::text(text));
@@ -177,7 +179,9 @@ impl<'s> Dressing<'s, '_, '_> {
             let _ = producers.push(program, "symlink", args);
             return address::path(sort.family, "n3/x");
         }
-        address::any(dice, families, *sort, producers.names, producers.resolved, program)
+        // Where there is a server, or where the socket itself is.
+        let known = if *connects { 85 } else { 45 };
+        address::any(dice, families, *sort, producers.names, producers.resolved, program, known)
     }
 
     fn address(&mut self, variant: &Variant, position: usize, direction: Direction, args: &mut [Argument]) {
@@ -250,7 +254,7 @@ impl<'s> Dressing<'s, '_, '_> {
 
     /// Lets few descriptors be open, with more of them on their way than that, now and then.
     fn fill_the_way(&mut self, args: &[Argument]) {
-        let Self { dice, producers, program, families, sort } = self;
+        let Self { dice, producers, program, families, sort, .. } = self;
         if sort.family != families.unix || !dice.chance(10) || program.calls.len() + 3 > crate::generate::LONGEST {
             return;
         }
@@ -300,7 +304,7 @@ impl<'s> Dressing<'s, '_, '_> {
     }
 
     fn option(&mut self, variant: &Variant, position: usize, args: &mut [Argument]) {
-        let Self { dice, producers, program, families, sort } = self;
+        let Self { dice, producers, program, families, sort, .. } = self;
         let (Some(level), value, length) = (position.checked_sub(1), position + 1, position + 2) else { return };
         let sets = matches!(variant.params.get(value).map(|param| &param.ty), Some(Type::Buffer { .. }));
         let resolved = producers.resolved;

@@ -169,3 +169,9 @@ pub(super) fn alter(stage: &mut Stage<'_, '_>, dice: &mut Dice<'_>, fd: &Argumen
     let choice = settings(dice, &stage.families, sort, stage.producers.resolved);
     stage.option(fd, choice.level, choice.name, &choice.value);
 }
+
+/// Lets a connection be repaired.
+pub(super) fn repair(stage: &mut Stage<'_, '_>, fd: &Argument) {
+    let level = stage.constant("SOL_TCP");
+    stage.option(fd, level, TCP_REPAIR, &words([1]));
+}

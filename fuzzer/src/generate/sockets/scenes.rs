@@ -274,6 +274,12 @@ fn tcp(stage: &mut Stage<'_, '_>, dice: &mut Dice<'_>, family: u64, nonblock: u6
     match dice.below(12) {
         0 => return connected_twice(stage, family, &address, nonblock),
         1 => return at_one_address(stage, family, &address),
+        3 => {
+            // Nothing is read from a connection that is repaired.
+            let client = stage.socket(family, stream | nonblock, 0)?;
+            options::repair(stage, &client);
+            return Some(client);
+        }
         2 => {
             let client = stage.socket(family, stream | nonblock, 0)?;
             options::alter(stage, dice, &client, Sort { family, kind: stream });
@@ -375,11 +381,11 @@ fn datagrams(stage: &mut Stage<'_, '_>, dice: &mut Dice<'_>, sort: Sort, nonbloc
             Some(server)
         }
         1 => {
-            // An interface that is not there.
-            stage.general(&server, "SO_BINDTOIFINDEX", &NO_INTERFACE.to_le_bytes());
-            if dice.chance(30) {
+            // An interface that is not there, or not any more.
+            if dice.chance(50) {
                 stage.connect(&server, &address);
             }
+            stage.general(&server, "SO_BINDTOIFINDEX", &NO_INTERFACE.to_le_bytes());
             Some(server)
         }
         2 if family == stage.families.inet => {
