@@ -92,7 +92,8 @@ pub struct Machine {
 
 /// Words on every guest's command line: where the console is, that a restart follows a panic, which ends the machine, and that
 /// an emulated processor which its host lets wait for a while has not stalled: a guest that hangs falls silent, which is told.
-const COMMAND_LINE: &str = "console=ttyS0 panic=-1 loglevel=5 mitigations=off rcupdate.rcu_cpu_stall_suppress=1 nosoftlockup";
+const COMMAND_LINE: &str =
+    "console=ttyS0 panic=-1 loglevel=5 mitigations=off rcupdate.rcu_cpu_stall_suppress=1 nosoftlockup";
 
 /// How a machine ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
