@@ -1,11 +1,14 @@
 //! Reports of findings as CI systems take them, through the program. Whether others understand each format is tried in
 //! spec/tests/report.rs.
 
+#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+
 mod common;
 
 use common::{BROKEN, abispec, code, scratch, stderr, stdout};
 use serde_json::Value;
 use std::fs;
+use std::process::Command;
 
 const DOCUMENTS: [&str; 4] = ["junit", "sarif", "ktap", "github"];
 
@@ -23,6 +26,40 @@ fn every_document_has_every_mistake_and_the_usual_exit_code() {
         let sound = abispec(&["lint", "--format", format]);
         assert_eq!((code(&sound), stdout(&sound).matches(mark).count()), (0, 0), "{format}");
     }
+}
+
+#[test]
+fn json_lines_are_what_their_schema_says() {
+    if !Command::new("python3").args(["-c", "import jsonschema"]).output().is_ok_and(|ran| ran.status.success()) {
+        eprintln!("skipped: Python has no jsonschema");
+        return;
+    }
+    let dir = scratch("report-schema");
+    let lines = [
+        stdout(&abispec(&["lint", "--spec", BROKEN, "--format", "json"])),
+        stdout(&abispec(&["lint", "--format", "json"])),
+        stdout(&abispec(&["fuzz", "--syscalls", "dup", "--calls", "200", "--format", "json"])),
+    ];
+    fs::write(dir.join("lines.jsonl"), lines.concat()).expect("the build folder is writable");
+    fs::write(dir.join("schema.json"), stdout(&abispec(&["export", "report-schema"]))).expect("written");
+    let script = "\
+import json, jsonschema
+schema = json.load(open('schema.json'))
+jsonschema.Draft202012Validator.check_schema(schema)
+check = jsonschema.Draft202012Validator(schema)
+lines = [json.loads(line) for line in open('lines.jsonl')]
+finding = next(line for line in lines if 'id' in line)
+engine = next(line for line in lines if 'engine' in line)
+assert len(lines) > 20
+for line in lines:
+    check.validate(line)
+for key, value in [('severity', 'fatal'), ('spec', 'dup.yaml:3'), ('colour', 'red'), ('files', []), ('id', 'Not An Id')]:
+    assert not check.is_valid({**finding, key: value}), key
+assert not check.is_valid({**engine, 'compared': -1})
+assert not check.is_valid({})
+";
+    let ran = Command::new("python3").args(["-c", script]).current_dir(&dir).output().expect("it was there");
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
 }
 
 #[test]

@@ -8,6 +8,7 @@ use crate::failure::Failure;
 use crate::selection::choose;
 use abispec::export::{self, Document, Selection};
 use abispec::model::Spec;
+use abispec::report;
 use clap::ValueEnum;
 use std::fs;
 use std::io::Write;
@@ -52,6 +53,8 @@ enum What {
     Json,
     /// The JSON Schema of `json`
     JsonSchema,
+    /// The JSON Schema of the lines that `--format json` writes of a run
+    ReportSchema,
     /// The specification's own files, one for each call; needs --into
     Yaml,
     /// Tables of calls, arguments, flags, structs and errnos, for programs in C
@@ -89,6 +92,7 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     let documents = match args.what {
         What::Json => vec![one("abispec.json", pretty(&whole_json(args, &spec)?)?)],
         What::JsonSchema => vec![one("abispec-1.schema.json", export::JSON_SCHEMA.to_owned())],
+        What::ReportSchema => vec![one("report-1.schema.json", report::JSON_LINES_SCHEMA.to_owned())],
         What::Yaml => yaml(args, &spec)?,
         _ => for_a_kernel(args, &spec)?,
     };
@@ -155,7 +159,7 @@ fn for_a_kernel(args: &Args, spec: &Spec) -> Result<Vec<Document>, Failure> {
     let selection = Selection::new(spec, &resolved, &chosen);
     let elsewhere = |why: String| Failure::new("this port cannot be exported so").why(why).help("--arch names another");
     Ok(match args.what {
-        What::Json | What::JsonSchema | What::Yaml => Vec::new(),
+        What::Json | What::JsonSchema | What::ReportSchema | What::Yaml => Vec::new(),
         What::CHeader => vec![one("abispec.h", export::c_header(&selection))],
         What::Rust => vec![one("abispec.rs", export::rust(&selection))],
         What::Seccomp => {

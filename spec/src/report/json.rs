@@ -3,6 +3,9 @@
 use crate::finding::Finding;
 use std::io::{self, Write};
 
+/// The JSON Schema of the lines that programs write of a run, findings among them.
+pub const JSON_LINES_SCHEMA: &str = include_str!("../../schema/report-1.schema.json");
+
 /// Writes one finding as one line of JSON.
 ///
 /// # Errors

@@ -16,7 +16,7 @@ use crate::finding::{Finding, Severity};
 use std::io::{self, Write};
 
 pub use human::write as write_human;
-pub use json::write as write_json;
+pub use json::{JSON_LINES_SCHEMA, write as write_json};
 pub(crate) use text::escaped;
 pub use text::grouped;
 
