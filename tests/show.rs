@@ -18,10 +18,10 @@ fn json(args: &[&str]) -> Vec<Value> {
 
 #[test]
 fn a_kernel_is_shown_what_it_has() {
-    let old = stdout(&abispec(&["show", "openat2", "--kernel", "5.10"]));
-    let new = stdout(&abispec(&["show", "openat2", "--kernel", "5.12"]));
-    assert!(old.contains("RESOLVE_IN_ROOT") && !old.contains("RESOLVE_CACHED"), "{old}");
-    assert!(new.contains("RESOLVE_CACHED"));
+    let old = stdout(&abispec(&["show", "pidfd_open", "--kernel", "5.10"]));
+    let new = stdout(&abispec(&["show", "pidfd_open", "--kernel", "6.9"]));
+    assert!(old.contains("PIDFD_NONBLOCK") && !old.contains("PIDFD_THREAD"), "{old}");
+    assert!(new.contains("PIDFD_THREAD"));
     let output = abispec(&["show", "openat2", "--kernel", "5.5"]);
     assert_eq!(code(&output), 2);
     assert!(stderr(&output).contains("openat2 does not exist in Linux 5.5") && stderr(&output).contains("5.6"));

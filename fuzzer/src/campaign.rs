@@ -187,7 +187,7 @@ struct Shared {
     options: Options,
 }
 
-/// Suspicions with one key that are tried again before the key is given up as unstable.
+/// Suspicions with one key that are each tried again; of further ones fewer and fewer, since what comes and goes may hide what stays.
 const TRIES: u64 = 4;
 /// One batch in this many is for laws.
 const LAWS_TURN: usize = 5;
@@ -519,6 +519,7 @@ impl<'a> Working<'a> {
             let mut dismissed = self.shared.dismissed.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(like) = dismissed.get_mut(key)
                 && like.times >= TRIES
+                && !like.times.is_power_of_two()
             {
                 like.times += 1;
                 return Ok(());

@@ -50,10 +50,17 @@ struct Planted {
     name: &'static str,
     entry: Entry,
     plant: Plant,
-    finds: &'static str,
+    /// Whichever of these shows itself first.
+    finds: &'static [&'static str],
 }
 
-fn planted(name: &'static str, entry: Entry, syscall: &str, deviation: Deviation, finds: &'static str) -> Planted {
+fn planted(
+    name: &'static str,
+    entry: Entry,
+    syscall: &str,
+    deviation: Deviation,
+    finds: &'static [&'static str],
+) -> Planted {
     let plant = Plant { syscall: syscall.to_owned(), when: Vec::new(), entry: Some(entry), deviation };
     Planted { name, entry, plant, finds }
 }
@@ -62,22 +69,28 @@ fn table() -> Vec<Planted> {
     let seen = |truth: i32, seen: i64| Deviation::AnswerFor { truth: -i64::from(truth), seen };
     let zeros = vec![Part::Param(1, 0), Part::Number(8)];
     let mut table = vec![
-        planted("dup2 answers one more", Entry::Ia32, "dup2", Deviation::Shift(1), "broken-ensures"),
-        planted("pipe2 knows every flag", Entry::Ia32, "pipe2", seen(libc::EINVAL, 0), "missing-error"),
-        planted("pread64 takes pipes", Entry::Ia32, "pread64", seen(libc::ESPIPE, 0), "missing-error"),
-        planted("lseek goes anywhere", Entry::Ia32, "lseek", seen(libc::EINVAL, 1), "missing-error"),
-        planted("any clock is one", Entry::Vdso, "clock_gettime", seen(libc::EINVAL, 0), "missing-error"),
+        planted("dup2 answers one more", Entry::Ia32, "dup2", Deviation::Shift(1), &["broken-ensures"]),
+        planted("pipe2 knows every flag", Entry::Ia32, "pipe2", seen(libc::EINVAL, 0), &["missing-error"]),
+        planted("pread64 takes pipes", Entry::Ia32, "pread64", seen(libc::ESPIPE, 0), &["missing-error"]),
+        planted("lseek goes anywhere", Entry::Ia32, "lseek", seen(libc::EINVAL, 1), &["missing-error"]),
+        planted(
+            "any clock is one",
+            Entry::Vdso,
+            "clock_gettime",
+            seen(libc::EINVAL, 0),
+            &["missing-error", "broken-ensures"],
+        ),
         planted(
             "the clock stands at zero",
             Entry::Vdso,
             "clock_gettime",
             Deviation::AlsoOnSuccess(libc::SYS_rt_sigpending, zeros),
-            "broken-law",
+            &["broken-law"],
         ),
     ];
     // Only the second register of a position, which no other entry has.
     let mut high =
-        planted("half a position is negative", Entry::Ia32, "pread64", seen(libc::EINVAL, 0), "missing-error");
+        planted("half a position is negative", Entry::Ia32, "pread64", seen(libc::EINVAL, 0), &["missing-error"]);
     high.plant.when = vec![When { param: 3, mask: 1 << 63, value: 1 << 63 }];
     table.push(high);
     table
@@ -108,7 +121,8 @@ fn what_one_entry_breaks_is_found_through_it() {
         let Some(found) = outcome.confirmed.first() else {
             panic!("{}: nothing in {} calls, {:?}", planted.name, outcome.calls, outcome.dismissed);
         };
-        assert_eq!((found.key.entry, found.key.id), (planted.entry, planted.finds), "{}: {found:?}", planted.name);
+        assert_eq!(found.key.entry, planted.entry, "{}: {found:?}", planted.name);
+        assert!(planted.finds.contains(&found.key.id), "{}: {found:?}", planted.name);
         replays(&ports, found);
         compiles(&ports, found);
     }

@@ -135,7 +135,6 @@ const OF_CALLS: &[Row] = &[
         about: Some(Function::CrossesMount),
         ..row(&["unlink", "rmdir", "unlinkat"], &["EBUSY"], "needs a mount in a directory that can be written to")
     },
-    row(&["getcwd"], &["ENAMETOOLONG"], "needs a deeper tree than a program makes"),
     row(&["mq_unlink"], &["EACCES", "EPERM", "EOVERFLOW", "EROFS"], "needs a message queue of another owner"),
 ];
 

@@ -51,7 +51,7 @@ const fn without(param: u8, dropped: i32) -> Deviation {
 
 /// The address of an empty text in every executor.
 const EMPTY: u64 = cell(CELLS - 1) + CELL_RO;
-const F_ADD_SEALS: i32 = 1033;
+const F_GET_SEALS: i32 = 1034;
 const F_SETPIPE_SZ: i32 = 1031;
 
 /// Every broken kernel.
@@ -98,7 +98,7 @@ pub(crate) fn table() -> Vec<Breaking> {
     add("close_on_exec_round_trip", "F_SETFD does nothing", only("fcntl", 1, libc::F_SETFD, Answer(0)));
     add("status_flags_round_trip", "O_NONBLOCK is not set", only("fcntl", 1, libc::F_SETFL, without(2, libc::O_NONBLOCK)));
     add("closed_is_closed", "close does nothing", plant("close", Answer(0)));
-    add("seals_stay", "seals are not added", only("fcntl", 1, F_ADD_SEALS, Answer(0)));
+    add("seals_stay", "no seals are told", only("fcntl", 1, F_GET_SEALS, AnswerAfterSuccess(0)));
 
     // Channels and readiness.
     add("pipe_is_first_in_first_out", "the first bytes are lost", plant("read", zeros(1, 0)));
