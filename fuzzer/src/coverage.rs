@@ -153,8 +153,7 @@ fn reachable_among(condition: &Expr, kinds: &'static [Word], here: &Here) -> Exe
     if contradicts_itself(&with_what_follows(condition)) {
         return Executable::No(NEVER.to_owned());
     }
-    let mut conjuncts = Vec::new();
-    flatten(condition, &mut conjuncts);
+    let conjuncts = condition.joined(BinaryOp::And);
     for conjunct in conjuncts {
         if let Some(why) = impossible(conjunct, here) {
             return Executable::No(why);
@@ -163,20 +162,9 @@ fn reachable_among(condition: &Expr, kinds: &'static [Word], here: &Here) -> Exe
     Executable::Yes
 }
 
-fn flatten<'a>(expr: &'a Expr, into: &mut Vec<&'a Expr>) {
-    match expr {
-        Expr::Binary(BinaryOp::And, a, b) => {
-            flatten(a, into);
-            flatten(b, into);
-        }
-        other => into.push(other),
-    }
-}
-
 /// The condition with what the hardware adds to it: memory that can be written can be read.
 fn with_what_follows(condition: &Expr) -> Expr {
-    let mut conjuncts = Vec::new();
-    flatten(condition, &mut conjuncts);
+    let conjuncts = condition.joined(BinaryOp::And);
     let readable = conjuncts.iter().filter_map(|conjunct| match conjunct {
         Expr::Call(Function::Mapped, list) => match &list[..] {
             [at, bytes, Expr::Word(Word::Write)] => {

@@ -194,8 +194,7 @@ impl Aiming<'_, '_, '_> {
     fn solve(&mut self, expr: &Expr, want: bool) {
         match expr {
             Expr::Binary(op @ (BinaryOp::And | BinaryOp::Or), ..) => {
-                let mut parts = Vec::new();
-                flatten(*op, expr, &mut parts);
+                let parts = expr.joined(*op);
                 // An AND is false, and an OR true, by one part alone.
                 let all = want == (*op == BinaryOp::And);
                 let one = self.dice.below(parts.len());
@@ -553,16 +552,6 @@ fn opposite(op: BinaryOp) -> BinaryOp {
         BinaryOp::Gt => BinaryOp::Le,
         BinaryOp::Le => BinaryOp::Gt,
         other => other,
-    }
-}
-
-fn flatten<'e>(op: BinaryOp, expr: &'e Expr, into: &mut Vec<&'e Expr>) {
-    match expr {
-        Expr::Binary(own, a, b) if *own == op => {
-            flatten(op, a, into);
-            flatten(op, b, into);
-        }
-        other => into.push(other),
     }
 }
 

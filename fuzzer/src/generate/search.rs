@@ -16,8 +16,7 @@ pub(super) fn search(
     args: &mut [Argument],
     judge: &dyn Fn(&Expr, &[Argument]) -> Truth,
 ) {
-    let mut parts = Vec::new();
-    conjuncts(condition, &mut parts);
+    let parts = condition.joined(BinaryOp::And);
     let false_parts = |args: &[Argument]| parts.iter().filter(|part| judge(part, args) == Truth::False).count();
     let mut missing = false_parts(args);
     if missing == 0 {
@@ -37,16 +36,6 @@ pub(super) fn search(
         if missing == 0 {
             return;
         }
-    }
-}
-
-fn conjuncts<'e>(expr: &'e Expr, into: &mut Vec<&'e Expr>) {
-    match expr {
-        Expr::Binary(BinaryOp::And, a, b) => {
-            conjuncts(a, into);
-            conjuncts(b, into);
-        }
-        other => into.push(other),
     }
 }
 

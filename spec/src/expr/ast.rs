@@ -203,6 +203,22 @@ impl Word {
 }
 
 impl Expr {
+    /// What an operator such as `&&` joins here, however it is nested: the expression itself where it is of another kind.
+    pub fn joined(&self, op: BinaryOp) -> Vec<&Self> {
+        fn collect<'a>(op: BinaryOp, expr: &'a Expr, into: &mut Vec<&'a Expr>) {
+            match expr {
+                Expr::Binary(own, left, right) if *own == op => {
+                    collect(op, left, into);
+                    collect(op, right, into);
+                }
+                other => into.push(other),
+            }
+        }
+        let mut parts = Vec::new();
+        collect(op, self, &mut parts);
+        parts
+    }
+
     /// Calls `visit` on this expression and everything below it.
     pub fn walk(&self, visit: &mut dyn FnMut(&Self)) {
         visit(self);

@@ -138,8 +138,7 @@ impl Varying<'_> {
     }
 
     fn chain(&mut self, op: BinaryOp, expr: &Expr, positive: bool, whole: Whole<'_>, around: &[Expr]) {
-        let mut parts = Vec::new();
-        flatten(op, expr, &mut parts);
+        let parts = expr.joined(op);
         for (index, part) in parts.iter().enumerate() {
             let without = |instead: Option<Expr>| {
                 let mut list: Vec<Expr> = parts.iter().map(|part| (*part).clone()).collect();
@@ -255,16 +254,6 @@ fn plus(expr: &Expr, by: i128) -> Expr {
     }
 }
 
-fn flatten<'a>(op: BinaryOp, expr: &'a Expr, into: &mut Vec<&'a Expr>) {
-    match expr {
-        Expr::Binary(own, left, right) if *own == op => {
-            flatten(op, left, into);
-            flatten(op, right, into);
-        }
-        other => into.push(other),
-    }
-}
-
 fn join(op: BinaryOp, list: Vec<Expr>) -> Expr {
     let joined = list.into_iter().reduce(|a, b| Expr::Binary(op, Box::new(a), Box::new(b)));
     joined.unwrap_or(Expr::Bool(op == BinaryOp::And))
@@ -272,9 +261,7 @@ fn join(op: BinaryOp, list: Vec<Expr>) -> Expr {
 
 /// The conjuncts of a condition.
 pub(super) fn conjuncts(expr: &Expr) -> Vec<&Expr> {
-    let mut parts = Vec::new();
-    flatten(BinaryOp::And, expr, &mut parts);
-    parts
+    expr.joined(BinaryOp::And)
 }
 
 /// The same conjuncts with one of them replaced.
