@@ -105,6 +105,17 @@ impl Node {
         self.times[1..].fill(now);
     }
 
+    /// Gives a file a name in this directory that nothing has there yet.
+    fn name(&mut self, name: &[u8], id: u64) -> Result<(), Errno> {
+        let entries = self.entries()?;
+        if entries.by_name.contains_key(name) {
+            return Err(Errno::EEXIST);
+        }
+        entries.insert(name, id);
+        self.touched();
+        Ok(())
+    }
+
     fn entries(&mut self) -> Result<&mut Entries, Errno> {
         match &mut self.content {
             Content::Directory(entries) => Ok(entries),
@@ -275,12 +286,7 @@ impl Store {
         (node.parent, node.answer) = (parent, named);
         let id = self.next;
         let above = self.get_mut(parent)?;
-        let entries = above.entries()?;
-        if entries.by_name.contains_key(name) {
-            return Err(Errno::EEXIST);
-        }
-        entries.insert(name, id);
-        above.touched();
+        above.name(name, id)?;
         above.links += u32::from(directory);
         self.next += 1;
         self.nodes.insert(id, node);
@@ -295,12 +301,7 @@ impl Store {
             return Err(Errno::ENOENT);
         }
         let above = self.get_mut(parent)?;
-        let entries = above.entries()?;
-        if entries.by_name.contains_key(name) {
-            return Err(Errno::EEXIST);
-        }
-        entries.insert(name, id);
-        above.touched();
+        above.name(name, id)?;
         let node = self.get_mut(id)?;
         node.links += 1;
         node.times[2] = now();
