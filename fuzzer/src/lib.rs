@@ -27,5 +27,6 @@ pub mod reproduce;
 pub mod setup;
 pub mod shrink;
 pub mod trace;
+mod unmade;
 pub mod worker;
 pub mod world;

@@ -1,9 +1,10 @@
 //! What lowering asks of the specification for every call of every program, worked out once for a whole run.
 
 use crate::ask::Asks;
-use crate::program::{Argument, Invocation};
+use crate::program::Invocation;
 use crate::setup::{Footprint, footprint};
-use abispec::expr::{Expr, Function, Moment, Observer, OperandValue, Truth, truth};
+use crate::unmade::Unmade;
+use abispec::expr::{Expr, Moment, Truth, truth};
 use abispec::model::{Changed, Effect, Unknown};
 use abispec::target::{Call, ClauseId, Resolved, ResolvedEffect, ResolvedField, ResolvedParam, Variant};
 use abispec::types::{Direction, Type};
@@ -118,7 +119,7 @@ impl Plans {
     /// What a call may leave changed.
     pub fn footprint(&self, call: &Invocation) -> Footprint {
         let Some(plan) = self.calls.get(call.call) else { return Footprint::default() };
-        let made = |when: &Expr| truth(when, &Given(call), Moment::Before) != Truth::False;
+        let made = |when: &Expr| truth(when, &Unmade(&call.args), Moment::Before) != Truth::False;
         Footprint { files: plan.footprint.files || plan.names.iter().any(made), ..plan.footprint }
     }
 }
@@ -135,40 +136,6 @@ fn names(call: &Call) -> Vec<Expr> {
         _ => None,
     };
     call.variants.iter().flat_map(|variant| &variant.effects).filter_map(names).collect()
-}
-
-/// What is known of a call before it is made: its numbers, and what lies in its memory.
-struct Given<'a>(&'a Invocation);
-
-/// Stands for the address of an argument's memory.
-const BEHIND: i128 = 1 << 70;
-
-impl Observer for Given<'_> {
-    fn argument(&self, index: u8) -> Option<i128> {
-        match self.0.args.get(usize::from(index))? {
-            Argument::Number(value) => Some((*value).into()),
-            Argument::Block(_) => Some(BEHIND * (i128::from(index) + 1)),
-            Argument::Result { .. } => None,
-        }
-    }
-
-    fn result(&self) -> Option<i128> {
-        None
-    }
-
-    fn load(&self, address: i128, size: u8, _: bool, _: Moment) -> Option<i128> {
-        let index = usize::try_from(address / BEHIND - 1).ok()?;
-        let at = usize::try_from(address % BEHIND).ok()?;
-        let Argument::Block(block) = self.0.args.get(index)? else { return None };
-        let mut bytes = [0; 8];
-        let size = usize::from(size);
-        bytes.get_mut(..size)?.copy_from_slice(block.bytes.get(at..at + size)?);
-        Some(u64::from_le_bytes(bytes).into())
-    }
-
-    fn call(&self, _: Function, _: &[OperandValue], _: Moment) -> Option<i128> {
-        None
-    }
 }
 
 fn of_variant(resolved: &Resolved, select: Option<u8>, variant: &Variant) -> VariantPlan {
@@ -289,7 +256,7 @@ fn may_half_happen(variant: &Variant) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::program::Block;
+    use crate::program::{Argument, Block};
     use abispec::arch::Arch;
     use abispec::target::Target;
     use abispec::version::Release;

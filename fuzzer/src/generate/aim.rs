@@ -13,6 +13,7 @@ use super::served::Served;
 use super::values::{AT_FDCWD, bad_pointer};
 use super::{Aim, Wishes};
 use crate::program::{Argument, Block, Placement, Program};
+use crate::unmade::{BEHIND, Unmade};
 use abispec::errno::Errno;
 use abispec::expr::{BinaryOp, Expr, Function, Moment, Observer, OperandValue, Truth, UnaryOp, Word, truth};
 use abispec::target::{Call, Variant};
@@ -487,30 +488,17 @@ struct Planned<'a> {
 
 /// Where memory of programs ends, on the port that sees most of it; a page less or more is a near miss.
 const USER_END: i128 = (1 << 47) - 4096;
-/// Stands for the address of an argument's memory.
-const BEHIND: i128 = 1 << 70;
-
 impl Observer for Planned<'_> {
     fn argument(&self, index: u8) -> Option<i128> {
-        match self.args.get(usize::from(index))? {
-            Argument::Number(value) => Some((*value).into()),
-            Argument::Block(_) => Some(BEHIND * (i128::from(index) + 1)),
-            Argument::Result { .. } => None,
-        }
+        Unmade(self.args).argument(index)
     }
 
     fn result(&self) -> Option<i128> {
         None
     }
 
-    fn load(&self, address: i128, size: u8, _: bool, _: Moment) -> Option<i128> {
-        let index = usize::try_from(address / BEHIND - 1).ok()?;
-        let at = usize::try_from(address % BEHIND).ok()?;
-        let Argument::Block(block) = self.args.get(index)? else { return None };
-        let mut bytes = [0; 8];
-        let size = usize::from(size);
-        bytes.get_mut(..size)?.copy_from_slice(block.bytes.get(at..at + size)?);
-        Some(u64::from_le_bytes(bytes).into())
+    fn load(&self, address: i128, size: u8, signed: bool, moment: Moment) -> Option<i128> {
+        Unmade(self.args).load(address, size, signed, moment)
     }
 
     fn call(&self, function: Function, operands: &[OperandValue], _: Moment) -> Option<i128> {

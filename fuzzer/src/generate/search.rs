@@ -103,32 +103,15 @@ impl Hints {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::unmade::Unmade;
     use abispec::arch::Arch;
-    use abispec::expr::{Function, Moment, Observer, OperandValue, truth};
+    use abispec::expr::{Moment, truth};
     use abispec::target::Target;
     use abispec::version::Release;
     use proptest::test_runner::{RngAlgorithm, TestRng};
 
-    struct Registers<'a>(&'a [Argument]);
-
-    impl Observer for Registers<'_> {
-        fn argument(&self, index: u8) -> Option<i128> {
-            let Argument::Number(value) = self.0.get(usize::from(index))? else { return None };
-            Some((*value).into())
-        }
-        fn result(&self) -> Option<i128> {
-            None
-        }
-        fn load(&self, _: i128, _: u8, _: bool, _: Moment) -> Option<i128> {
-            None
-        }
-        fn call(&self, _: Function, _: &[OperandValue], _: Moment) -> Option<i128> {
-            None
-        }
-    }
-
     fn judge(condition: &Expr, args: &[Argument]) -> Truth {
-        truth(condition, &Registers(args), Moment::Before)
+        truth(condition, &Unmade(args), Moment::Before)
     }
 
     #[test]
