@@ -117,6 +117,24 @@ fn a_copy_is_a_child_of_its_own() {
 }
 
 #[test]
+fn a_descriptor_that_the_call_opens_keeps_its_flags() {
+    let mut sandbox = sandbox();
+    let at = cell(0) + CELL_RW;
+    let flags = (CLONE_PIDFD | CLONE_FILES | SIGCHLD) as u64;
+    sandbox.clear();
+    let [_, clone, asked] = [
+        op(libc::SYS_close, [0]),
+        op(libc::SYS_clone, [flags, 0, at, 0, 0]),
+        op(libc::SYS_fcntl, [0, libc::F_GETFD as u64, 0]),
+    ]
+    .map(|call| sandbox.push(call).unwrap());
+    assert_eq!(sandbox.run(), BatchEnd::Completed);
+    assert!(sandbox.result(clone).ret > 0, "{:?}", sandbox.result(clone));
+    assert_eq!(sandbox.arena_mut().slice_mut(at, 4).unwrap(), [0; 4], "the lowest free number");
+    assert_eq!(sandbox.result(asked).ret, i64::from(libc::FD_CLOEXEC));
+}
+
+#[test]
 fn what_is_shared_is_seen() {
     let mut sandbox = sandbox();
     let table = [

@@ -249,8 +249,7 @@ fn stand_in_for(
     let default = [0u64; 4];
     own(libc::SYS_rt_sigaction, [libc::SIGCHLD as u64, default.as_ptr() as u64, 0, 8]);
     own(libc::SYS_umask, [OWN_UMASK, 0, 0, 0]);
-    let other_flags = u64::from(descriptor_flags == 0);
-    let beginning = Beginning::new(slot, begins, other_flags);
+    let beginning = Beginning::new(slot, begins, descriptor_flags);
     // SAFETY: this is the call under test; this process is there to be hurt by it, and nobody shares its memory but
     // what begins in the call, which touches nothing but what it is given.
     let ret = unsafe { invoke_apart(nr.into(), args, ia32, &beginning) };

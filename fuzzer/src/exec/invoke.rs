@@ -113,13 +113,22 @@ pub(super) struct Beginning {
     mark: AtomicU32,
     /// The call begins something: zero is its answer there.
     begins: u32,
-    /// Flags that descriptor 0 does not have.
-    descriptor_flags: u64,
+    /// The descriptor to mark; -1 where the one that is set apart for it is closed, so that the call itself may open it.
+    descriptor: i32,
+    /// Flags that this descriptor does not have.
+    descriptor_flags: u32,
 }
 
 impl Beginning {
-    pub(super) fn new(slot: &WireApart, begins: bool, descriptor_flags: u64) -> Beginning {
-        Beginning { slot, mark: AtomicU32::new(0), begins: begins.into(), descriptor_flags }
+    /// `descriptor_flags` are those of descriptor 0, or negative where it is closed.
+    pub(super) fn new(slot: &WireApart, begins: bool, descriptor_flags: i64) -> Beginning {
+        Beginning {
+            slot,
+            mark: AtomicU32::new(0),
+            begins: begins.into(),
+            descriptor: if descriptor_flags < 0 { -1 } else { 0 },
+            descriptor_flags: u32::from(descriptor_flags == 0),
+        }
     }
 
     /// What began wrote to this memory.
@@ -152,9 +161,9 @@ macro_rules! begun {
             "mov edi, {mask}",
             "mov eax, {umask}",
             "syscall",
-            "xor edi, edi",
+            "mov edi, [r12 + {descriptor}]",
             "mov esi, {setfd}",
-            "mov rdx, [r12 + {descriptor_flags}]",
+            "mov edx, [r12 + {descriptor_flags}]",
             "mov eax, {fcntl}",
             "syscall",
             "mov dword ptr [r13 + {begun}], 1",
@@ -167,6 +176,7 @@ macro_rules! begun {
             begins = const offset_of!(Beginning, begins),
             mark = const offset_of!(Beginning, mark),
             slot = const offset_of!(Beginning, slot),
+            descriptor = const offset_of!(Beginning, descriptor),
             descriptor_flags = const offset_of!(Beginning, descriptor_flags),
             begun = const offset_of!(WireApart, begun),
             thread = const offset_of!(WireApart, thread),
