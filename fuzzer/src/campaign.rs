@@ -18,8 +18,9 @@ use crate::confirm::{Confirmed, Key, Trial, confirm};
 use crate::coverage::{Coverage, Executable};
 use crate::examine::Suspicion;
 use crate::exec::FileSystem;
-use crate::generate::{Aim, Wishes};
+use crate::generate::{Aims, Wishes};
 use crate::habitat::{self, Habitat};
+use crate::jury::Jury;
 use crate::kernel;
 use crate::laws;
 use crate::lower::Mode;
@@ -57,7 +58,10 @@ pub struct Options {
     /// Workers side by side.
     pub workers: usize,
     /// Conditions that programs are aimed at besides those of the specification.
-    pub aims: Arc<Vec<Aim>>,
+    pub aims: Arc<Aims>,
+    /// Versions of contracts that hear every call through the port's own entry; the run ends when they have
+    /// heard enough.
+    pub jury: Option<Arc<Jury>>,
     /// Planted violations, for tests of the oracle.
     pub plants: Vec<Plant>,
     /// The run ends at the first confirmed divergence.
@@ -102,6 +106,7 @@ impl Default for Options {
             seed: 0,
             workers,
             aims: Arc::default(),
+            jury: None,
             plants: Vec::new(),
             stop_at_first: false,
             shrink: true,
@@ -336,6 +341,7 @@ impl Shared {
         let options = &self.options;
         options.stop.load(Ordering::Relaxed)
             || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+            || options.jury.as_ref().is_some_and(|jury| jury.has_heard_enough())
             || options.stop_at_first && self.progress.findings.load(Ordering::Relaxed) > 0
     }
 

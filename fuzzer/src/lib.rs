@@ -15,6 +15,7 @@ pub mod foreign;
 pub mod generate;
 pub mod habitat;
 pub mod hazard;
+pub mod jury;
 pub mod kernel;
 pub mod laws;
 pub mod lower;

@@ -10,6 +10,7 @@ use crate::exec::{
 use crate::flight::Recorder;
 use crate::generate::Generator;
 use crate::habitat::Habitat;
+use crate::jury::Jury;
 use crate::lower::{Lowered, Lowering, Mode, lower};
 use crate::oracle::Verdict;
 use crate::plan::Plans;
@@ -38,6 +39,8 @@ pub struct Setting {
     pub habitat: Habitat,
     /// Planted violations.
     pub plants: Arc<Vec<Plant>>,
+    /// Who else hears the calls.
+    pub jury: Option<Arc<Jury>>,
     /// A user-mode emulator that runs the sandbox: what is tested then is the emulator.
     pub emulator: Option<PathBuf>,
     /// The way into the kernel that programs take; the specification is resolved for its port.
@@ -55,7 +58,7 @@ impl Setting {
         let numbers = Arc::new(Numbers::of(&resolved));
         let plans = Arc::new(Plans::for_some(&resolved, wanted));
         let (habitat, plants) = (Habitat::default(), Arc::default());
-        Self { resolved, numbers, plans, habitat, plants, emulator: None, entry: Entry::Native }
+        Self { resolved, numbers, plans, habitat, plants, jury: None, emulator: None, entry: Entry::Native }
     }
 
     /// A setting for programs that take another way into the kernel than the port's own.
@@ -332,6 +335,7 @@ impl Room {
             numbers: &setting.numbers,
             plans: &setting.plans,
             plants: &setting.plants,
+            jury: setting.jury.as_deref(),
         };
         let mut ran = Vec::with_capacity(programs.len());
         let mut spoilt = false;

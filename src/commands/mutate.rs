@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::interrupt;
-use crate::mutate::{Effort, Entry, Trials, Verdict, read};
+use crate::mutate::{Effort, Entry, Trials, Verdict, Work, read};
 use crate::selection::choose;
 use abispec::arch::Arch;
 use abispec::model::Spec;
@@ -15,15 +15,17 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::thread;
 use std::time::Duration;
 
 /// Options of `abispec mutate`.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
   abispec mutate --syscalls pipe2,lseek     does any engine notice when a clause of these is changed?
-  abispec mutate --syscalls dup3 --calls 500000
-                                            the same, looking longer at each change
+  abispec mutate --syscalls dup3 --patience 1m
+                                            the same, looking longer at the changes
   abispec mutate --syscalls dup3 --only EBADF --verbose
 
 A mutant that no engine notices is a clause that nobody checks, unless no run could ever tell it from the
@@ -33,15 +35,21 @@ pub(crate) struct Args {
     /// System calls and `group:NAME`s, separated by commas
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     syscalls: Vec<String>,
-    /// How many calls the fuzzer makes for each mutant, at most
-    #[arg(long, value_name = "N", default_value_t = 200_000)]
+    /// How many calls the fuzzer makes for each mutant, at most; those of a batch of mutants hear the same calls
+    #[arg(long, value_name = "N", default_value_t = 20_000)]
     calls: u64,
-    /// How long the fuzzer looks at each mutant, at most
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = crate::args::duration)]
+    /// How long the fuzzer looks at a batch of mutants, at most
+    #[arg(long, value_name = "TIME", default_value = "3m", value_parser = crate::args::duration)]
     time: Duration,
+    /// A batch is over when for so long no mutant was noticed
+    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = crate::args::duration)]
+    patience: Duration,
     /// Where programs come from; the same seed gives the same programs
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
+    /// How many work side by side; by default one for each processor
+    #[arg(long, value_name = "N")]
+    workers: Option<NonZeroUsize>,
     /// Only mutants whose id contains this
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
@@ -75,16 +83,18 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     let environment = Environment::of_this_machine()
         .map_err(|why| Failure::new("the running kernel is not known").why(why).help("is /proc mounted?"))?;
     let facts = super::check::facts(&spec);
+    let workers = args.workers.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
     let trials = Trials::new(
         &spec,
         environment.target(),
         facts,
-        Effort { time: args.time, calls: args.calls, seed: args.seed },
+        Effort { time: args.time, calls: args.calls, patience: args.patience, seed: args.seed },
+        workers,
         stop,
     );
     let chosen = choose(&spec, trials.resolved(), None, &args.syscalls)?;
     let wanted = |mutant: &Mutant| args.only.as_ref().is_none_or(|text| mutant.id.contains(text));
-    let work: Vec<(String, Vec<Mutant>)> = chosen
+    let work: Vec<Work> = chosen
         .into_iter()
         .map(|call| {
             let list = mutants(&spec, &call, Arch::NATIVE).into_iter().filter(wanted).collect();
@@ -92,34 +102,16 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
         })
         .collect();
     let bar = progress_bar(work.iter().map(|(_, list)| list.len()).sum());
-    let mut judged = Vec::new();
-    let mut noisy = Vec::new();
-    for (call, list) in work {
-        if trials.interrupted() {
-            break;
-        }
-        bar.set_message(format!("{call} as it is"));
-        let baseline = trials.baseline(&call)?;
-        if baseline.divergences() > 0 {
-            noisy.push((call.clone(), baseline.divergences()));
-        }
-        for mutant in list {
-            if trials.interrupted() {
-                break;
-            }
-            bar.set_message(format!("{call} {}", mutant.id));
-            let verdict = trials.judge(&mutant, &baseline)?;
-            if verdict == Verdict::Interrupted {
-                break;
-            }
-            bar.inc(1);
-            let outcome = match (&verdict, listed.iter().find(|entry| entry.names(&mutant))) {
-                (Verdict::Survived, Some(entry)) => Outcome::Equivalent(entry.reason.clone()),
-                _ => Outcome::Verdict(verdict),
-            };
-            judged.push(Judged { mutant, outcome });
-        }
-    }
+    let judged = trials.judge(work, &|settled| bar.inc(settled as u64))?;
+    let noisy: Vec<(String, usize)> = judged.divergences.into_iter().collect();
+    let outcome = |(mutant, verdict)| {
+        let outcome = match (&verdict, listed.iter().find(|entry| entry.names(&mutant))) {
+            (Verdict::Survived, Some(entry)) => Outcome::Equivalent(entry.reason.clone()),
+            _ => Outcome::Verdict(verdict),
+        };
+        Judged { mutant, outcome }
+    };
+    let judged: Vec<Judged> = judged.mutants.into_iter().map(outcome).collect();
     bar.finish_and_clear();
     let report = Report { spec: &spec, judged: &judged, interrupted: trials.interrupted(), noisy };
     let unused = unused(&listed, &judged);

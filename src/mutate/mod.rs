@@ -1,7 +1,11 @@
 //! Whether an engine notices a change of the specification.
 
+mod aims;
+mod alone;
+mod batch;
 mod equivalent;
 mod trial;
 
+pub(crate) use batch::Work;
 pub(crate) use equivalent::{Entry, read};
 pub(crate) use trial::{Effort, Trials, Verdict};

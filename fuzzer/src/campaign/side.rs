@@ -120,6 +120,7 @@ pub(super) fn open(
     let setting = |entry: Entry, resolved: &Arc<Resolved>| Setting {
         plants: Arc::new(options.plants.clone()),
         emulator: options.emulator.clone(),
+        jury: options.jury.clone().filter(|_| entry == Entry::Native),
         habitat: Habitat { privileged: options.privileged, ..Habitat::default() },
         ..Setting::through(entry, resolved.clone(), wanted)
     };

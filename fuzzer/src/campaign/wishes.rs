@@ -1,12 +1,13 @@
 //! What programs should be like: the more there is of a call that has not been seen, the more often it is made.
 
-use super::Working;
 use super::side::Side;
+use super::{Options, Working};
 use crate::coverage::{Coverage, Executable};
 use crate::exec::Entry;
 use crate::generate::{Recall, Wishes};
 use abispec::target::{Call, ClauseId};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 impl Working<'_> {
     /// More wishes for calls with clauses that have not been seen; where a server answers for files, first those that hardly
@@ -20,12 +21,15 @@ impl Working<'_> {
         let by_servers = served && generator.served().iter().any(missing);
         let unseen = |clause: ClauseId| missing(&clause) && (!by_servers || generator.served().contains(&clause));
         let wanted = |clause| u32::from(unseen(clause));
-        let wish = |variant: &abispec::target::Variant| {
+        let jury = self.side.setting.jury.as_deref();
+        let wish = |call: usize, index: usize, variant: &abispec::target::Variant| {
             let rules = variant.rules.iter().map(|rule| wanted(rule.clause)).sum::<u32>();
             let others = variant.ensures.iter().map(|ensure| wanted(ensure.clause)).sum::<u32>()
                 + variant.effects.iter().map(|effect| wanted(effect.clause)).sum::<u32>();
+            let heard = jury.map_or(0, |jury| u32::try_from(jury.hearing(call, index).count()).unwrap_or(u32::MAX));
+            let wanted = rules.saturating_add(others).saturating_add(heard);
             // Where a server answers, that is what the time is for.
-            if by_servers { 2 + 30 * rules } else { 2 + 3 * (rules + others).min(16) }
+            if by_servers { 2 + 30 * rules } else { 2 + 3 * wanted.min(16) }
         };
         let of_call = |(index, call): (usize, &Call)| {
             if !focus.contains(&index) {
@@ -34,7 +38,8 @@ impl Working<'_> {
             let many = u32::try_from(call.variants.len()).unwrap_or(1);
             // A call with many commands is worth more than one, but not so much that the others starve.
             let scale = |wish: u32| if many > 1 && !by_servers { (wish * 4).div_ceil(many.min(12)) } else { wish * 4 };
-            call.variants.iter().map(|variant| scale(wish(variant))).collect()
+            let wish = |(at, variant)| scale(wish(index, at, variant));
+            call.variants.iter().enumerate().map(wish).collect()
         };
         let calls = resolved.calls.iter().enumerate().map(of_call).collect();
         let clauses = match &self.shared.options.rules {
@@ -45,6 +50,8 @@ impl Working<'_> {
                 .filter(|clause| unseen(*clause))
                 .collect(),
         };
-        Wishes { calls, clauses, aims: self.shared.options.aims.clone(), recall, served }
+        let Options { aims, jury, .. } = &self.shared.options;
+        let aims = jury.as_ref().map_or_else(|| aims.clone(), |jury| Arc::new(jury.aims()));
+        Wishes { calls, clauses, aims, recall, served }
     }
 }

@@ -2,6 +2,7 @@
 
 mod apart;
 mod effects;
+mod hearing;
 mod looks;
 mod memory;
 
@@ -9,18 +10,18 @@ use crate::cell::CellMemory;
 use crate::coverage::Coverage;
 use crate::exec::layout::{CELL_RO, CELL_RW, CELL_RW_SIZE};
 use crate::exec::{Entry, OpState, Sandbox};
+use crate::jury::Jury;
 use crate::lower::{Lowered, LoweredCall};
-use crate::oracle::{Answer, Verdict, judge_ensures, judge_error, judge_left, judge_success, leaves, may_be_value};
+use crate::oracle::{Answer, Verdict};
 use crate::plan::{IgnoredBits, Plans, VariantPlan};
 use crate::plant::Plant;
 use crate::program::{Argument, Invocation, Output, Program};
 use crate::world::process::Alteration;
-use crate::world::{Numbers, Scene, View, World, apply, apply_failure, apply_partly};
-use abispec::errno::Errno;
-use abispec::expr::Truth;
+use crate::world::{Numbers, World};
 use abispec::target::{ClauseId, Resolved, Variant};
 use abispec::types::Type;
-use effects::{Looked, effects};
+pub(crate) use hearing::Differs;
+use hearing::{Heard, Hearing};
 use looks::{Answers, table};
 use memory::{own, stray_write};
 
@@ -59,6 +60,8 @@ pub struct Context<'a> {
     pub plans: &'a Plans,
     /// Planted violations.
     pub plants: &'a [Plant],
+    /// Who else hears the calls.
+    pub jury: Option<&'a Jury>,
 }
 
 /// What is noted down while a program is examined; its memory serves the next program.
@@ -124,83 +127,43 @@ pub fn examine(
         let answer = if result.state == OpState::Left { Answer::Left } else { Answer::of(ret) };
         examined.answers.push(Some(answer));
         examined.judged += 1;
-        // The model after the call, where the call may have changed it.
-        let mut next = changes(context, plan, variant, answer).then(|| examined.world.clone());
-        let before = Scene { world: &examined.world, memory: &before_memory };
-        let here = Scene { world: &examined.world, memory: &after_memory };
-        let view = View::new(context.numbers, variant, registers, before);
-        let verdict = match answer {
-            Answer::Error(number) => {
-                let mut verdict = judge_error(variant, &view, number, context.resolved.target.arch, seen);
-                if result.state == OpState::Interrupted && number == libc::EINTR.cast_unsigned() {
-                    // Only a sleeper is interrupted: where EINTR is wrong, so was the sleep.
-                    verdict = verdict.map(|verdict| Verdict {
-                        id: "unexpected-block",
-                        expected: "the call does not sleep".to_owned(),
-                        actual: "it slept until a signal came".to_owned(),
-                        ..verdict
-                    });
-                }
-                let view = view.returned(ret, here);
-                if let Some(next) = &mut next {
-                    apply_failure(&view, next);
-                    if let Some(errno) = Errno::from_number(number, context.resolved.target.arch) {
-                        apply_partly(&view, &variant.effects, errno, next);
-                    }
-                }
-                own(&view, plan, low, Some(number), context, owned);
-                verdict.filter(|_| !may_be_value(variant, ret, context.numbers.word))
-            }
-            Answer::Left if apart::was_killed(sandbox, low.op) && leaves(variant, &view) == Truth::False => {
-                // What began may have told its caller so when it ended.
-                examined.cut_short = true;
-                break;
-            }
-            Answer::Left => {
-                coverage.successes[call.call][low.variant] += 1;
-                let verdict = judge_left(variant, &view, seen);
-                let view = view.returned(ret, here);
-                verdict.or_else(|| {
-                    let answers = Answers { low, sandbox, registers, ret };
-                    match effects(&view, &answers, seen) {
-                        Looked::Right => None,
-                        Looked::Broken(verdict) | Looked::Changed(verdict) => Some(verdict),
-                    }
-                })
-            }
-            Answer::Value(value) => {
-                let first = judge_success(variant, &view, value, seen);
-                let view = view.returned(value, here);
-                if let Some(next) = &mut next {
-                    apply(&view, &variant.effects, next);
-                }
-                own(&view, plan, low, None, context, owned);
-                coverage.successes[call.call][low.variant] += 1;
-                let world = next.as_ref().unwrap_or(&examined.world);
-                let view = view.returned(value, Scene { world, memory: &after_memory });
-                first.or_else(|| {
-                    let answers = Answers { low, sandbox, registers, ret: value };
-                    if !low.asked {
-                        return judge_ensures(variant, &view, value, seen);
-                    }
-                    let changed = match effects(&view, &answers, seen) {
-                        Looked::Right => None,
-                        Looked::Broken(verdict) => return Some(verdict),
-                        Looked::Changed(verdict) => Some(verdict),
-                    };
-                    // A condition that speaks of what changed is a better name for it than any effect.
-                    judge_ensures(variant, &view.looking(&answers), value, seen).or(changed)
-                })
-            }
+        let hearing = Hearing {
+            context,
+            plan,
+            answers: Answers { low, sandbox, registers, ret },
+            answer,
+            interrupted: result.state == OpState::Interrupted,
+            world: &examined.world,
+            before: &before_memory,
+            after: &after_memory,
+            end: if index + 1 == program.calls.len() { &lowered.end } else { &[] },
         };
+        if hearing.is_cut_off(variant) {
+            // What began may have told its caller so when it ended.
+            examined.cut_short = true;
+            break;
+        }
+        let Heard { verdict, next } = hearing.judge(variant, seen);
+        match answer {
+            Answer::Error(number) => own(&hearing.returned(variant), plan, low, Some(number), context, owned),
+            Answer::Value(_) => own(&hearing.returned(variant), plan, low, None, context, owned),
+            Answer::Left => {}
+        }
+        if !matches!(answer, Answer::Error(_)) {
+            coverage.successes[call.call][low.variant] += 1;
+        }
         let verdict = verdict.or_else(|| {
             ignored(plan, &registers, seen);
-            let world = next.as_ref().unwrap_or(&examined.world);
-            table(world, &low.after, sandbox, matches!(answer, Answer::Error(_)))
+            hearing.table(next.as_ref())
         });
+        if verdict.is_none()
+            && let Some(jury) = context.jury
+        {
+            hearing.before_the_jury(jury, call.call, low.variant, next.as_ref());
+        }
         if let Some(mut next) = next {
             if verdict.is_none() && matches!(answer, Answer::Value(_)) {
-                Answers { low, sandbox, registers, ret }.teach(&mut next);
+                hearing.answers.teach(&mut next);
             }
             examined.world = next;
         }

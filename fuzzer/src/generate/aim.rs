@@ -3,6 +3,7 @@
 mod places;
 mod refusals;
 
+use super::Wishes;
 use super::dice::Dice;
 use super::mine::Spot;
 use super::names::{PathWish, name};
@@ -11,7 +12,6 @@ use super::producers::{Names, Producers};
 use super::search::search;
 use super::served::Served;
 use super::values::{AT_FDCWD, bad_pointer};
-use super::{Aim, Wishes};
 use crate::program::{Argument, Block, Placement, Program};
 use crate::unmade::{BEHIND, Unmade};
 use abispec::errno::Errno;
@@ -69,9 +69,8 @@ pub(super) fn goals<'a>(
         goals.all.extend(used.into_iter().chain(keys).filter(useful).map(plain));
     }
     goals.all.extend(links.iter().map(plain));
-    let own = |aim: &&Aim| aim.call == call && aim.variant == variant_index && useful(&&aim.condition);
-    let asked: Vec<Goal<'_>> =
-        wishes.iter().flat_map(|wishes| wishes.aims.iter()).filter(own).map(|aim| plain(&aim.condition)).collect();
+    let own = wishes.map_or(&[][..], |wishes| wishes.aims.of(call, variant_index));
+    let asked: Vec<Goal<'_>> = own.iter().filter(useful).map(plain).collect();
     // What is asked for goes before what has not been seen.
     if !asked.is_empty() {
         goals.wanted = asked;

@@ -1,6 +1,7 @@
 //! Programs from the types of a specification.
 
 mod aim;
+mod aims;
 mod dice;
 mod laws;
 mod memory;
@@ -18,6 +19,7 @@ mod strategy;
 mod values;
 mod vary;
 
+pub use aims::{Aim, Aims};
 pub use laws::GIVEN;
 pub use recall::Recall;
 pub use strategy::{CallStrategy, ProgramStrategy, ProgramTree};
@@ -25,7 +27,6 @@ pub use vary::Change;
 
 use crate::exec::{ENDED_CHILD, EXECUTOR_PID, SLEEPING_CHILD};
 use crate::program::{Argument, Block, Invocation, Placement, Program};
-use abispec::expr::Expr;
 use abispec::model::Effect;
 use abispec::target::{Call, ClauseId, Resolved, ResolvedParam, Variant};
 use abispec::types::{Count, IntType, Type};
@@ -66,22 +67,11 @@ pub struct Wishes {
     /// Clauses that are wanted most.
     pub clauses: BTreeSet<ClauseId>,
     /// Conditions that are wanted besides those of the specification.
-    pub aims: Arc<Vec<Aim>>,
+    pub aims: Arc<Aims>,
     /// How calls have succeeded so far.
     pub recall: Recall,
     /// Whether programs run where a server answers for files.
     pub served: bool,
-}
-
-/// A condition that a call should make true, or miss by little.
-#[derive(Clone, Debug)]
-pub struct Aim {
-    /// Index of the call.
-    pub call: usize,
-    /// Index of its variant.
-    pub variant: usize,
-    /// The condition.
-    pub condition: Expr,
 }
 
 impl Generator {

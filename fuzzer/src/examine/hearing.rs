@@ -1,0 +1,219 @@
+//! One call that ran, with all that its contract is held against: by the specification, and by other versions of it.
+
+use super::effects::{Looked, effects};
+use super::looks::{Answers, table};
+use super::{Context, apart, changes};
+use crate::cell::CellMemory;
+use crate::jury::{Jury, Seat};
+use crate::lower::Probe;
+use crate::oracle::{Answer, Verdict, judge_ensures, judge_error, judge_left, judge_success, leaves, may_be_value};
+use crate::plan::VariantPlan;
+use crate::world::{Scene, View, World, apply, apply_failure, apply_partly};
+use abispec::errno::Errno;
+use abispec::expr::{Expr, Truth};
+use abispec::model::{Effect, EffectRule};
+use abispec::target::{ClauseId, Rule, Variant};
+
+/// What is known of a call after it.
+pub(super) struct Hearing<'a> {
+    pub(super) context: Context<'a>,
+    pub(super) plan: &'a VariantPlan,
+    pub(super) answers: Answers<'a>,
+    pub(super) answer: Answer,
+    /// A signal ended its sleep.
+    pub(super) interrupted: bool,
+    /// The model before it.
+    pub(super) world: &'a World,
+    pub(super) before: &'a CellMemory<'a>,
+    pub(super) after: &'a CellMemory<'a>,
+    /// What was asked of the descriptor table when the program was over, if this is its last call.
+    pub(super) end: &'a [Probe],
+}
+
+/// What a contract says of a call.
+pub(super) struct Heard {
+    pub(super) verdict: Option<Verdict>,
+    /// The model after the call, where the call may have changed it.
+    pub(super) next: Option<World>,
+}
+
+impl<'a> Hearing<'a> {
+    /// The call as a contract sees it before it is made.
+    pub(super) fn view<'v>(&self, variant: &'v Variant) -> View<'v>
+    where
+        'a: 'v,
+    {
+        let before = Scene { world: self.world, memory: self.before };
+        View::new(self.context.numbers, variant, self.answers.registers, before)
+    }
+
+    /// The same after it, where nothing else changed than memory.
+    pub(super) fn returned<'v>(&self, variant: &'v Variant) -> View<'v>
+    where
+        'a: 'v,
+    {
+        self.view(variant).returned(self.answers.ret, Scene { world: self.world, memory: self.after })
+    }
+
+    /// Whether the caller was killed where the contract says that it lives on: what began in the call may have done that.
+    pub(super) fn is_cut_off(&self, variant: &Variant) -> bool {
+        self.answer == Answer::Left
+            && apart::was_killed(self.answers.sandbox, self.answers.low.op)
+            && leaves(variant, &self.view(variant)) == Truth::False
+    }
+
+    /// Judges the call by a contract. Clauses that were seen to hold go to `seen`.
+    pub(super) fn judge(&self, variant: &Variant, seen: &mut Vec<ClauseId>) -> Heard {
+        let Self { context, answers, .. } = self;
+        let mut next = changes(*context, self.plan, variant, self.answer).then(|| self.world.clone());
+        let verdict = match self.answer {
+            Answer::Error(number) => {
+                let verdict = self.error(variant, number, seen);
+                if let Some(next) = &mut next {
+                    let view = self.returned(variant);
+                    apply_failure(&view, next);
+                    if let Some(errno) = Errno::from_number(number, context.resolved.target.arch) {
+                        apply_partly(&view, &variant.effects, errno, next);
+                    }
+                }
+                verdict
+            }
+            Answer::Left => {
+                let verdict = judge_left(variant, &self.view(variant), seen);
+                verdict.or_else(|| match effects(&self.returned(variant), answers, seen) {
+                    Looked::Right => None,
+                    Looked::Broken(verdict) | Looked::Changed(verdict) => Some(verdict),
+                })
+            }
+            Answer::Value(value) => {
+                let first = judge_success(variant, &self.view(variant), value, seen);
+                if let Some(next) = &mut next {
+                    apply(&self.returned(variant), &variant.effects, next);
+                }
+                let view = self.afterwards(variant, next.as_ref());
+                first.or_else(|| {
+                    if !answers.low.asked {
+                        return judge_ensures(variant, &view, value, seen);
+                    }
+                    let changed = match effects(&view, answers, seen) {
+                        Looked::Right => None,
+                        Looked::Broken(verdict) => return Some(verdict),
+                        Looked::Changed(verdict) => Some(verdict),
+                    };
+                    // A condition that speaks of what changed is a better name for it than any effect.
+                    judge_ensures(variant, &view.looking(answers), value, seen).or(changed)
+                })
+            }
+        };
+        Heard { verdict, next }
+    }
+
+    /// Holds the descriptor table after the call against a model.
+    pub(super) fn table(&self, next: Option<&World>) -> Option<Verdict> {
+        let failed = matches!(self.answer, Answer::Error(_));
+        table(next.unwrap_or(self.world), &self.answers.low.after, self.answers.sandbox, failed)
+    }
+
+    /// Lets the jury hear a call that is right by the specification; `next` is the model after it.
+    pub(super) fn before_the_jury(&self, jury: &Jury, call: usize, variant: usize, next: Option<&World>) {
+        let mut seen = Vec::new();
+        for seat in jury.hearing(call, variant) {
+            seen.clear();
+            if self.is_cut_off(&seat.text) {
+                continue;
+            }
+            if let Some(verdict) = self.otherwise(seat, next, &mut seen) {
+                jury.vote(seat, &verdict);
+            }
+        }
+    }
+
+    /// What a version of the contract says that differs from the specification only in what its seat names.
+    fn otherwise(&self, seat: &Seat, next: Option<&World>, seen: &mut Vec<ClauseId>) -> Option<Verdict> {
+        let (variant, differs) = (&seat.text, seat.differs);
+        if differs.effects {
+            let Heard { verdict, next } = self.judge(variant, seen);
+            let world = next.as_ref().unwrap_or(self.world);
+            let end = || table(world, self.end, self.answers.sandbox, false);
+            return verdict.or_else(|| self.table(next.as_ref())).or_else(end);
+        }
+        match self.answer {
+            Answer::Error(number) => differs.rules.then(|| self.error(variant, number, seen)).flatten(),
+            Answer::Left => judge_left(variant, &self.view(variant), seen),
+            Answer::Value(value) => {
+                let before = || judge_success(variant, &self.view(variant), value, seen);
+                let verdict = (differs.rules || differs.returns).then(before).flatten();
+                verdict.or_else(|| {
+                    let view = differs.ensures.then(|| self.afterwards(variant, next))?;
+                    match self.answers.low.asked {
+                        true => judge_ensures(variant, &view.looking(&self.answers), value, seen),
+                        false => judge_ensures(variant, &view, value, seen),
+                    }
+                })
+            }
+        }
+    }
+
+    fn afterwards<'v>(&self, variant: &'v Variant, next: Option<&'v World>) -> View<'v>
+    where
+        'a: 'v,
+    {
+        let world = next.unwrap_or(self.world);
+        self.returned(variant).returned(self.answers.ret, Scene { world, memory: self.after })
+    }
+
+    fn error(&self, variant: &Variant, number: u32, seen: &mut Vec<ClauseId>) -> Option<Verdict> {
+        let Context { resolved, numbers, .. } = self.context;
+        let mut verdict = judge_error(variant, &self.view(variant), number, resolved.target.arch, seen);
+        if self.interrupted && number == libc::EINTR.cast_unsigned() {
+            // Only a sleeper is interrupted: where EINTR is wrong, so was the sleep.
+            verdict = verdict.map(|verdict| Verdict {
+                id: "unexpected-block",
+                expected: "the call does not sleep".to_owned(),
+                actual: "it slept until a signal came".to_owned(),
+                ..verdict
+            });
+        }
+        verdict.filter(|_| !may_be_value(variant, self.answers.ret, numbers.word))
+    }
+}
+
+/// In what two contracts of a variant differ, of what judging a call looks at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Differs {
+    /// Error rules, written and implied.
+    pub(crate) rules: bool,
+    /// The type of the result.
+    pub(crate) returns: bool,
+    /// Conditions after success.
+    pub(crate) ensures: bool,
+    /// What success changes.
+    pub(crate) effects: bool,
+}
+
+impl Differs {
+    /// Compares two contracts, whatever the numbers of their clauses are.
+    pub(crate) fn between(own: &Variant, other: &Variant) -> Self {
+        fn rule(rule: &Rule) -> (Errno, bool, &Expr, &[Errno]) {
+            (rule.errno, rule.duty, &rule.condition, &rule.before)
+        }
+        // What is written is held against memory when the program is over.
+        fn effects(variant: &Variant) -> impl Iterator<Item = &EffectRule> {
+            let all = variant.effects.iter().map(|one| &one.effect);
+            all.filter(|rule| !matches!(rule.effect, Effect::Writes { .. }))
+        }
+        let conditions =
+            |variant: &'_ Variant| variant.ensures.iter().map(|one| one.condition.clone()).collect::<Vec<_>>();
+        Self {
+            rules: !own.rules.iter().map(rule).eq(other.rules.iter().map(rule)),
+            returns: own.returns != other.returns,
+            ensures: conditions(own) != conditions(other),
+            effects: !effects(own).eq(effects(other)),
+        }
+    }
+
+    /// Whether they differ at all.
+    pub(crate) fn any(self) -> bool {
+        self != Self::default()
+    }
+}

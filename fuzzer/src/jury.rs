@@ -1,0 +1,138 @@
+//! A jury: other versions of calls' contracts that hear every call of a run. Who would have judged a call otherwise than the
+//! specification does, twice, is told apart from it and leaves.
+//!
+//! So a single run settles the question of `abispec mutate` for all mutants of a call, where one run each would ask it anew.
+
+use crate::examine::Differs;
+use crate::generate::{Aim, Aims};
+use crate::oracle::Verdict;
+use abispec::target::Variant;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Calls that a juror judges otherwise before it leaves: once may be an accident of the moment.
+const VOTES: u32 = 2;
+
+/// Another version of a call's contract.
+#[derive(Debug)]
+pub struct Version {
+    call: usize,
+    /// The variants that judge calls otherwise, with their places among the call's.
+    variants: Vec<(usize, Variant, Differs)>,
+    aims: Vec<Aim>,
+}
+
+impl Version {
+    /// A version of the call at `call`, whose variants are `own` in the specification and `others` in the version; `aims` are
+    /// what programs should be like to find it out. `None` where it differs in nothing that a hearing could show.
+    pub fn of(call: usize, own: &[Variant], others: Vec<Variant>, aims: Vec<Aim>) -> Option<Self> {
+        if own.len() != others.len() {
+            return None;
+        }
+        let differing = own.iter().zip(others).enumerate().filter_map(|(index, (own, other))| {
+            let differs = Differs::between(own, &other);
+            differs.any().then_some((index, other, differs))
+        });
+        let variants: Vec<_> = differing.collect();
+        (!variants.is_empty()).then_some(Self { call, variants, aims })
+    }
+}
+
+/// One version of one variant of a call.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    juror: usize,
+    /// The contract as this version has it.
+    pub(crate) text: Variant,
+    /// In what it differs from the specification.
+    pub(crate) differs: Differs,
+}
+
+#[derive(Debug)]
+struct Juror {
+    votes: AtomicU32,
+    how: OnceLock<String>,
+    aims: Vec<Aim>,
+}
+
+/// Versions of contracts that hear calls.
+#[derive(Debug)]
+pub struct Jury {
+    jurors: Vec<Juror>,
+    /// By call and variant.
+    seats: BTreeMap<(usize, usize), Vec<Seat>>,
+    sitting: AtomicUsize,
+    patience: Duration,
+    /// When somebody was told apart last.
+    last: Mutex<Option<Instant>>,
+}
+
+impl Jury {
+    /// A jury that has heard enough when for so long nobody was told apart.
+    pub fn new(patience: Duration) -> Self {
+        let (jurors, seats) = (Vec::new(), BTreeMap::new());
+        Self { jurors, seats, sitting: AtomicUsize::new(0), patience, last: Mutex::new(None) }
+    }
+
+    /// Takes in another version, and gives its number.
+    pub fn admit(&mut self, version: Version) -> usize {
+        let juror = self.jurors.len();
+        self.jurors.push(Juror { votes: AtomicU32::new(0), how: OnceLock::new(), aims: version.aims });
+        for (variant, text, differs) in version.variants {
+            self.seats.entry((version.call, variant)).or_default().push(Seat { juror, text, differs });
+        }
+        self.sitting.fetch_add(1, Ordering::Relaxed);
+        juror
+    }
+
+    /// How many still sit.
+    pub fn sitting(&self) -> usize {
+        self.sitting.load(Ordering::Relaxed)
+    }
+
+    /// Whether nobody is left, or nothing has come of the hearing for too long.
+    pub(crate) fn has_heard_enough(&self) -> bool {
+        self.sitting() == 0 || {
+            let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+            // The first look is when the hearing begins.
+            last.get_or_insert_with(Instant::now).elapsed() > self.patience
+        }
+    }
+
+    /// What told a version apart; `None` while nothing has.
+    pub fn told_apart(&self, juror: usize) -> Option<&str> {
+        self.jurors.get(juror)?.how.get().map(String::as_str)
+    }
+
+    /// What programs should be like, for those that still sit.
+    pub(crate) fn aims(&self) -> Aims {
+        self.jurors.iter().filter(|juror| juror.sits()).flat_map(|juror| juror.aims.iter().cloned()).collect()
+    }
+
+    /// Those who hear a variant of a call and still sit.
+    pub(crate) fn hearing(&self, call: usize, variant: usize) -> impl Iterator<Item = &Seat> {
+        let seats = self.seats.get(&(call, variant));
+        seats.into_iter().flatten().filter(|seat| self.jurors[seat.juror].sits())
+    }
+
+    /// A version judges a call that is right by the specification otherwise.
+    pub(crate) fn vote(&self, seat: &Seat, verdict: &Verdict) {
+        let juror = &self.jurors[seat.juror];
+        if juror.votes.fetch_add(1, Ordering::Relaxed) + 1 != VOTES {
+            return;
+        }
+        let Verdict { id, expected, actual, .. } = verdict;
+        // The last vote is cast once.
+        let _ = juror.how.set(format!("{id}: {actual}, not {expected}"));
+        self.sitting.fetch_sub(1, Ordering::Relaxed);
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+}
+
+impl Juror {
+    fn sits(&self) -> bool {
+        self.votes.load(Ordering::Relaxed) < VOTES
+    }
+}

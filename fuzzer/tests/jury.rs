@@ -1,0 +1,65 @@
+//! Versions of a contract that hear the calls of a run: who judges otherwise is told apart, who agrees is not.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a helper of a test fails the test, and says what it skips"
+)]
+
+use abispec::target::{Resolved, Variant};
+use abispec_fuzzer::campaign::{self, Options, Progress};
+use abispec_fuzzer::environment::Environment;
+use abispec_fuzzer::jury::{Jury, Version};
+use std::sync::Arc;
+use std::time::Duration;
+
+abispec_fuzzer::sandbox_before_main!();
+
+/// `dup` with one text of its file changed, beside `dup` as it is.
+fn version(of: &str, by: &str) -> Variant {
+    let mut files = abispec::embedded().files.clone();
+    let file = files.iter_mut().find(|file| file.path.ends_with("syscalls/dup.yaml")).unwrap();
+    assert!(file.text.contains(of), "{of}");
+    file.text = file.text.replacen(of, by, 1);
+    let (spec, findings) = abispec::load::load(files);
+    assert!(findings.is_empty(), "{findings:?}");
+    resolved(&spec).call("dup").unwrap().variants[0].clone()
+}
+
+fn resolved(spec: &abispec::model::Spec) -> Resolved {
+    abispec::resolve(spec, &Environment::of_this_machine().unwrap().target())
+}
+
+#[test]
+fn what_judges_otherwise_is_told_apart_and_what_agrees_is_not() {
+    let resolved = Arc::new(resolved(abispec::embedded()));
+    let call = resolved.calls.iter().position(|call| call.name == "dup").unwrap();
+    let own = &resolved.calls[call].variants[0];
+    let mut jury = Jury::new(Duration::from_secs(60));
+    let versions = [
+        ("!open(fildes)", "open(fildes)", true),
+        // Nothing can tell them apart.
+        ("!open(fildes)", "!open(fildes) && free_fds(0) >= 0", false),
+        ("\"false\"", "\"true\"", true),
+        ("same_description(ret, fildes)", "ret != fildes", false),
+        ("same_description(ret, fildes)", "ret < fildes", true),
+    ];
+    let own = std::slice::from_ref(own);
+    for (of, by, _) in versions {
+        jury.admit(Version::of(call, own, vec![version(of, by)], Vec::new()).unwrap());
+    }
+    assert!(Version::of(call, own, own.to_vec(), Vec::new()).is_none());
+    assert_eq!(jury.sitting(), versions.len());
+    let jury = Arc::new(jury);
+    let options =
+        Options { calls: Some(6_000), workers: 1, jury: Some(jury.clone()), laws: false, ..Options::default() };
+    let Ok(outcome) = campaign::run(&resolved, &|call| call.name == "dup", options, &Arc::new(Progress::default()))
+    else {
+        eprintln!("skipped: no sandbox can be made here");
+        return;
+    };
+    assert!(outcome.confirmed.is_empty());
+    for (juror, (_, by, differs)) in versions.into_iter().enumerate() {
+        assert_eq!(jury.told_apart(juror).is_some(), differs, "{by}");
+    }
+    assert_eq!(jury.sitting(), 2);
+}

@@ -1,0 +1,123 @@
+//! The mutants of one call against the engines at rest, and what is left to do for them.
+
+use super::aims::{aim, keys};
+use super::trial::{Trials, Verdict};
+use abispec::model::Spec;
+use abispec::mutate::{Mutant, Shows};
+use abispec::target::Resolved;
+use abispec_fuzzer::coverage::{Executable, executable};
+use abispec_fuzzer::exec::deny;
+use abispec_fuzzer::generate::Aim;
+use abispec_fuzzer::jury::Version;
+use std::collections::BTreeSet;
+
+/// One call of the specification, alone: what changes with a mutant is quickly worked out.
+pub(super) struct Alone<'t, 'a> {
+    trials: &'t Trials<'a>,
+    name: &'t str,
+    /// Its place among the calls of the whole.
+    call: usize,
+    spec: Spec,
+    resolved: Resolved,
+    executable: Vec<Executable>,
+    checked: BTreeSet<String>,
+}
+
+/// What is left to do for a mutant after the engines at rest.
+pub(super) enum Then {
+    /// Nothing.
+    Settled(Verdict),
+    /// It hears calls as they are specified.
+    Hear(Version),
+    /// Calls are made as it has them.
+    Try(Vec<Aim>),
+}
+
+impl<'t, 'a> Alone<'t, 'a> {
+    pub(super) fn new(trials: &'t Trials<'a>, name: &'t str) -> Option<Self> {
+        let call = trials.resolved.calls.iter().position(|call| call.name == name)?;
+        let spec = trials.spec.with_calls(|other| other == name);
+        let resolved = abispec::resolve(&spec, &trials.target);
+        let executable = executable(&resolved, &[]);
+        let checked = checked(trials, &spec);
+        Some(Self { trials, name, call, spec, resolved, executable, checked })
+    }
+
+    /// Asks the engines at rest, and says what is left to do.
+    pub(super) fn begin(&self, mutant: &Mutant) -> Then {
+        if let Shows::Nobody(why) = mutant.shows {
+            return Then::Settled(Verdict::NotExecutable(why.to_owned()));
+        }
+        let mut changed = self.spec.clone();
+        mutant.apply(&mut changed);
+        if matches!(mutant.shows, Shows::Witness | Shows::Both)
+            && let Some(how) = checked(self.trials, &changed).into_iter().find(|one| !self.checked.contains(one))
+        {
+            return Then::Settled(Verdict::Killed { by: "check", how });
+        }
+        if mutant.shows == Shows::Witness {
+            let silent = || Verdict::NotExecutable("no witness on this machine states it".to_owned());
+            return Then::Settled(if self.trials.facts.is_empty() { silent() } else { Verdict::Survived });
+        }
+        if let Some(why) = self.not_executable(mutant) {
+            return Then::Settled(Verdict::NotExecutable(why));
+        }
+        let changed = abispec::resolve(&changed, &self.trials.target);
+        let aims = self.aims(mutant, &changed);
+        let own = self.resolved.call(self.name).map_or(&[][..], |call| &call.variants[..]);
+        let others =
+            changed.calls.into_iter().find(|call| call.name == self.name).map_or(Vec::new(), |call| call.variants);
+        match Version::of(self.call, own, others, aims.clone()) {
+            Some(version) => Then::Hear(version),
+            None => Then::Try(aims),
+        }
+    }
+
+    fn not_executable(&self, mutant: &Mutant) -> Option<String> {
+        let release = self.trials.target.release;
+        if !mutant.span.contains(release) {
+            return Some(format!("says nothing about Linux {}", release.base()));
+        }
+        if let Some(why) = deny::because(self.name) {
+            return Some(format!("needs a machine of its own: {why}"));
+        }
+        if !mutant.changes_clause() {
+            return None;
+        }
+        let Some(clause) = mutant.clause(&self.resolved) else {
+            return Some("the target does not have the clause".to_owned());
+        };
+        if let Some(Executable::No(why)) = self.executable.get(clause.0 as usize) {
+            return Some(why.clone());
+        }
+        // What tells the mutant from the original may be what cannot happen here.
+        let mut differing = self.spec.clone();
+        if !mutant.apply_difference(&mut differing) {
+            return None;
+        }
+        match executable(&abispec::resolve(&differing, &self.trials.target), &[]).get(clause.0 as usize) {
+            Some(Executable::No(why)) => Some(format!("a difference {why}")),
+            Some(Executable::Yes) | None => None,
+        }
+    }
+
+    /// Where programs should look: at the changed clause, at what it was, and at what tells one from the other.
+    fn aims(&self, mutant: &Mutant, changed: &Resolved) -> Vec<Aim> {
+        let Some(clause) = mutant.clause(&self.resolved) else {
+            // A key of a parameter is no clause.
+            let texts = [&self.resolved, changed].into_iter();
+            return texts.flat_map(|resolved| keys(resolved, mutant, self.call)).collect();
+        };
+        let mut differing = self.spec.clone();
+        let differing =
+            mutant.apply_difference(&mut differing).then(|| abispec::resolve(&differing, &self.trials.target));
+        let texts = [Some(&self.resolved), Some(changed), differing.as_ref()].into_iter().flatten();
+        texts.flat_map(|resolved| aim(resolved, self.name, clause, self.call)).collect()
+    }
+}
+
+/// What the checker says of a specification, a line each.
+fn checked(trials: &Trials<'_>, spec: &Spec) -> BTreeSet<String> {
+    let findings = abispec_checker::check(spec, &trials.facts).findings;
+    findings.into_iter().map(|finding| format!("{}: {}: {}", finding.id, finding.subject, finding.message)).collect()
+}

@@ -1,0 +1,165 @@
+//! Mutants of many calls at once: one run hears them all, and what it cannot hear gets a run of its own.
+
+use super::alone::{Alone, Then};
+use super::trial::{Trials, Verdict};
+use crate::failure::Failure;
+use abispec::mutate::Mutant;
+use abispec_fuzzer::generate::Aim;
+use abispec_fuzzer::jury::Jury;
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+/// Mutants that share a run, if it is not one call alone that has more.
+const BATCH: usize = 2500;
+
+/// A call with its mutants.
+pub(crate) type Work = (String, Vec<Mutant>);
+
+/// What became of mutants.
+#[derive(Default)]
+pub(crate) struct Judged {
+    /// Every mutant that was judged, call by call.
+    pub(crate) mutants: Vec<(Mutant, Verdict)>,
+    /// Divergences that the fuzzer found without any change, by call. No mutant is blamed for them.
+    pub(crate) divergences: BTreeMap<String, usize>,
+}
+
+impl Trials<'_> {
+    /// Judges all mutants of some calls. `settled` is told how many more are.
+    pub(crate) fn judge(&self, work: Vec<Work>, settled: &(dyn Fn(usize) + Sync)) -> Result<Judged, Failure> {
+        let mut all = Judged::default();
+        let mut batch = Vec::new();
+        let mut waiting = work.into_iter().peekable();
+        while let Some(next) = waiting.next() {
+            batch.push(next);
+            let mutants: usize = batch.iter().map(|(_, list)| list.len()).sum();
+            let room = |(_, list): &Work| mutants + list.len() <= BATCH;
+            if waiting.peek().is_some_and(room) {
+                continue;
+            }
+            if self.interrupted() {
+                break;
+            }
+            let judged = self.batch(std::mem::take(&mut batch), settled)?;
+            all.mutants.extend(judged.mutants);
+            all.divergences.extend(judged.divergences);
+        }
+        Ok(all)
+    }
+
+    fn batch(&self, work: Vec<Work>, settled: &(dyn Fn(usize) + Sync)) -> Result<Judged, Failure> {
+        let begun: Vec<(Mutant, Then)> = self
+            .side_by_side(work, |(call, list)| Ok(self.at_rest(&call, list, settled)))?
+            .into_iter()
+            .flatten()
+            .collect();
+        let mut jury = Jury::new(self.effort.patience);
+        let mut calls = BTreeSet::new();
+        let mut steps = Vec::with_capacity(begun.len());
+        for (mutant, then) in begun {
+            let step = match then {
+                Then::Settled(verdict) => Step::Settled(verdict),
+                Then::Hear(version) => {
+                    calls.insert(mutant.syscall.clone());
+                    Step::Juror(jury.admit(version))
+                }
+                Then::Try(aims) => {
+                    calls.insert(mutant.syscall.clone());
+                    Step::Try(aims)
+                }
+            };
+            steps.push((mutant, step));
+        }
+        if calls.is_empty() {
+            let mutants = steps.into_iter().filter_map(|(mutant, step)| Some((mutant, step.settled()?))).collect();
+            return Ok(Judged { mutants, ..Judged::default() });
+        }
+        let jury = Arc::new(jury);
+        let baseline = self.hear(&calls.iter().map(String::as_str).collect(), jury.clone())?;
+        let judge = |(mutant, step): (Mutant, Step)| {
+            let counts = !matches!(step, Step::Settled(_));
+            let verdict = match step {
+                Step::Settled(verdict) => verdict,
+                Step::Juror(juror) => match jury.told_apart(juror) {
+                    Some(how) => Verdict::Killed { by: "fuzz", how: how.to_owned() },
+                    None if self.interrupted() => Verdict::Interrupted,
+                    None => Verdict::Survived,
+                },
+                Step::Try(_) if self.interrupted() => Verdict::Interrupted,
+                Step::Try(aims) => {
+                    let mut changed = self.spec.clone();
+                    mutant.apply(&mut changed);
+                    self.alone(&mutant, &changed, aims, &baseline)?
+                }
+            };
+            settled(usize::from(counts));
+            Ok((mutant, verdict))
+        };
+        let mut mutants = self.side_by_side(steps, judge)?;
+        mutants.retain(|(_, verdict)| *verdict != Verdict::Interrupted);
+        Ok(Judged { mutants, divergences: baseline.divergences() })
+    }
+
+    /// Asks the engines at rest about the mutants of a call.
+    fn at_rest(&self, call: &str, list: Vec<Mutant>, settled: &(dyn Fn(usize) + Sync)) -> Vec<(Mutant, Then)> {
+        let Some(alone) = Alone::new(self, call) else { return Vec::new() };
+        let mut begun = Vec::with_capacity(list.len());
+        for mutant in list {
+            if self.interrupted() {
+                break;
+            }
+            let then = alone.begin(&mutant);
+            settled(usize::from(matches!(then, Then::Settled(_))));
+            begun.push((mutant, then));
+        }
+        begun
+    }
+
+    /// Does one thing with each of many, as many side by side as there are workers, and gives what came of it in order.
+    fn side_by_side<T: Send, R: Send>(
+        &self,
+        work: Vec<T>,
+        one: impl Fn(T) -> Result<R, Failure> + Sync,
+    ) -> Result<Vec<R>, Failure> {
+        let slots: Vec<Mutex<Option<T>>> = work.into_iter().map(|item| Mutex::new(Some(item))).collect();
+        let next = AtomicUsize::new(0);
+        let worker = || -> Result<Vec<(usize, R)>, Failure> {
+            let mut done = Vec::new();
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                let Some(slot) = slots.get(index) else { return Ok(done) };
+                if let Some(item) = slot.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                    done.push((index, one(item)?));
+                }
+            }
+        };
+        thread::scope(|scope| {
+            let threads: Vec<_> = (0..self.workers).map(|_| scope.spawn(worker)).collect();
+            let mut all = Vec::with_capacity(slots.len());
+            for thread in threads {
+                all.extend(thread.join().unwrap_or_else(|panic| resume_unwind(panic))?);
+            }
+            all.sort_by_key(|(index, _)| *index);
+            Ok(all.into_iter().map(|(_, result)| result).collect())
+        })
+    }
+}
+
+/// What is left to do for a mutant when the jury is seated.
+enum Step {
+    Settled(Verdict),
+    Juror(usize),
+    Try(Vec<Aim>),
+}
+
+impl Step {
+    fn settled(self) -> Option<Verdict> {
+        match self {
+            Self::Settled(verdict) => Some(verdict),
+            Self::Juror(_) | Self::Try(_) => None,
+        }
+    }
+}
