@@ -3,10 +3,15 @@
 //!
 //! So a single run settles the question of `abispec mutate` for all mutants of a call, where one run each would ask it anew.
 
-use crate::examine::Differs;
+mod differs;
+
+pub(crate) use differs::Differs;
+
 use crate::generate::{Aim, Aims};
 use crate::oracle::Verdict;
-use abispec::target::Variant;
+use crate::plan::{self, WrittenParam};
+use abispec::errno::Errno;
+use abispec::target::{Resolved, Variant};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -20,32 +25,39 @@ const VOTES: u32 = 2;
 pub struct Version {
     call: usize,
     /// The variants that judge calls otherwise, with their places among the call's.
-    variants: Vec<(usize, Variant, Differs)>,
+    variants: Vec<(usize, Seat)>,
     aims: Vec<Aim>,
 }
 
 impl Version {
-    /// A version of the call at `call`, whose variants are `own` in the specification and `others` in the version; `aims` are
-    /// what programs should be like to find it out. `None` where it differs in nothing that a hearing could show.
-    pub fn of(call: usize, own: &[Variant], others: Vec<Variant>, aims: Vec<Aim>) -> Option<Self> {
-        if own.len() != others.len() {
-            return None;
-        }
-        let differing = own.iter().zip(others).enumerate().filter_map(|(index, (own, other))| {
-            let differs = Differs::between(own, &other);
-            differs.any().then_some((index, other, differs))
+    /// How `other` has the call `name`, beside how `own` has it; `call` is its place among the calls that are made, and `aims` are
+    /// what programs should be like to find it out. `None` where they differ in nothing that a hearing could show.
+    pub fn of(name: &str, call: usize, own: &Resolved, other: &Resolved, aims: Vec<Aim>) -> Option<Self> {
+        let (owns, others) = (&own.call(name)?.variants, &other.call(name)?.variants);
+        let differing = owns.iter().zip(others).enumerate().filter_map(|(index, (first, second))| {
+            let written = plan::written(other, second);
+            let mut differs = Differs::between(first, second);
+            differs.memory |= written != plan::written(own, first);
+            let (errnos, rest) = differs::rest(first, second);
+            let text = if differs.needs_all() { second.clone() } else { rest };
+            differs.any().then_some((index, Seat { juror: 0, text, errnos, written, differs }))
         });
         let variants: Vec<_> = differing.collect();
-        (!variants.is_empty()).then_some(Self { call, variants, aims })
+        (owns.len() == others.len() && !variants.is_empty()).then_some(Self { call, variants, aims })
     }
 }
 
 /// One version of one variant of a call.
 #[derive(Debug)]
 pub(crate) struct Seat {
+    /// Its version's number in the jury.
     juror: usize,
-    /// The contract as this version has it.
+    /// The contract as this version has it, or as much of it as judging needs.
     pub(crate) text: Variant,
+    /// The errnos whose rules are others.
+    pub(crate) errnos: Vec<Errno>,
+    /// The parameters that it writes through.
+    pub(crate) written: Vec<WrittenParam>,
     /// In what it differs from the specification.
     pub(crate) differs: Differs,
 }
@@ -80,8 +92,8 @@ impl Jury {
     pub fn admit(&mut self, version: Version) -> usize {
         let juror = self.jurors.len();
         self.jurors.push(Juror { votes: AtomicU32::new(0), how: OnceLock::new(), aims: version.aims });
-        for (variant, text, differs) in version.variants {
-            self.seats.entry((version.call, variant)).or_default().push(Seat { juror, text, differs });
+        for (variant, seat) in version.variants {
+            self.seats.entry((version.call, variant)).or_default().push(Seat { juror, ..seat });
         }
         self.sitting.fetch_add(1, Ordering::Relaxed);
         juror

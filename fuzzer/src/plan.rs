@@ -50,7 +50,7 @@ pub struct VariantPlan {
 }
 
 /// A pointer parameter that memory is written through.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WrittenParam {
     /// Its position.
     pub param: u8,
@@ -197,7 +197,8 @@ fn free(select: Option<u8>, variant: &Variant, asks: &Asks, maps: &[u8]) -> Vec<
     (0..).zip(&variant.params).filter_map(free).collect()
 }
 
-fn written(resolved: &Resolved, variant: &Variant) -> Vec<WrittenParam> {
+/// The pointer parameters of a variant that memory is written through.
+pub(crate) fn written(resolved: &Resolved, variant: &Variant) -> Vec<WrittenParam> {
     let written = |(position, param): (u8, &ResolvedParam)| {
         let direction = param.memory.as_ref().map(|memory| memory.direction);
         let itself = direction.is_some_and(Direction::writes);

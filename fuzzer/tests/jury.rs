@@ -5,7 +5,7 @@
     reason = "a helper of a test fails the test, and says what it skips"
 )]
 
-use abispec::target::{Resolved, Variant};
+use abispec::target::Resolved;
 use abispec_fuzzer::campaign::{self, Options, Progress};
 use abispec_fuzzer::environment::Environment;
 use abispec_fuzzer::jury::{Jury, Version};
@@ -15,14 +15,14 @@ use std::time::Duration;
 abispec_fuzzer::sandbox_before_main!();
 
 /// `dup` with one text of its file changed, beside `dup` as it is.
-fn version(of: &str, by: &str) -> Variant {
+fn version(of: &str, by: &str) -> Resolved {
     let mut files = abispec::embedded().files.clone();
     let file = files.iter_mut().find(|file| file.path.ends_with("syscalls/dup.yaml")).unwrap();
     assert!(file.text.contains(of), "{of}");
     file.text = file.text.replacen(of, by, 1);
     let (spec, findings) = abispec::load::load(files);
     assert!(findings.is_empty(), "{findings:?}");
-    resolved(&spec).call("dup").unwrap().variants[0].clone()
+    resolved(&spec)
 }
 
 fn resolved(spec: &abispec::model::Spec) -> Resolved {
@@ -33,7 +33,6 @@ fn resolved(spec: &abispec::model::Spec) -> Resolved {
 fn what_judges_otherwise_is_told_apart_and_what_agrees_is_not() {
     let resolved = Arc::new(resolved(abispec::embedded()));
     let call = resolved.calls.iter().position(|call| call.name == "dup").unwrap();
-    let own = &resolved.calls[call].variants[0];
     let mut jury = Jury::new(Duration::from_secs(60));
     let versions = [
         ("!open(fildes)", "open(fildes)", true),
@@ -43,11 +42,10 @@ fn what_judges_otherwise_is_told_apart_and_what_agrees_is_not() {
         ("same_description(ret, fildes)", "ret != fildes", false),
         ("same_description(ret, fildes)", "ret < fildes", true),
     ];
-    let own = std::slice::from_ref(own);
     for (of, by, _) in versions {
-        jury.admit(Version::of(call, own, vec![version(of, by)], Vec::new()).unwrap());
+        jury.admit(Version::of("dup", call, &resolved, &version(of, by), Vec::new()).unwrap());
     }
-    assert!(Version::of(call, own, own.to_vec(), Vec::new()).is_none());
+    assert!(Version::of("dup", call, &resolved, &resolved, Vec::new()).is_none());
     assert_eq!(jury.sitting(), versions.len());
     let jury = Arc::new(jury);
     let options =

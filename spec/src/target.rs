@@ -277,7 +277,7 @@ pub struct ResolvedParam {
 }
 
 /// What lies behind a pointer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Memory {
     /// Who writes it.
     pub direction: Direction,
@@ -290,7 +290,7 @@ pub struct Memory {
 }
 
 /// How a path parameter is walked.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathKeys {
     /// The parameter with the starting directory; `None` is the working directory.
     pub base: Option<u8>,

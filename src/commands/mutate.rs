@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::interrupt;
-use crate::mutate::{Effort, Entry, Trials, Verdict, Work, read};
+use crate::mutate::{Effort, Entry, Trials, Verdict, Work, key, read};
 use crate::selection::choose;
 use abispec::arch::Arch;
 use abispec::model::Spec;
@@ -39,10 +39,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = 20_000)]
     calls: u64,
     /// How long the fuzzer looks at a batch of mutants, at most
-    #[arg(long, value_name = "TIME", default_value = "3m", value_parser = crate::args::duration)]
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = crate::args::duration)]
     time: Duration,
     /// A batch is over when for so long no mutant was noticed
-    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = crate::args::duration)]
+    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = crate::args::duration)]
     patience: Duration,
     /// Where programs come from; the same seed gives the same programs
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -84,10 +84,12 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
         .map_err(|why| Failure::new("the running kernel is not known").why(why).help("is /proc mounted?"))?;
     let facts = super::check::facts(&spec);
     let workers = args.workers.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
+    let (file_systems, _) = super::fuzz::places::available(&[], false, None)?;
     let trials = Trials::new(
         &spec,
         environment.target(),
         facts,
+        file_systems,
         Effort { time: args.time, calls: args.calls, patience: args.patience, seed: args.seed },
         workers,
         stop,
@@ -219,12 +221,19 @@ struct Report<'a> {
 }
 
 impl Report<'_> {
+    /// By call, and in total: there what calls share counts once.
     fn sums(&self) -> (BTreeMap<&str, Sums>, Sums) {
         let (mut calls, mut total) = (BTreeMap::<&str, Sums>::new(), Sums::default());
+        let mut shared = BTreeMap::new();
         for one in self.judged {
             calls.entry(&one.mutant.syscall).or_default().add(&one.outcome);
-            total.add(&one.outcome);
+            let judged = !matches!(one.outcome, Outcome::Verdict(Verdict::NotExecutable(_)));
+            let first = shared.entry(key(&one.mutant)).or_insert(&one.outcome);
+            if judged {
+                *first = &one.outcome;
+            }
         }
+        shared.into_values().for_each(|outcome| total.add(outcome));
         (calls, total)
     }
 

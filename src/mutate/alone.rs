@@ -8,6 +8,7 @@ use abispec::target::Resolved;
 use abispec_fuzzer::coverage::{Executable, executable};
 use abispec_fuzzer::exec::deny;
 use abispec_fuzzer::generate::Aim;
+use abispec_fuzzer::habitat::Habitat;
 use abispec_fuzzer::jury::Version;
 use std::collections::BTreeSet;
 
@@ -19,6 +20,7 @@ pub(super) struct Alone<'t, 'a> {
     call: usize,
     spec: Spec,
     resolved: Resolved,
+    habitats: Vec<Habitat>,
     executable: Vec<Executable>,
     checked: BTreeSet<String>,
 }
@@ -29,8 +31,6 @@ pub(super) enum Then {
     Settled(Verdict),
     /// It hears calls as they are specified.
     Hear(Version),
-    /// Calls are made as it has them.
-    Try(Vec<Aim>),
 }
 
 impl<'t, 'a> Alone<'t, 'a> {
@@ -38,9 +38,10 @@ impl<'t, 'a> Alone<'t, 'a> {
         let call = trials.resolved.calls.iter().position(|call| call.name == name)?;
         let spec = trials.spec.with_calls(|other| other == name);
         let resolved = abispec::resolve(&spec, &trials.target);
-        let executable = executable(&resolved, &[]);
+        let habitats = trials.habitats();
+        let executable = executable(&resolved, &habitats);
         let checked = checked(trials, &spec);
-        Some(Self { trials, name, call, spec, resolved, executable, checked })
+        Some(Self { trials, name, call, spec, resolved, habitats, executable, checked })
     }
 
     /// Asks the engines at rest, and says what is left to do.
@@ -64,12 +65,9 @@ impl<'t, 'a> Alone<'t, 'a> {
         }
         let changed = abispec::resolve(&changed, &self.trials.target);
         let aims = self.aims(mutant, &changed);
-        let own = self.resolved.call(self.name).map_or(&[][..], |call| &call.variants[..]);
-        let others =
-            changed.calls.into_iter().find(|call| call.name == self.name).map_or(Vec::new(), |call| call.variants);
-        match Version::of(self.call, own, others, aims.clone()) {
+        match Version::of(self.name, self.call, &self.resolved, &changed, aims) {
             Some(version) => Then::Hear(version),
-            None => Then::Try(aims),
+            None => Then::Settled(Verdict::NotExecutable("changes nothing that the call is judged by".to_owned())),
         }
     }
 
@@ -95,7 +93,7 @@ impl<'t, 'a> Alone<'t, 'a> {
         if !mutant.apply_difference(&mut differing) {
             return None;
         }
-        match executable(&abispec::resolve(&differing, &self.trials.target), &[]).get(clause.0 as usize) {
+        match executable(&abispec::resolve(&differing, &self.trials.target), &self.habitats).get(clause.0 as usize) {
             Some(Executable::No(why)) => Some(format!("a difference {why}")),
             Some(Executable::Yes) | None => None,
         }

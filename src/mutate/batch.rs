@@ -1,10 +1,10 @@
-//! Mutants of many calls at once: one run hears them all, and what it cannot hear gets a run of its own.
+//! Mutants of many calls at once: the engines at rest are asked about each, and one run hears what is left.
 
 use super::alone::{Alone, Then};
 use super::trial::{Trials, Verdict};
 use crate::failure::Failure;
 use abispec::mutate::Mutant;
-use abispec_fuzzer::generate::Aim;
+use abispec::place::Place;
 use abispec_fuzzer::jury::Jury;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::resume_unwind;
@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-/// Mutants that share a run, if it is not one call alone that has more.
-const BATCH: usize = 2500;
+/// Mutants that share a run, if it is not one call alone that has more; a mutant takes some ten kilobytes.
+const BATCH: usize = 60_000;
 
 /// A call with its mutants.
 pub(crate) type Work = (String, Vec<Mutant>);
@@ -47,6 +47,7 @@ impl Trials<'_> {
             all.mutants.extend(judged.mutants);
             all.divergences.extend(judged.divergences);
         }
+        share(&mut all.mutants);
         Ok(all)
     }
 
@@ -66,10 +67,6 @@ impl Trials<'_> {
                     calls.insert(mutant.syscall.clone());
                     Step::Juror(jury.admit(version))
                 }
-                Then::Try(aims) => {
-                    calls.insert(mutant.syscall.clone());
-                    Step::Try(aims)
-                }
             };
             steps.push((mutant, step));
         }
@@ -80,7 +77,7 @@ impl Trials<'_> {
         let jury = Arc::new(jury);
         let baseline = self.hear(&calls.iter().map(String::as_str).collect(), jury.clone())?;
         let judge = |(mutant, step): (Mutant, Step)| {
-            let counts = !matches!(step, Step::Settled(_));
+            settled(usize::from(matches!(step, Step::Juror(_))));
             let verdict = match step {
                 Step::Settled(verdict) => verdict,
                 Step::Juror(juror) => match jury.told_apart(juror) {
@@ -88,17 +85,10 @@ impl Trials<'_> {
                     None if self.interrupted() => Verdict::Interrupted,
                     None => Verdict::Survived,
                 },
-                Step::Try(_) if self.interrupted() => Verdict::Interrupted,
-                Step::Try(aims) => {
-                    let mut changed = self.spec.clone();
-                    mutant.apply(&mut changed);
-                    self.alone(&mutant, &changed, aims, &baseline)?
-                }
             };
-            settled(usize::from(counts));
-            Ok((mutant, verdict))
+            (mutant, verdict)
         };
-        let mut mutants = self.side_by_side(steps, judge)?;
+        let mut mutants: Vec<_> = steps.into_iter().map(judge).collect();
         mutants.retain(|(_, verdict)| *verdict != Verdict::Interrupted);
         Ok(Judged { mutants, divergences: baseline.divergences() })
     }
@@ -148,18 +138,36 @@ impl Trials<'_> {
     }
 }
 
+/// Calls that take one set or struct share its mutants: what one of them notices, the others need not.
+fn share(mutants: &mut [(Mutant, Verdict)]) {
+    let killed = mutants.iter().filter_map(|(mutant, verdict)| match verdict {
+        Verdict::Killed { by, how } => Some((key(mutant), (*by, format!("{} of {}", how, mutant.syscall)))),
+        _ => None,
+    });
+    let killed: BTreeMap<(Place, String), (&'static str, String)> = killed.collect();
+    for (mutant, verdict) in mutants.iter_mut().filter(|(_, verdict)| *verdict == Verdict::Survived) {
+        if let Some((by, how)) = killed.get(&key(mutant)) {
+            *verdict = Verdict::Killed { by, how: how.clone() };
+        }
+    }
+}
+
+/// What is the same for a mutant of a set or struct in all calls that take it.
+pub(crate) fn key(mutant: &Mutant) -> (Place, String) {
+    (mutant.at, format!("{} {}", mutant.id, mutant.change))
+}
+
 /// What is left to do for a mutant when the jury is seated.
 enum Step {
     Settled(Verdict),
     Juror(usize),
-    Try(Vec<Aim>),
 }
 
 impl Step {
     fn settled(self) -> Option<Verdict> {
         match self {
             Self::Settled(verdict) => Some(verdict),
-            Self::Juror(_) | Self::Try(_) => None,
+            Self::Juror(_) => None,
         }
     }
 }

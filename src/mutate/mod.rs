@@ -6,6 +6,6 @@ mod batch;
 mod equivalent;
 mod trial;
 
-pub(crate) use batch::Work;
+pub(crate) use batch::{Work, key};
 pub(crate) use equivalent::{Entry, read};
 pub(crate) use trial::{Effort, Trials, Verdict};

@@ -1,19 +1,18 @@
-//! The engine that makes calls, for a jury of mutants and for one mutant.
+//! The engine that makes calls, before a jury of mutants.
 
 use crate::failure::Failure;
 use abispec::model::Spec;
-use abispec::mutate::Mutant;
 use abispec::place::Place;
 use abispec::target::{Resolved, Target};
 use abispec_checker::facts::Facts;
 use abispec_fuzzer::campaign::{self, Options, Progress};
 use abispec_fuzzer::confirm::{Confirmed, Key};
-use abispec_fuzzer::generate::{Aim, Aims};
+use abispec_fuzzer::exec::FileSystem;
+use abispec_fuzzer::habitat::Habitat;
 use abispec_fuzzer::jury::Jury;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 /// What became of a mutant.
@@ -43,15 +42,13 @@ pub(crate) struct Trials<'a> {
     pub(super) target: Target,
     pub(super) resolved: Arc<Resolved>,
     pub(super) facts: Vec<Facts>,
+    /// The file systems that this machine has for work directories.
+    file_systems: Vec<FileSystem>,
     pub(super) effort: Effort,
     /// How many work side by side.
     pub(super) workers: usize,
     stop: Arc<AtomicBool>,
 }
-
-/// How many calls are made for a mutant that needs a run of its own, at most, and for how long.
-const ALONE_CALLS: u64 = 40_000;
-const ALONE_TIME: Duration = Duration::from_secs(6);
 
 /// How hard the fuzzer tries. Calls are what counts: a busy machine must not let mutants live.
 #[derive(Clone, Copy, Debug)]
@@ -72,12 +69,18 @@ impl<'a> Trials<'a> {
         spec: &'a Spec,
         target: Target,
         facts: Vec<Facts>,
+        file_systems: Vec<FileSystem>,
         effort: Effort,
         workers: usize,
         stop: Arc<AtomicBool>,
     ) -> Self {
         let resolved = Arc::new(abispec::resolve(spec, &target));
-        Self { spec, target, resolved, facts, effort, workers, stop }
+        Self { spec, target, resolved, facts, file_systems, effort, workers, stop }
+    }
+
+    /// Every kind of sandbox in which calls are heard.
+    pub(super) fn habitats(&self) -> Vec<Habitat> {
+        Habitat::of_every_kind(&self.file_systems, false)
     }
 
     /// The unchanged specification for this machine.
@@ -106,6 +109,7 @@ impl<'a> Trials<'a> {
             shrink: false,
             report: Some(report),
             jury: Some(jury),
+            file_systems: self.file_systems.clone(),
             stop: self.stop.clone(),
             ..Options::default()
         };
@@ -127,61 +131,6 @@ impl<'a> Trials<'a> {
             Some(error) if outcome.calls == 0 => Err(Failure::new("no call could be made").why(error.clone())),
             _ => Ok(()),
         }
-    }
-
-    /// Makes calls as a mutant has them, to see whether anything is found that is not found of the specification.
-    pub(super) fn alone(
-        &self,
-        mutant: &Mutant,
-        changed: &Spec,
-        aims: Vec<Aim>,
-        baseline: &Baseline,
-    ) -> Result<Verdict, Failure> {
-        let resolved = Arc::new(abispec::resolve(changed, &self.target));
-        let (stop, done) = (Arc::new(AtomicBool::new(false)), AtomicBool::new(false));
-        let noticed: Arc<Mutex<Option<String>>> = Arc::default();
-        let (keep, of, end, old) = (noticed.clone(), resolved.clone(), stop.clone(), baseline.known.clone());
-        let report = Arc::new(move |confirmed: &Confirmed| {
-            if old.contains(&known(&of, &confirmed.key)) {
-                return;
-            }
-            let verdict = &confirmed.verdict;
-            let program = confirmed.program.lines(&of).join("; ");
-            let how = format!("{}: {}, not {}, in {program}", verdict.id, verdict.actual, verdict.expected);
-            keep.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(how);
-            end.store(true, Ordering::Relaxed);
-        });
-        let options = Options {
-            time: Some(ALONE_TIME),
-            calls: Some(ALONE_CALLS),
-            seed: self.effort.seed,
-            workers: 1,
-            shrink: false,
-            laws: false,
-            report: Some(report),
-            aims: Arc::new(aims.into_iter().collect::<Aims>()),
-            stop: stop.clone(),
-            ..Options::default()
-        };
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                while !done.load(Ordering::Relaxed) {
-                    if self.interrupted() {
-                        stop.store(true, Ordering::Relaxed);
-                    }
-                    thread::sleep(Duration::from_millis(10));
-                }
-            });
-            let ran = self.run(&resolved, &|name| name == mutant.syscall, options);
-            done.store(true, Ordering::Relaxed);
-            ran
-        })?;
-        let how = noticed.lock().unwrap_or_else(PoisonError::into_inner).take();
-        Ok(match how {
-            Some(how) => Verdict::Killed { by: "fuzz", how },
-            None if self.interrupted() => Verdict::Interrupted,
-            None => Verdict::Survived,
-        })
     }
 }
 

@@ -2,17 +2,18 @@
 
 use super::effects::{Looked, effects};
 use super::looks::{Answers, table};
+use super::memory::own;
 use super::{Context, apart, changes};
 use crate::cell::CellMemory;
 use crate::jury::{Jury, Seat};
 use crate::lower::Probe;
 use crate::oracle::{Answer, Verdict, judge_ensures, judge_error, judge_left, judge_success, leaves, may_be_value};
-use crate::plan::VariantPlan;
+use crate::plan::{VariantPlan, WrittenParam};
 use crate::world::{Scene, View, World, apply, apply_failure, apply_partly};
 use abispec::errno::Errno;
-use abispec::expr::{Expr, Truth};
-use abispec::model::{Effect, EffectRule};
-use abispec::target::{ClauseId, Rule, Variant};
+use abispec::expr::Truth;
+use abispec::target::{ClauseId, Variant};
+use std::ops::Range;
 
 /// What is known of a call after it.
 pub(super) struct Hearing<'a> {
@@ -28,6 +29,23 @@ pub(super) struct Hearing<'a> {
     pub(super) after: &'a CellMemory<'a>,
     /// What was asked of the descriptor table when the program was over, if this is its last call.
     pub(super) end: &'a [Probe],
+}
+
+/// A judgement that waits for the end of the program, since what is written shows itself there.
+pub(super) struct Reserved<'j> {
+    pub(super) seat: &'j Seat,
+    /// Of the ranges that calls of the program own, those of the call by the specification.
+    pub(super) instead_of: Range<usize>,
+    /// Those that it owns by the seat's version.
+    pub(super) owned: Vec<(u64, u64)>,
+}
+
+impl Reserved<'_> {
+    /// All that the calls of the program own by this version.
+    pub(super) fn all(&self, owned: &[(u64, u64)]) -> Vec<(u64, u64)> {
+        let Range { start, end } = self.instead_of;
+        [&owned[..start], &self.owned, &owned[end..]].concat()
+    }
 }
 
 /// What a contract says of a call.
@@ -115,7 +133,15 @@ impl<'a> Hearing<'a> {
     }
 
     /// Lets the jury hear a call that is right by the specification; `next` is the model after it.
-    pub(super) fn before_the_jury(&self, jury: &Jury, call: usize, variant: usize, next: Option<&World>) {
+    /// Who cannot say before the program is over goes to `later`, where `own` is what the call may write by the specification.
+    pub(super) fn before_the_jury<'j>(
+        &self,
+        jury: &'j Jury,
+        (call, variant): (usize, usize),
+        next: Option<&World>,
+        own: &Range<usize>,
+        later: &mut Vec<Reserved<'j>>,
+    ) {
         let mut seen = Vec::new();
         for seat in jury.hearing(call, variant) {
             seen.clear();
@@ -124,8 +150,22 @@ impl<'a> Hearing<'a> {
             }
             if let Some(verdict) = self.otherwise(seat, next, &mut seen) {
                 jury.vote(seat, &verdict);
+            } else if seat.differs.memory && self.answer != Answer::Left {
+                let mut owned = Vec::new();
+                self.own(&seat.text, &seat.written, &mut owned);
+                later.push(Reserved { seat, instead_of: own.clone(), owned });
             }
         }
+    }
+
+    /// Adds the memory that the call may write by a contract.
+    pub(super) fn own(&self, variant: &Variant, written: &[WrittenParam], owned: &mut Vec<(u64, u64)>) {
+        let error = match self.answer {
+            Answer::Error(number) => Some(number),
+            Answer::Value(_) => None,
+            Answer::Left => return,
+        };
+        own(&self.returned(variant), written, self.answers.low, error, self.context, owned);
     }
 
     /// What a version of the contract says that differs from the specification only in what its seat names.
@@ -138,7 +178,11 @@ impl<'a> Hearing<'a> {
             return verdict.or_else(|| self.table(next.as_ref())).or_else(end);
         }
         match self.answer {
-            Answer::Error(number) => differs.rules.then(|| self.error(variant, number, seen)).flatten(),
+            Answer::Error(number) => {
+                let errno = Errno::from_number(number, self.context.resolved.target.arch);
+                let concerned = differs.rules && errno.is_some_and(|errno| seat.errnos.contains(&errno));
+                concerned.then(|| self.error(variant, number, seen)).flatten()
+            }
             Answer::Left => judge_left(variant, &self.view(variant), seen),
             Answer::Value(value) => {
                 let before = || judge_success(variant, &self.view(variant), value, seen);
@@ -175,45 +219,5 @@ impl<'a> Hearing<'a> {
             });
         }
         verdict.filter(|_| !may_be_value(variant, self.answers.ret, numbers.word))
-    }
-}
-
-/// In what two contracts of a variant differ, of what judging a call looks at.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Differs {
-    /// Error rules, written and implied.
-    pub(crate) rules: bool,
-    /// The type of the result.
-    pub(crate) returns: bool,
-    /// Conditions after success.
-    pub(crate) ensures: bool,
-    /// What success changes.
-    pub(crate) effects: bool,
-}
-
-impl Differs {
-    /// Compares two contracts, whatever the numbers of their clauses are.
-    pub(crate) fn between(own: &Variant, other: &Variant) -> Self {
-        fn rule(rule: &Rule) -> (Errno, bool, &Expr, &[Errno]) {
-            (rule.errno, rule.duty, &rule.condition, &rule.before)
-        }
-        // What is written is held against memory when the program is over.
-        fn effects(variant: &Variant) -> impl Iterator<Item = &EffectRule> {
-            let all = variant.effects.iter().map(|one| &one.effect);
-            all.filter(|rule| !matches!(rule.effect, Effect::Writes { .. }))
-        }
-        let conditions =
-            |variant: &'_ Variant| variant.ensures.iter().map(|one| one.condition.clone()).collect::<Vec<_>>();
-        Self {
-            rules: !own.rules.iter().map(rule).eq(other.rules.iter().map(rule)),
-            returns: own.returns != other.returns,
-            ensures: conditions(own) != conditions(other),
-            effects: !effects(own).eq(effects(other)),
-        }
-    }
-
-    /// Whether they differ at all.
-    pub(crate) fn any(self) -> bool {
-        self != Self::default()
     }
 }

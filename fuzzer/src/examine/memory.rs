@@ -5,16 +5,16 @@ use crate::cell::CellMemory;
 use crate::exec::layout::{CELL_GUARD, CELL_RW};
 use crate::lower::{Lowered, LoweredCall};
 use crate::oracle::Verdict;
-use crate::plan::{VariantPlan, WrittenParam};
+use crate::plan::WrittenParam;
 use crate::world::View;
 use abispec::expr::{Moment, Truth, evaluate, truth};
 use abispec::model::Effect;
 use abispec::target::Variant;
 
-/// Adds the memory that a call may write.
+/// Adds the memory that a call may write through the parameters `written`.
 pub(super) fn own(
     view: &View<'_>,
-    plan: &VariantPlan,
+    written: &[WrittenParam],
     low: &LoweredCall,
     error: Option<u32>,
     context: Context<'_>,
@@ -22,7 +22,7 @@ pub(super) fn own(
 ) {
     let arch = context.resolved.target.arch;
     let faulted = error.map(i128::from) == Some(context.numbers.efault());
-    for WrittenParam { param, linked } in plan.written.iter().copied() {
+    for WrittenParam { param, linked } in written.iter().copied() {
         let written = written_bytes(view, view.variant(), param, error, arch);
         let permitted = error.is_none() || faulted || written.is_some();
         if !permitted {

@@ -20,10 +20,9 @@ use crate::world::process::Alteration;
 use crate::world::{Numbers, World};
 use abispec::target::{ClauseId, Resolved, Variant};
 use abispec::types::Type;
-pub(crate) use hearing::Differs;
 use hearing::{Heard, Hearing};
 use looks::{Answers, table};
-use memory::{own, stray_write};
+use memory::stray_write;
 
 /// A divergence that one run showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,6 +98,7 @@ pub fn examine(
     seen.clear();
     owned.clear();
     returns.clear();
+    let mut reserved = Vec::new();
     for (index, (call, low)) in program.calls.iter().zip(&lowered.calls).enumerate() {
         let result = sandbox.result(low.op);
         match result.state {
@@ -144,11 +144,8 @@ pub fn examine(
             break;
         }
         let Heard { verdict, next } = hearing.judge(variant, seen);
-        match answer {
-            Answer::Error(number) => own(&hearing.returned(variant), plan, low, Some(number), context, owned),
-            Answer::Value(_) => own(&hearing.returned(variant), plan, low, None, context, owned),
-            Answer::Left => {}
-        }
+        let first = owned.len();
+        hearing.own(variant, &plan.written, owned);
         if !matches!(answer, Answer::Error(_)) {
             coverage.successes[call.call][low.variant] += 1;
         }
@@ -159,7 +156,8 @@ pub fn examine(
         if verdict.is_none()
             && let Some(jury) = context.jury
         {
-            hearing.before_the_jury(jury, call.call, low.variant, next.as_ref());
+            let place = (call.call, low.variant);
+            hearing.before_the_jury(jury, place, next.as_ref(), &(first..owned.len()), &mut reserved);
         }
         if let Some(mut next) = next {
             if verdict.is_none() && matches!(answer, Answer::Value(_)) {
@@ -183,7 +181,15 @@ pub fn examine(
     }
     // A call that was killed on its way out may have written what it owns; nobody knows what that is.
     if examined.suspicion.is_none() && !examined.cut_short {
+        let versions: Vec<_> = reserved.iter().map(|reserved| (reserved.seat, reserved.all(owned))).collect();
         examined.suspicion = stray_write(lowered, &after_memory, owned);
+        if let Some(jury) = context.jury.filter(|_| examined.suspicion.is_none()) {
+            for (seat, mut owned) in versions {
+                if let Some(found) = stray_write(lowered, &after_memory, &mut owned) {
+                    jury.vote(seat, &found.verdict);
+                }
+            }
+        }
     }
     for clause in seen.drain(..) {
         coverage.mark(clause);

@@ -23,7 +23,7 @@ pub(super) fn file_system(text: &str) -> Result<FileSystem, String> {
 }
 
 /// The file systems of a run, out of those that are wanted (by default all), and why the others are not among them.
-pub(super) fn available(
+pub(in crate::commands) fn available(
     wanted: &[FileSystem],
     privileged: bool,
     emulator: Option<&Path>,
