@@ -200,6 +200,8 @@ const LAWS_TURN: usize = 5;
 const REPLAN: usize = 400;
 /// Sandboxes that a worker may lose before it gives up.
 const LOSSES: u32 = 1000;
+/// Sandboxes that may be late.
+const LATE: u32 = 20;
 
 /// Runs programs for the calls that `wanted` picks until time, calls or `stop` end it.
 ///
@@ -290,6 +292,7 @@ fn work(worker: usize, sides: &[Side], shared: &Shared) -> (Vec<Coverage>, Optio
     let mut runners: Vec<TestRunner> = sides.iter().map(source).collect();
     let budget = Budget::of(&shared.options, worker);
     let mut posted = Instant::now();
+    let mut late = 0;
     for _ in 0..LOSSES {
         let started =
             sides.iter().zip(&mut runners).map(|(side, runner)| Working::start(side, shared, &budget, runner));
@@ -300,6 +303,8 @@ fn work(worker: usize, sides: &[Side], shared: &Shared) -> (Vec<Coverage>, Optio
             Ok(()) => return (coverage, None),
             // Somebody killed the sandbox, memory pressure for example: a new one goes on.
             Err(WorkerError::Lost) => {}
+            // The machine is so busy that a sandbox is not made in time: a run of hours does not end for that.
+            Err(WorkerError::Sandbox(error)) if error.is_late() && late < LATE => late += 1,
             Err(error) => return (coverage, Some(error)),
         }
     }

@@ -60,4 +60,4 @@ pub mod types;
 pub mod version;
 
 pub use embedded::{embedded, embedded_call};
-pub use resolve::resolve;
+pub use resolve::{resolve, resolve_call};

@@ -23,6 +23,10 @@ pub(super) struct Alone<'t, 'a> {
     habitats: Vec<Habitat>,
     executable: Vec<Executable>,
     checked: BTreeSet<String>,
+    /// Where mutants are made, and what they are resolved to.
+    scratch: Spec,
+    changed: Resolved,
+    differing: Resolved,
 }
 
 /// What is left to do for a mutant after the engines at rest.
@@ -41,37 +45,64 @@ impl<'t, 'a> Alone<'t, 'a> {
         let habitats = trials.habitats();
         let executable = executable(&resolved, &habitats);
         let checked = checked(trials, &spec);
-        Some(Self { trials, name, call, spec, resolved, habitats, executable, checked })
+        let (scratch, changed, differing) = (spec.clone(), resolved.clone(), resolved.clone());
+        Some(Self { trials, name, call, spec, resolved, habitats, executable, checked, scratch, changed, differing })
     }
 
     /// Asks the engines at rest, and says what is left to do.
-    pub(super) fn begin(&self, mutant: &Mutant) -> Then {
-        if let Shows::Nobody(why) = mutant.shows {
-            return Then::Settled(Verdict::NotExecutable(why.to_owned()));
+    pub(super) fn begin(&mut self, mutant: &Mutant) -> Then {
+        match mutant.shows {
+            Shows::Nobody(why) => Then::Settled(Verdict::NotExecutable(why.to_owned())),
+            // It changes nothing but the call itself.
+            Shows::Calls => {
+                self.remake(|spec| mutant.apply(spec));
+                abispec::resolve_call(&self.scratch, self.name, &mut self.changed);
+                self.hear(mutant)
+            }
+            Shows::Witness | Shows::Both => {
+                let mut changed = self.spec.clone();
+                mutant.apply(&mut changed);
+                if let Some(how) = checked(self.trials, &changed).into_iter().find(|one| !self.checked.contains(one)) {
+                    return Then::Settled(Verdict::Killed { by: "check", how });
+                }
+                if mutant.shows == Shows::Witness {
+                    let silent = || Verdict::NotExecutable("no witness on this machine states it".to_owned());
+                    return Then::Settled(if self.trials.facts.is_empty() { silent() } else { Verdict::Survived });
+                }
+                self.changed = abispec::resolve(&changed, &self.trials.target);
+                let then = self.hear(mutant);
+                self.changed = self.resolved.clone();
+                then
+            }
         }
-        let mut changed = self.spec.clone();
-        mutant.apply(&mut changed);
-        if matches!(mutant.shows, Shows::Witness | Shows::Both)
-            && let Some(how) = checked(self.trials, &changed).into_iter().find(|one| !self.checked.contains(one))
-        {
-            return Then::Settled(Verdict::Killed { by: "check", how });
+    }
+
+    /// Makes a change in the call as it is specified.
+    fn remake(&mut self, change: impl FnOnce(&mut Spec)) {
+        if let Some(call) = self.spec.syscalls.get(self.name) {
+            self.scratch.syscalls.insert(self.name.to_owned(), call.clone());
         }
-        if mutant.shows == Shows::Witness {
-            let silent = || Verdict::NotExecutable("no witness on this machine states it".to_owned());
-            return Then::Settled(if self.trials.facts.is_empty() { silent() } else { Verdict::Survived });
+        change(&mut self.scratch);
+    }
+
+    /// What becomes of a mutant that is resolved.
+    fn hear(&mut self, mutant: &Mutant) -> Then {
+        let mut tells_apart = false;
+        self.remake(|spec| tells_apart = mutant.apply_difference(spec));
+        if tells_apart {
+            abispec::resolve_call(&self.scratch, self.name, &mut self.differing);
         }
-        if let Some(why) = self.not_executable(mutant) {
+        if let Some(why) = self.not_executable(mutant, tells_apart) {
             return Then::Settled(Verdict::NotExecutable(why));
         }
-        let changed = abispec::resolve(&changed, &self.trials.target);
-        let aims = self.aims(mutant, &changed);
-        match Version::of(self.name, self.call, &self.resolved, &changed, aims) {
+        let aims = self.aims(mutant, tells_apart);
+        match Version::of(self.name, self.call, &self.resolved, &self.changed, aims) {
             Some(version) => Then::Hear(version),
             None => Then::Settled(Verdict::NotExecutable("changes nothing that the call is judged by".to_owned())),
         }
     }
 
-    fn not_executable(&self, mutant: &Mutant) -> Option<String> {
+    fn not_executable(&self, mutant: &Mutant, tells_apart: bool) -> Option<String> {
         let release = self.trials.target.release;
         if !mutant.span.contains(release) {
             return Some(format!("says nothing about Linux {}", release.base()));
@@ -89,28 +120,24 @@ impl<'t, 'a> Alone<'t, 'a> {
             return Some(why.clone());
         }
         // What tells the mutant from the original may be what cannot happen here.
-        let mut differing = self.spec.clone();
-        if !mutant.apply_difference(&mut differing) {
+        if !tells_apart {
             return None;
         }
-        match executable(&abispec::resolve(&differing, &self.trials.target), &self.habitats).get(clause.0 as usize) {
+        match executable(&self.differing, &self.habitats).get(clause.0 as usize) {
             Some(Executable::No(why)) => Some(format!("a difference {why}")),
             Some(Executable::Yes) | None => None,
         }
     }
 
     /// Where programs should look: at the changed clause, at what it was, and at what tells one from the other.
-    fn aims(&self, mutant: &Mutant, changed: &Resolved) -> Vec<Aim> {
+    fn aims(&self, mutant: &Mutant, tells_apart: bool) -> Vec<Aim> {
         let Some(clause) = mutant.clause(&self.resolved) else {
             // A key of a parameter is no clause.
-            let texts = [&self.resolved, changed].into_iter();
+            let texts = [&self.resolved, &self.changed].into_iter();
             return texts.flat_map(|resolved| keys(resolved, mutant, self.call)).collect();
         };
-        let mut differing = self.spec.clone();
-        let differing =
-            mutant.apply_difference(&mut differing).then(|| abispec::resolve(&differing, &self.trials.target));
-        let texts = [Some(&self.resolved), Some(changed), differing.as_ref()].into_iter().flatten();
-        texts.flat_map(|resolved| aim(resolved, self.name, clause, self.call)).collect()
+        let texts = [Some(&self.resolved), Some(&self.changed), tells_apart.then_some(&self.differing)];
+        texts.into_iter().flatten().flat_map(|resolved| aim(resolved, self.name, clause, self.call)).collect()
     }
 }
 

@@ -95,7 +95,7 @@ impl Trials<'_> {
 
     /// Asks the engines at rest about the mutants of a call.
     fn at_rest(&self, call: &str, list: Vec<Mutant>, settled: &(dyn Fn(usize) + Sync)) -> Vec<(Mutant, Then)> {
-        let Some(alone) = Alone::new(self, call) else { return Vec::new() };
+        let Some(mut alone) = Alone::new(self, call) else { return Vec::new() };
         let mut begun = Vec::with_capacity(list.len());
         for mutant in list {
             if self.interrupted() {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
 /// A step without which there is no sandbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -183,15 +184,27 @@ pub struct SandboxError {
     /// The errno it failed with, if that is known.
     pub errno: Option<i32>,
     detail: Option<String>,
+    late: bool,
 }
 
 impl SandboxError {
     pub(super) fn new(stage: Stage, errno: Option<i32>) -> SandboxError {
-        SandboxError { stage, errno, detail: None }
+        SandboxError { stage, errno, detail: None, late: false }
     }
 
     pub(super) fn with_detail(stage: Stage, errno: Option<i32>, detail: impl Into<String>) -> SandboxError {
-        SandboxError { stage, errno, detail: Some(detail.into()) }
+        SandboxError { stage, errno, detail: Some(detail.into()), late: false }
+    }
+
+    /// The sandbox process did not answer in time.
+    pub(super) fn late(patience: Duration) -> SandboxError {
+        let detail = format!("no answer in {} s", patience.as_secs());
+        SandboxError { late: true, ..SandboxError::with_detail(Stage::Handshake, None, detail) }
+    }
+
+    /// Whether nothing is wrong but that it took too long: on a busy machine the next one may come in time.
+    pub fn is_late(&self) -> bool {
+        self.late
     }
 
     /// What the user can do about it.

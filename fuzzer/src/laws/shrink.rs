@@ -57,15 +57,13 @@ pub fn watch(room: &mut Room, case: &Case) -> Result<Option<Watched>, WorkerErro
         return Ok(Some(Watched { program, answers: seen.answers(), other: None, judged }));
     }
     let Some(rewritten) = rewrite(resolved, law, &case.seed) else { return Ok(None) };
+    // The second pair is in the other order: two sandboxes in turn may have two numbers in turn, of devices for example.
     let other = alone(room, &rewritten.program)?;
+    let twice = alone(room, &rewritten.program)?;
     let again = alone(room, &program)?;
-    let (Some(other), Some(again)) = (other, again) else { return Ok(Some(silent(program))) };
+    let (Some(other), Some(twice), Some(again)) = (other, twice, again) else { return Ok(Some(silent(program))) };
     let judge = |other: &Seen| compare(resolved, numbers, case, &rewritten, [&seen, other, &again]);
-    let mut judged = judge(&other);
-    if matches!(judged, Judged::Broken(_)) {
-        let twice = alone(room, &rewritten.program)?;
-        judged = steady(judged, twice.map_or(Judged::Silent, |twice| judge(&twice)));
-    }
+    let judged = steady(judge(&other), judge(&twice));
     let other = Some((rewritten.program, other.answers()));
     Ok(Some(Watched { program, answers: seen.answers(), other, judged }))
 }

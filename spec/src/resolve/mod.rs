@@ -42,6 +42,19 @@ pub fn resolve(spec: &Spec, target: &Target) -> Resolved {
     resolved
 }
 
+/// Resolves one call of a specification in the place of all that `resolved` has of calls and laws. Constants, sets and structs stay as
+/// they are there: for a call that alone has changed, this is a fraction of resolving all.
+pub fn resolve_call(spec: &Spec, name: &str, resolved: &mut Resolved) {
+    resolved.calls.clear();
+    resolved.laws.clear();
+    resolved.clauses.clear();
+    let release = resolved.target.release;
+    let found = spec.syscalls.get(name).filter(|call| call.span.contains(release));
+    if let Some(call) = found.and_then(|syscall| call::resolve(spec, syscall, resolved)) {
+        resolved.calls.push(call);
+    }
+}
+
 /// Values of all constants on a target, whatever its release: a constant keeps its value when a kernel lacks it.
 pub(crate) fn constant_values(spec: &Spec, target: &Target) -> BTreeMap<String, i128> {
     let (model, caller) = (target.arch.data_model(), target.caller.data_model());

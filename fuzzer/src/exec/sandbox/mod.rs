@@ -254,7 +254,7 @@ impl Sandbox {
                 (Some(stage), errno) => Err(SandboxError::new(stage, Some(errno.into()))),
             },
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                Err(SandboxError::with_detail(Stage::Handshake, None, format!("no answer in {} s", PATIENCE.as_secs())))
+                Err(SandboxError::late(PATIENCE))
             }
             Err(_) => {
                 let detail = self
