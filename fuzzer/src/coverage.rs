@@ -5,8 +5,8 @@ mod outside;
 
 pub use alone::strike_out_others;
 
-use crate::exec::deny;
 use crate::habitat::Habitat;
+use crate::scope;
 use crate::world;
 use abispec::expr::{BinaryOp, Expr, Function, UnaryOp, Word, contradicts_itself};
 use abispec::target::{Clause, ClauseId, ClauseKind, Resolved, Rule, Variant};
@@ -97,7 +97,7 @@ pub fn executable(resolved: &Resolved, habitats: &[Habitat]) -> Vec<Executable> 
         }
     }
     if !here.privileged {
-        let denied = |syscall: &str| deny::because(syscall).is_some();
+        let denied = |syscall: &str| resolved.call(syscall).is_some_and(|call| !scope::permits(resolved, call));
         for (verdict, _) in verdicts.iter_mut().zip(&resolved.clauses).filter(|(_, clause)| denied(&clause.syscall)) {
             *verdict = Executable::No(DENIED.to_owned());
         }

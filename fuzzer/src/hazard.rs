@@ -1,10 +1,12 @@
 //! What a program must not do for the harm it would do to the executor or to its own other arguments.
 //!
-//! The specification states what is true and generators try everything; this file alone says what is not tried.
+//! The specification states what is true and which calls are never made; of the others, generators try everything, and this file alone
+//! says what is not tried.
 
 use crate::exec::layout::{ARENA_SIZE, PAGE, PLAYGROUND_MARGIN_PAGES, PLAYGROUND_PAGES};
 use crate::exec::{Entry, HEEDED, INTERRUPT_SIGNAL};
 use crate::program::{Argument, Block, Invocation, Placement, Program};
+use crate::scope;
 use abispec::expr::{Function, Moment, Observer, OperandValue, evaluate};
 use abispec::target::{Resolved, ResolvedField, ResolvedParam, Variant};
 use abispec::types::{IntType, Type};
@@ -24,8 +26,8 @@ pub enum Hazard {
     Edges,
     /// It poisons pages that are there: whoever has them mapped is ended.
     Poison,
-    /// It takes all registers, the place where it goes on among them, from the caller's stack, where no program puts them.
-    Registers,
+    /// The specification says that it is never tried.
+    Never,
     /// Memory that the kernel writes to whenever the caller goes on may not be there then.
     Restarts,
     /// Who makes it could not return from the functions that it is in, since they are on no shadow stack, or what it asks for later
@@ -33,21 +35,10 @@ pub enum Hazard {
     Returns,
 }
 
-/// Why a call of this name is never made, whatever its arguments; `None` where it depends on them.
-pub fn always(name: &str) -> Option<&'static str> {
-    let registers = "it takes all registers from the caller's stack, where no program puts them";
-    let another = "it is any of many calls, whose arguments lie in memory or in other places";
-    match name {
-        "rt_sigreturn" | "sigreturn" | "uretprobe" => Some(registers),
-        "socketcall" | "ipc" => Some(another),
-        _ => None,
-    }
-}
-
 /// What is dangerous about a call that takes this entry.
 pub fn find(resolved: &Resolved, call: &Invocation, variant: &Variant, entry: Entry) -> Option<Hazard> {
-    if always(&resolved.calls[call.call].name).is_some() {
-        return Some(Hazard::Registers);
+    if scope::never(resolved.target.arch, &resolved.calls[call.call]).is_some() {
+        return Some(Hazard::Never);
     }
     if matches!(variant.command.as_deref(), Some("ARCH_SHSTK_ENABLE" | "ARCH_SHSTK_UNLOCK")) || slack(call, variant) {
         return Some(Hazard::Returns);
@@ -453,7 +444,7 @@ mod tests {
         for flags in [0, 17, 64, 0x0900, 0xff] {
             assert_eq!(hazard("clone", &[flags]), None, "{flags:#x}");
         }
-        assert_eq!(hazard("rt_sigreturn", &[]), Some(Hazard::Registers));
+        assert_eq!(hazard("rt_sigreturn", &[]), Some(Hazard::Never));
         let shadow = Variant { command: Some("ARCH_SHSTK_ENABLE".to_owned()), ..resolved.calls[0].variants[0].clone() };
         let call = Invocation { call: 0, args: vec![Argument::Number(0), Argument::Number(0)] };
         assert_eq!(find(&resolved, &call, &shadow, Entry::Native), Some(Hazard::Returns));

@@ -25,6 +25,7 @@ pub mod plan;
 pub mod plant;
 pub mod program;
 pub mod reproduce;
+pub mod scope;
 pub mod setup;
 pub mod shrink;
 pub mod trace;

@@ -5,7 +5,7 @@ use crate::examine::{Context, Examined, Notes, Suspicion, examine};
 use crate::exec::layout::CELLS;
 use crate::exec::layout::{PLAYGROUND_MARGIN_PAGES, PLAYGROUND_PAGES};
 use crate::exec::{
-    BatchEnd, EMPTY_FILE, EXECUTABLES, Ending, Entry, Part, Sandbox, SandboxConfig, SandboxError, VDSO_CALLS, deny,
+    BatchEnd, EMPTY_FILE, EXECUTABLES, Ending, Entry, Part, Sandbox, SandboxConfig, SandboxError, VDSO_CALLS,
 };
 use crate::flight::Recorder;
 use crate::generate::Generator;
@@ -16,6 +16,7 @@ use crate::oracle::Verdict;
 use crate::plan::Plans;
 use crate::plant::Plant;
 use crate::program::Program;
+use crate::scope;
 use crate::setup::{self, BuildError};
 use crate::world::process::Alteration;
 use crate::world::{Identity, Numbers, World, fixture, repair};
@@ -70,10 +71,22 @@ impl Setting {
     fn ia32(&self) -> Vec<u32> {
         match self.entry {
             Entry::Ia32 => {
-                let permitted = self.resolved.calls.iter().filter(|call| deny::permits(&call.name));
+                let permitted = self.resolved.calls.iter().filter(|call| scope::permits(&self.resolved, call));
                 permitted.map(|call| call.nr).collect()
             }
             Entry::Native | Entry::Vdso => Vec::new(),
+        }
+    }
+
+    /// The numbers of the port's own entry that the specification denies.
+    fn denied(&self) -> Vec<u32> {
+        match self.entry {
+            // Its numbers are those of another port.
+            Entry::Ia32 => Vec::new(),
+            Entry::Native | Entry::Vdso => {
+                let denied = self.resolved.calls.iter().filter(|call| !scope::permits(&self.resolved, call));
+                denied.map(|call| call.nr).collect()
+            }
         }
     }
 }
@@ -179,7 +192,7 @@ impl Room {
     fn with_patience(setting: Setting, hasty: bool) -> Result<Self, WorkerError> {
         let block_timeout = if hasty { HASTE } else { SandboxConfig::default().block_timeout };
         let emulator = setting.emulator.clone();
-        let ia32 = setting.ia32();
+        let (denied, ia32) = (setting.denied(), setting.ia32());
         let Habitat { capabilities, file_system, privileged } = setting.habitat;
         // Where time matters more, few executors take the time to have children.
         let children_every = if hasty { 8 } else { SandboxConfig::default().children_every };
@@ -190,6 +203,7 @@ impl Room {
             privileged,
             block_timeout,
             emulator,
+            denied,
             ia32,
             ..SandboxConfig::default()
         };

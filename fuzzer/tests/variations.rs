@@ -7,12 +7,12 @@ use abispec::target::Target;
 use abispec::version::Release;
 use abispec_fuzzer::campaign::random;
 use abispec_fuzzer::coverage::Coverage;
-use abispec_fuzzer::exec::deny;
 use abispec_fuzzer::generate::Generator;
 use abispec_fuzzer::lower::Mode;
 use abispec_fuzzer::oracle::Answer;
 use abispec_fuzzer::plan::Plans;
 use abispec_fuzzer::program::{Argument, Program};
+use abispec_fuzzer::scope;
 use abispec_fuzzer::setup::footprint_of;
 use abispec_fuzzer::worker::{BATCH, Room, Setting, VARIATIONS, WorkerError};
 use std::sync::Arc;
@@ -24,7 +24,7 @@ fn open(names: &[&str]) -> Option<(Room, Generator)> {
     let target = Target::new(arch, Release::from_uname(release.trim()).unwrap());
     let resolved = Arc::new(abispec::resolve(abispec::embedded(), &target));
     let wanted = |call: &abispec::target::Call| names.is_empty() || names.contains(&call.name.as_str());
-    let generator = Generator::new(resolved.clone(), &wanted, &|call| deny::permits(&call.name));
+    let generator = Generator::new(resolved.clone(), &wanted, &|call| scope::permits(&resolved, call));
     match Room::open(Setting::for_some(resolved, &wanted)) {
         Ok(room) => Some((room, generator)),
         Err(WorkerError::Sandbox(error)) => {

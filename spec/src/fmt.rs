@@ -20,6 +20,7 @@ pub(crate) const ORDER: &[&str] = &[
     "nr",
     "entry",
     "config",
+    "scope",
     "header",
     "c",
     "btf",

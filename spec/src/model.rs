@@ -75,6 +75,8 @@ pub struct Syscall {
     pub entry: Option<String>,
     /// Kernel option without which the call answers ENOSYS.
     pub config: Option<At<String>>,
+    /// Where alone it is tried, if not by any program in a sandbox.
+    pub scope: Option<At<Restriction>>,
     /// Parameters in order.
     pub params: Vec<Param>,
     /// The order on ports that have another one, by the names that `nr` has: for each register the parameter in it.
@@ -132,6 +134,42 @@ fn on<T>(by_port: &BTreeMap<String, T>, arch: Arch) -> Option<&T> {
         by_port.get("generic").or_else(|| by_port.get("generic64").filter(|_| wide))
     };
     by_port.get(arch.name()).or_else(|| shared().filter(|_| arch.uses_generic_table()))
+}
+
+/// Where alone a call is tried.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restriction {
+    /// Where that is.
+    pub extent: Extent,
+    /// What it would do elsewhere.
+    pub because: String,
+}
+
+/// How far a call reaches beyond the sandbox of the program that makes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Extent {
+    /// To the whole machine: only one that is thrown away may see it.
+    System,
+    /// To whoever makes it: no program can be told from its remains.
+    Never,
+}
+
+impl Extent {
+    /// How it is written.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::Never => "never",
+        }
+    }
+
+    /// What it means for who wants to try the call.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::System => "tried only in a machine of its own",
+            Self::Never => "never tried",
+        }
+    }
 }
 
 /// What success and failure mean.

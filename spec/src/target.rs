@@ -4,7 +4,7 @@ use crate::arch::{Arch, DataModel};
 use crate::errno::Errno;
 use crate::expr::Expr;
 use crate::law::resolved::ResolvedLaw;
-use crate::model::{EffectRule, Origin, Unknown};
+use crate::model::{EffectRule, Origin, Restriction, Unknown};
 use crate::place::Place;
 use crate::types::{Direction, IntType, Type};
 use crate::version::Release;
@@ -192,6 +192,8 @@ pub struct Call {
     pub nr: u32,
     /// Names for selection.
     pub groups: Vec<String>,
+    /// Where alone it is tried, if not in any sandbox.
+    pub scope: Option<Restriction>,
     /// The parameter that selects a command.
     pub select: Option<u8>,
     /// For each register the parameter in it, where that is not their order.

@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use abispec::target::{Call, Resolved};
 use abispec_fuzzer::bench::{CHEAP, Measured, measure};
 use abispec_fuzzer::environment::Environment;
-use abispec_fuzzer::exec::deny;
+use abispec_fuzzer::scope;
 use serde_json::json;
 use std::io::Write;
 use std::sync::Arc;
@@ -114,7 +114,7 @@ fn groups<'a>(syscalls: &'a [String], resolved: &Resolved) -> Vec<Group<'a>> {
         return vec![Group { title: "chosen calls".to_owned(), names }];
     }
     let cheap = CHEAP.iter().copied().filter(|name| resolved.call(name).is_some()).collect();
-    let permitted = resolved.calls.iter().filter(|call| deny::permits(&call.name)).count();
+    let permitted = resolved.calls.iter().filter(|call| scope::permits(resolved, call)).count();
     let all = Group { title: format!("all {permitted} calls"), names: Vec::new() };
     vec![Group { title: "cheap calls".to_owned(), names: cheap }, all]
 }

@@ -10,13 +10,13 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use abispec::export::Reach;
 use abispec::expr::Expr;
-use abispec::model::{Spec, Syscall};
+use abispec::model::{Extent, Spec, Syscall};
 use abispec::target::{Clause, ClauseKind, Resolved};
 use abispec_checker::files::Folder;
 use abispec_checker::tree::Tree;
 use abispec_fuzzer::coverage::{Executable, executable};
 use abispec_fuzzer::habitat::Habitat;
-use abispec_fuzzer::{exec, hazard};
+use abispec_fuzzer::{exec, scope};
 use evidence::Seen;
 use pairs::{Counts, Pairs};
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,21 +67,26 @@ enum Tried {
     /// In the sandbox, on any machine.
     Host,
     /// Only in a machine of its own, for this reason.
-    Machine(&'static str),
+    Machine(String),
     /// Nowhere, for this reason.
-    Never(&'static str),
+    Never(String),
 }
 
 impl Tried {
     fn of(call: &Syscall, resolved: &Resolved) -> Self {
-        let name = call.name.value.as_str();
-        if let Some(why) = hazard::always(name) {
-            return Self::Never(why);
+        let never = call.scope.as_ref().filter(|scope| scope.value.extent == Extent::Never);
+        if let Some(scope) = never {
+            return Self::Never(scope.value.because.clone());
         }
-        if resolved.call(name).is_none() {
-            return Self::Never("this kernel or port lacks it");
+        let arch = resolved.target.arch;
+        match resolved.call(&call.name.value) {
+            None => Self::Never("this kernel or port lacks it".to_owned()),
+            Some(own) => match (scope::never(arch, own), scope::denied(arch, own)) {
+                (Some(why), _) => Self::Never(why.to_owned()),
+                (None, Some(why)) => Self::Machine(why.to_owned()),
+                (None, None) => Self::Host,
+            },
         }
-        exec::deny::because(name).map_or(Self::Host, Self::Machine)
     }
 
     fn word(&self) -> &'static str {
@@ -92,7 +97,7 @@ impl Tried {
         }
     }
 
-    fn reason(&self) -> Option<&'static str> {
+    fn reason(&self) -> Option<&str> {
         match self {
             Self::Host => None,
             Self::Machine(why) | Self::Never(why) => Some(why),

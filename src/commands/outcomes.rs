@@ -14,10 +14,11 @@ use abispec::target::{Call, Resolved, Target};
 use abispec::version::Release;
 use abispec_fuzzer::campaign::random;
 use abispec_fuzzer::confirm;
-use abispec_fuzzer::exec::{Entry, deny};
+use abispec_fuzzer::exec::Entry;
 use abispec_fuzzer::generate::Generator;
 use abispec_fuzzer::oracle::Answer;
 use abispec_fuzzer::program::Program;
+use abispec_fuzzer::scope;
 use abispec_fuzzer::worker::{Room, Setting, WorkerError};
 use std::io::Write;
 use std::path::PathBuf;
@@ -62,7 +63,7 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     let spec = context.spec()?;
     let resolved = Arc::new(abispec::resolve(&spec, &Target::new(Arch::NATIVE, args.like)));
     let chosen = choose(&spec, &resolved, None, &args.syscalls)?;
-    let able = |call: &Call| deny::permits(&call.name);
+    let able = |call: &Call| scope::permits(&resolved, call);
     let wanted = |call: &Call| chosen.contains(&call.name) && able(call);
     let failed = |error: WorkerError| Failure::new("programs could not be run").why(error.to_string());
     if !resolved.calls.iter().any(wanted) {

@@ -5,10 +5,10 @@ mod time;
 
 use crate::campaign::random;
 use crate::coverage::Coverage;
-use crate::exec::deny;
 use crate::generate::Generator;
 use crate::lower::Mode;
 use crate::program::Program;
+use crate::scope;
 use crate::setup::footprint_of;
 use crate::worker::{BATCH, Room, Setting, VARIATIONS, WorkerError};
 use abispec::target::{Call, Resolved};
@@ -62,7 +62,7 @@ pub fn measure(
     workers: usize,
     time: Duration,
 ) -> Result<Measured, WorkerError> {
-    let permitted = |call: &Call| deny::permits(&call.name);
+    let permitted = |call: &Call| scope::permits(resolved, call);
     let generator = Generator::new(resolved.clone(), &|call| wanted(call) && permitted(call), &permitted);
     let setting = Setting::for_some(resolved.clone(), wanted);
     let barrier = Barrier::new(workers);

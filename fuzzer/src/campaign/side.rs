@@ -2,11 +2,12 @@
 
 use super::{Options, Progress};
 use crate::coverage::{Coverage, Executable, executable, strike_out_others};
-use crate::exec::{Arg, BatchEnd, Entry, FileSystem, Op, Sandbox, SandboxConfig, deny};
+use crate::exec::{Arg, BatchEnd, Entry, FileSystem, Op, Sandbox, SandboxConfig};
 use crate::foreign::struct_differs;
 use crate::generate::Generator;
 use crate::habitat::Habitat;
 use crate::laws;
+use crate::scope;
 use crate::worker::{Room, Setting, WorkerError};
 use abispec::target::{Call, Resolved};
 use std::collections::BTreeSet;
@@ -83,7 +84,7 @@ impl Side {
             strike_out_others(resolved, &mut executable);
         }
         Self {
-            generator: Generator::new(resolved.clone(), wanted, &|call| able(call, options)),
+            generator: Generator::new(resolved.clone(), wanted, &|call| able(resolved, call, options)),
             executable,
             habitats,
             makers: laws::Makers::new(resolved, &|call| laws && wanted(call)),
@@ -99,8 +100,8 @@ impl Side {
 }
 
 /// Whether executors may make a call.
-fn able(call: &Call, options: &Options) -> bool {
-    options.privileged || deny::permits(&call.name)
+fn able(resolved: &Resolved, call: &Call, options: &Options) -> bool {
+    options.privileged || scope::permits(resolved, call)
 }
 
 /// Opens every entry that is wanted and there.
@@ -112,12 +113,14 @@ pub(super) fn open(
     wanted: &(dyn Fn(&Call) -> bool + Sync),
     options: &Options,
 ) -> Result<(Vec<Side>, Vec<Absent>), WorkerError> {
-    let wanted = &|call: &Call| wanted(call) && able(call, options);
-    let any = |resolved: &Arc<Resolved>| resolved.calls.iter().any(wanted);
-    if !any(resolved) && !options.entries.ia32.as_ref().is_some_and(any) {
+    let entered = &options.entries.ia32;
+    let here = &|call: &Call| wanted(call) && able(resolved, call, options);
+    let there = &|call: &Call| wanted(call) && entered.as_ref().is_some_and(|ia32| able(ia32, call, options));
+    let any = resolved.calls.iter().any(here);
+    if !any && !entered.as_ref().is_some_and(|ia32| ia32.calls.iter().any(there)) {
         return Err(WorkerError::Denied);
     }
-    let setting = |entry: Entry, resolved: &Arc<Resolved>| Setting {
+    let setting = |entry: Entry, resolved: &Arc<Resolved>, wanted: &(dyn Fn(&Call) -> bool + Sync)| Setting {
         plants: Arc::new(options.plants.clone()),
         emulator: options.emulator.clone(),
         jury: options.jury.clone().filter(|_| entry == Entry::Native),
@@ -126,23 +129,23 @@ pub(super) fn open(
     };
     let (mut sides, mut absent) = (Vec::new(), Vec::new());
     // The first sandbox says whether there can be any; its room is thrown away.
-    let room = Room::open(setting(Entry::Vdso, resolved))?;
+    let room = Room::open(setting(Entry::Vdso, resolved, here))?;
     let alone = room.sandbox.report().ids == 1;
-    if options.entries.native && any(resolved) {
-        sides.push(Side::new(setting(Entry::Native, resolved), wanted, options, alone));
+    if options.entries.native && any {
+        sides.push(Side::new(setting(Entry::Native, resolved, here), here, options, alone));
     }
     let mut lacks = |what: String, why: &str| absent.push(Absent { what, why: why.to_owned() });
     let the = |entry: Entry| format!("the {} entry", entry.name());
-    if let Some(ia32) = &options.entries.ia32 {
-        let stated = |call: &Call| wanted(call) && !struct_differs(call, ia32);
-        let chosen = ia32.calls.iter().filter(|call| wanted(call)).count();
+    if let Some(ia32) = entered {
+        let stated = |call: &Call| there(call) && !struct_differs(call, ia32);
+        let chosen = ia32.calls.iter().filter(|call| there(call)).count();
         let foreign = chosen - ia32.calls.iter().filter(|call| stated(call)).count();
         let emulated = options.emulator.as_ref().map(|_| "the emulator runs 64-bit programs".to_owned());
         match emulated.or_else(missing_ia32) {
             Some(why) => lacks(the(Entry::Ia32), &why),
             None if foreign == chosen => lacks(the(Entry::Ia32), "nothing of the chosen calls is specified for i386"),
             None => {
-                sides.push(Side::new(setting(Entry::Ia32, ia32), &stated, options, alone));
+                sides.push(Side::new(setting(Entry::Ia32, ia32, there), &stated, options, alone));
                 if foreign > 0 {
                     let what = format!("{foreign} call(s) through the {} entry", Entry::Ia32.name());
                     lacks(what, "a struct of theirs has a layout there that is not specified");
@@ -156,9 +159,9 @@ pub(super) fn open(
             let index = resolved.calls.iter().position(|known| known.name == call.name);
             index.is_some_and(|index| functions[index])
         };
-        if resolved.calls.iter().any(|call| named(call) && wanted(call)) {
-            let wanted = |call: &Call| named(call) && wanted(call);
-            sides.push(Side::new(setting(Entry::Vdso, resolved), &wanted, options, alone));
+        if resolved.calls.iter().any(|call| named(call) && here(call)) {
+            let wanted = |call: &Call| named(call) && here(call);
+            sides.push(Side::new(setting(Entry::Vdso, resolved, here), &wanted, options, alone));
         } else if resolved.calls.iter().any(named) {
             lacks(the(Entry::Vdso), "it has none of the chosen calls");
         } else {

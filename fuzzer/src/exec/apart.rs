@@ -23,6 +23,9 @@ enum Kind {
     Begins,
 }
 
+/// Whether an executor of this machine can make calls in which another process begins.
+pub const CAN_BEGIN: bool = cfg!(target_arch = "x86_64");
+
 /// The exit status of what begins in a call.
 pub const CHILD_STATUS: i32 = 77;
 

@@ -21,7 +21,8 @@ use nix::unistd::{ForkResult, Pid, chdir, fork, setsid};
 use super::error::{Part, Stage};
 use super::invoke::{invoke, invoke_ia32};
 use super::layout::{
-    Control, INTERRUPT_SIGNAL, MAX_IA32, MAX_OPS, MAX_SHIM, NO_OP, Records, WORK_DIRECTORY, WireExtra, WireOp, bits,
+    Control, INTERRUPT_SIGNAL, MAX_DENIED, MAX_IA32, MAX_OPS, MAX_SHIM, NO_OP, Records, WORK_DIRECTORY, WireExtra,
+    WireOp, bits,
 };
 use super::shared::fixed_records;
 use super::{apart, children, deny, op, shared, sys, vdso};
@@ -131,7 +132,7 @@ fn set_up(control: &Control, number: u32, host_proc: Option<&OwnedFd>) -> Result
     prctl::set_dumpable(true).map_err(process)?;
     prctl::set_no_new_privs().map_err(process)?;
     if control.privileged.load(Relaxed) == 0
-        && let Err(errno) = sys::seccomp(&deny::filter(&ia32))
+        && let Err(errno) = sys::seccomp(&deny::filter(&denied(control), &ia32))
     {
         skip(control, Part::DenyList, errno);
     }
@@ -187,6 +188,12 @@ fn signals() -> Result<(), Errno> {
 fn shim(control: &Control) -> Vec<sock_filter> {
     let len = (control.shim_len.load(Relaxed) as usize).min(MAX_SHIM);
     control.shim[..len].iter().map(|packed| unpack_filter(packed.load(Relaxed))).collect()
+}
+
+/// The numbers that are refused.
+fn denied(control: &Control) -> Vec<u32> {
+    let len = (control.denied_len.load(Relaxed) as usize).min(MAX_DENIED);
+    control.denied[..len].iter().map(|nr| nr.load(Relaxed)).collect()
 }
 
 /// The numbers of i386 that may be called.

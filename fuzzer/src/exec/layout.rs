@@ -89,6 +89,8 @@ pub(super) const NO_OP: u32 = u32::MAX;
 pub(super) const MAX_SHIM: usize = 1024;
 /// Mappings of the executor that are reported.
 pub(super) const MAX_MAPPINGS: usize = 128;
+/// Calls that a sandbox may deny.
+pub(super) const MAX_DENIED: usize = 1024;
 /// Calls that the i386 entry may have.
 pub(super) const MAX_IA32: usize = 512;
 /// Functions of the vDSO that are called.
@@ -160,6 +162,9 @@ pub(super) struct Control {
     pub(super) work_bytes: AtomicU64,
     pub(super) work_inodes: AtomicU64,
     pub(super) shim_len: AtomicU32,
+    /// Numbers that are refused.
+    pub(super) denied_len: AtomicU32,
+    pub(super) denied: [AtomicU32; MAX_DENIED],
     /// Numbers that the i386 entry permits; where there are none, it is closed.
     pub(super) ia32_len: AtomicU32,
     pub(super) ia32: [AtomicU32; MAX_IA32],

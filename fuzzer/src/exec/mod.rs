@@ -38,7 +38,7 @@ mod vdso;
 mod vdso_image;
 mod watchdog;
 
-pub use apart::{Apart, Begun, CHILD_STATUS, Told, is_apart, is_beginning};
+pub use apart::{Apart, Begun, CAN_BEGIN, CHILD_STATUS, Told, is_apart, is_beginning};
 pub use child::{EMPTY_FILE, EXECUTOR_PID, HEEDED};
 pub use children::{ENDED_CHILD, SLEEPING_CHILD};
 pub use entry::Entry;

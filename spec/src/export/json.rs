@@ -122,6 +122,11 @@ impl Writer<'_> {
         out.set("nr", named(call.nr.iter().map(|(port, number)| (port, number.value.into()))));
         out.maybe("entry", call.entry.as_deref());
         out.maybe("config", call.config.as_ref().map(|config| config.value.as_str()));
+        if let Some(scope) = &call.scope {
+            let mut inside = Object::default();
+            inside.set(scope.value.extent.name(), scope.value.because.as_str());
+            out.set("scope", inside.done());
+        }
         out.list("params", call.params.iter().map(|param| self.param(param, &names)).collect());
         out.flag("unimplemented", call.is_unimplemented());
         if !call.orders.is_empty() {

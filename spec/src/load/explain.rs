@@ -47,6 +47,10 @@ pub const EXPLANATIONS: &[(&str, &str)] = &[
         "A type parses, but names something that does not exist or does not fit: an unknown set, struct, resource or parameter.\n\nOnly pointers take a `?`; a count is a number or a parameter.",
     ),
     (
+        "bad-scope",
+        "`scope` says where alone a call is tried, and why: `scope: {system: \"changes what is mounted\"}` for a machine of its own,\n`scope: {never: \"..\"}` for nowhere.\n\nThe reason is what every list of skipped calls shows. A call that may be tried in any sandbox has no `scope`.",
+    ),
+    (
         "bad-errno",
         "A name that is no errno which user space can see.\n\nAliases have one proper name (EAGAIN, not EWOULDBLOCK); codes such as ERESTARTSYS never leave the kernel.",
     ),

@@ -7,6 +7,7 @@ mod law_line;
 mod laws;
 mod reader;
 mod resources;
+mod restriction;
 mod sets;
 mod structs;
 mod syscall;

@@ -2,6 +2,7 @@
 
 use super::effects;
 use super::reader::{Fields, Log, errno, expression, list, number, text, type_value};
+use super::restriction;
 use super::sets::{names, split};
 use super::yaml::{Value, Yaml};
 use crate::arch::Arch;
@@ -40,6 +41,7 @@ fn copy(log: &Log<'_>, spec: &Spec, call: Syscall, like: &At<String>) -> Option<
     Some(Syscall {
         groups: if call.groups.is_empty() { other.groups.clone() } else { call.groups },
         config: call.config.or_else(|| other.config.clone()),
+        scope: call.scope.or_else(|| other.scope.clone()),
         params: other.params.clone(),
         contract: other.contract.clone(),
         select: other.select,
@@ -66,9 +68,15 @@ fn one(log: &Log<'_>, spec: &Spec, file: FileId, yaml: Yaml) -> Option<(Syscall,
     let nr = fields.need("nr").map(|yaml| numbers(log, yaml)).unwrap_or_default();
     let entry = fields.text("entry").map(|at| at.value);
     let config = fields.text("config");
+    let scope = fields.take("scope").and_then(|yaml| restriction::load(log, yaml));
     let like = fields.text("like");
     let (params, contract, select, commands) = match unimplemented(&mut fields, name.as_ref()) {
-        Some(contract) => (Vec::new(), contract, None, Vec::new()),
+        Some(contract) => {
+            if let Some(scope) = &scope {
+                log.report("vacuous-key", scope.at, "a call that every kernel refuses needs no `scope`", None);
+            }
+            (Vec::new(), contract, None, Vec::new())
+        }
         None if like.is_some() => (Vec::new(), Contract::default(), None, Vec::new()),
         None => promised(log, spec, &mut fields),
     };
@@ -83,6 +91,7 @@ fn one(log: &Log<'_>, spec: &Spec, file: FileId, yaml: Yaml) -> Option<(Syscall,
         nr,
         entry,
         config,
+        scope,
         params,
         orders,
         contract,

@@ -95,7 +95,8 @@ pub(super) fn resolve(spec: &Spec, syscall: &Syscall, resolved: &mut Resolved) -
     });
     let groups = syscall.groups.clone();
     let order = syscall.order(resolved.target.arch).map(<[u8]>::to_vec);
-    Some(Call { name: syscall.name.value.clone(), nr, groups, select: syscall.select, order, variants })
+    let scope = syscall.scope.as_ref().map(|scope| scope.value.clone());
+    Some(Call { name: syscall.name.value.clone(), nr, groups, scope, select: syscall.select, order, variants })
 }
 
 /// A contract with its clauses.

@@ -34,6 +34,9 @@ pub(super) fn page(source: &Source<'_>, links: &Links, values: &BTreeMap<String,
     let place = place.rsplit_once(':').map_or(place.as_str(), |(line, _)| line);
     facts.push(format!("<code>{}</code>", escape(place)));
     let _ = writeln!(out, "{}</p>", facts.join(" · "));
+    if let Some(scope) = call.scope.as_ref().map(|at| &at.value) {
+        let _ = writeln!(out, "<p>{}: {}</p>", scope.extent.meaning(), escape(&scope.because));
+    }
     let declared: Vec<String> = call.params.iter().map(declaration).collect();
     let declared = if declared.is_empty() { "void".to_owned() } else { declared.join(", ") };
     let _ = writeln!(out, "<pre class=\"signature\">long <b>{name}</b>({declared})</pre>");

@@ -22,7 +22,7 @@ fn seen(survey: &Survey<'_>, row: &Row) -> String {
 }
 
 /// Where calls are tried, and how many.
-fn places(survey: &Survey<'_>) -> BTreeMap<(&'static str, &'static str), usize> {
+fn places<'a>(survey: &'a Survey<'_>) -> BTreeMap<(&'static str, &'a str), usize> {
     let mut places = BTreeMap::new();
     for (_, tried, _) in &survey.rows {
         *places.entry((tried.word(), tried.reason().unwrap_or("in the sandbox of any machine"))).or_default() += 1;

@@ -14,7 +14,8 @@ use abispec::target::{Clause, ClauseId, ClauseKind, Resolved};
 use abispec_fuzzer::campaign::{Outcome, SideOutcome};
 use abispec_fuzzer::coverage::{self, Coverage, Executable};
 use abispec_fuzzer::environment::Environment;
-use abispec_fuzzer::exec::{Entry, deny};
+use abispec_fuzzer::exec::Entry;
+use abispec_fuzzer::scope;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
@@ -82,7 +83,9 @@ pub(super) fn summary(
     chosen: &[String],
 ) -> Vec<String> {
     let rate = outcome.calls as f64 / outcome.elapsed.as_secs_f64().max(0.001);
-    let calls = chosen.iter().filter(|name| job.privileged || deny::permits(name)).count();
+    // What this port lacks is of another entry's.
+    let permitted = |name: &str| resolved.call(name).is_none_or(|call| scope::permits(resolved, call));
+    let calls = chosen.iter().filter(|name| job.privileged || permitted(name)).count();
     let focused = |clause: &Clause| concerns(resolved, clause, chosen);
     let totals = |wanted: &dyn Fn(&Clause) -> bool| {
         let totals = coverage::totals(resolved, &outcome.executable, &outcome.coverage, |clause| {

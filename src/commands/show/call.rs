@@ -42,6 +42,9 @@ pub(super) fn human(view: &View<'_>, call: &Syscall, out: &mut dyn Write) -> io:
     facts.push(view.spec.place(call.name.at).to_string());
     writeln!(out, "{DIM}{}{DIM:#}", facts.join(" · "))?;
 
+    if let Some(scope) = call.scope.as_ref().map(|at| &at.value) {
+        writeln!(out, "{DIM}{}: {}{DIM:#}", scope.extent.meaning(), scope.because)?;
+    }
     let signature: Vec<String> = call.params_on(target.arch).into_iter().map(declaration).collect();
     let signature = if signature.is_empty() { "void".to_owned() } else { signature.join(", ") };
     writeln!(out, "\n  {BOLD}long {}({signature}){BOLD:#}", call.name.value)?;

@@ -1,5 +1,6 @@
 //! What executors are like, and how that is told to the commander.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -8,9 +9,10 @@ use libc::sock_filter;
 
 use crate::exec::child::pack_filter;
 use crate::exec::error::{SandboxError, Stage};
-use crate::exec::layout::{Control, MAX_IA32, MAX_SHIM};
+use crate::exec::layout::{Control, MAX_DENIED, MAX_IA32, MAX_SHIM};
 use crate::exec::place::FileSystem;
 use crate::exec::watchdog::state;
+use crate::scope;
 
 /// What executors are like. Except for `block_timeout`, a change takes effect with the next [`respawn`](super::Sandbox::respawn).
 #[derive(Debug, Clone)]
@@ -42,6 +44,8 @@ pub struct SandboxConfig {
     pub privileged: bool,
     /// A user-mode emulator that runs the sandbox, whose system calls are then the ones under test.
     pub emulator: Option<PathBuf>,
+    /// Numbers that are denied beside those that every sandbox denies.
+    pub denied: Vec<u32>,
     /// Numbers of i386 that its entry permits; where there are none, that entry is closed.
     pub ia32: Vec<u32>,
     /// How long a process in uninterruptible sleep may take to die. On a loaded machine it can be seconds: many calls wait for a
@@ -69,6 +73,7 @@ impl Default for SandboxConfig {
             file_system: FileSystem::Tmpfs,
             privileged: false,
             emulator: None,
+            denied: Vec::new(),
             ia32: Vec::new(),
             unkillable: Duration::from_secs(30),
             state,
@@ -87,6 +92,15 @@ pub(super) fn write_config(control: &Control, config: &SandboxConfig) -> Result<
         slot.store(pack_filter(instruction), Relaxed);
     }
     control.shim_len.store(shim.len() as u32, Relaxed);
+    let denied: BTreeSet<u32> = scope::denied_everywhere().iter().chain(&config.denied).copied().collect();
+    if denied.len() > MAX_DENIED {
+        let detail = format!("{} calls are to be denied, at most {MAX_DENIED} fit", denied.len());
+        return Err(SandboxError::with_detail(Stage::Process, None, detail));
+    }
+    for (slot, nr) in control.denied.iter().zip(&denied) {
+        slot.store(*nr, Relaxed);
+    }
+    control.denied_len.store(denied.len() as u32, Relaxed);
     if config.ia32.len() > MAX_IA32 {
         let detail = format!("the i386 entry is to have {} calls, at most {MAX_IA32} fit", config.ia32.len());
         return Err(SandboxError::with_detail(Stage::Process, None, detail));
