@@ -9,7 +9,7 @@ use crate::habitat::Habitat;
 use crate::scope;
 use crate::world;
 use abispec::expr::{BinaryOp, Expr, Function, UnaryOp, Word, contradicts_itself};
-use abispec::target::{Clause, ClauseId, ClauseKind, Resolved, Rule, Variant};
+use abispec::target::{ClauseId, ClauseKind, Resolved, Rule, Variant};
 
 /// How often each clause was seen, by [`ClauseId`].
 #[derive(Clone, Debug)]
@@ -70,8 +70,7 @@ pub fn executable(resolved: &Resolved, habitats: &[Habitat]) -> Vec<Executable> 
     let mut verdicts = vec![Executable::Yes; resolved.clauses.len()];
     for variant in resolved.calls.iter().flat_map(|call| &call.variants) {
         for rule in &variant.rules {
-            let clause = resolved.clause(rule.clause);
-            let verdict = if rule.duty { reachable(&rule.condition, here) } else { permission(clause, rule, here) };
+            let verdict = if rule.duty { duty(rule, here) } else { permission(rule, here) };
             verdicts[rule.clause.0 as usize] = verdict;
         }
         for ensure in &variant.ensures {
@@ -122,15 +121,20 @@ fn is_absence(rule: &Rule) -> bool {
     rule.duty && rule.errno.name() == "ENOSYS" && rule.condition == Expr::Bool(true)
 }
 
+/// A duty can be seen wherever its condition can come true, unless it says itself what that takes.
+fn duty(rule: &Rule, here: &Here) -> Executable {
+    outside::said(rule).map_or_else(|| reachable(&rule.condition, here), Executable::No)
+}
+
 /// A permission can be seen only where the sandbox can bring the error about.
-fn permission(clause: &Clause, rule: &Rule, here: &Here) -> Executable {
+fn permission(rule: &Rule, here: &Here) -> Executable {
     use abispec::model::Origin;
     let no = |why: &str| Executable::No(why.to_owned());
     if rule.condition == Expr::Bool(true) {
         return no("permitted always: no condition to exercise");
     }
-    if let Some(why) = outside::cause(clause, rule) {
-        return no(why);
+    if let Some(why) = outside::cause(rule) {
+        return Executable::No(why);
     }
     match rule.origin {
         Origin::Memory => no("needs memory pressure"),
@@ -403,5 +407,41 @@ mod tests {
         assert_eq!(count(&privileged, "capability in the initial"), 0);
         assert!(count(&plain, "denies the call") > 0);
         assert_eq!(count(&privileged, "denies the call"), 0);
+    }
+
+    #[test]
+    fn what_a_rule_needs_is_why_nobody_sees_it() {
+        let file =
+            |path: &str, text: &str| abispec::finding::SourceFile { path: path.to_owned(), text: text.to_owned() };
+        let call = "syscall: x\nsummary: a test\nnr: {x86_64: 1}\nparams: [{name: a, c: int, type: int32}]\nreturns: zero\n\
+                    blocks: a == 1\nneeds: {EINTR: a late signal}\nerrors:\n  \
+                    EPERM: [{when: a == 2, needs: a peer}, {may: a == 3}, {may: a == 4, needs: a peer}]\n  \
+                    EIO: [{may: a == 5}, {may: a == 6, needs: a torn disk}]\n";
+        let (spec, findings) = abispec::load::load(vec![file("syscalls/x.yaml", call)]);
+        assert!(findings.is_empty(), "{findings:#?}");
+        let resolved = abispec::resolve(&spec, &Target::new(Arch::X86_64, Release::new(7, 3)));
+        let judged = executable(&resolved, &Habitat::of_every_kind(&[FileSystem::Tmpfs], false));
+        let of = |text: &str| {
+            let index = resolved.clauses.iter().position(|clause| clause.text == text).unwrap();
+            match &judged[index] {
+                Executable::Yes => None,
+                Executable::No(why) => Some(why.as_str()),
+            }
+        };
+        let all = ["a == 1", "a == 2", "a == 3", "a == 4", "a == 5", "a == 6"].map(of);
+        let peer = Some("needs a peer");
+        let (late, torn, failing) =
+            (Some("needs a late signal"), Some("needs a torn disk"), Some("needs failing storage"));
+        assert_eq!(all, [late, peer, None, peer, failing, torn]);
+    }
+
+    #[test]
+    fn what_only_some_commands_never_answer_the_others_do() {
+        let resolved = abispec::resolve(abispec::embedded(), &Target::new(Arch::X86_64, Release::new(7, 3)));
+        let futex = resolved.call("futex").into_iter();
+        let rules = futex.flat_map(|call| &call.variants).flat_map(|variant| &variant.rules);
+        let interrupted: Vec<bool> =
+            rules.filter(|rule| rule.errno.name() == "EINTR").map(|rule| outside::cause(rule).is_none()).collect();
+        assert!(interrupted.contains(&true) && interrupted.contains(&false), "{interrupted:?}");
     }
 }

@@ -38,6 +38,7 @@ pub(crate) const ORDER: &[&str] = &[
     "blocks",
     "ensures",
     "effects",
+    "needs",
     "errors",
     "select",
     "commands",

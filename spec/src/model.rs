@@ -183,6 +183,8 @@ pub struct Contract {
     pub ensures: Vec<Ensure>,
     /// What success changes.
     pub effects: Vec<EffectRule>,
+    /// What has to be so outside the program for permissions of these errnos that follow from types and `blocks`.
+    pub needs: BTreeMap<Errno, At<String>>,
     /// Error rules, in the order of the file.
     pub errors: Vec<ErrorRule>,
 }
@@ -266,6 +268,8 @@ pub struct ErrorRule {
     pub condition: At<Expr>,
     /// What the condition does not say itself.
     pub because: Option<String>,
+    /// What has to be so outside the program for the error to come.
+    pub needs: Option<String>,
     /// Where the error comes from.
     pub origin: Origin,
     /// Releases that have the rule.

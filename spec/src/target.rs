@@ -317,6 +317,8 @@ pub struct Rule {
     pub duty: bool,
     /// The condition.
     pub condition: Expr,
+    /// What has to be so outside the program for the error to come.
+    pub needs: Option<String>,
     /// Where the error comes from.
     pub origin: Origin,
     /// Errnos that this one precedes.

@@ -178,6 +178,11 @@ impl Writer<'_> {
         out.maybe("blocks", contract.blocks.as_ref().map(|at| print(&at.value, names)));
         out.list("ensures", contract.ensures.iter().map(|ensure| self.ensure(ensure, names)).collect());
         out.list("effects", contract.effects.iter().map(|effect| self.effect(effect, names)).collect());
+        if !contract.needs.is_empty() {
+            let mut inside = Object::default();
+            contract.needs.iter().for_each(|(errno, needs)| inside.set(errno.name(), needs.value.as_str()));
+            out.set("needs", inside.done());
+        }
         out.list("errors", contract.errors.iter().map(|rule| self.rule(rule, names)).collect());
     }
 
@@ -211,6 +216,7 @@ impl Writer<'_> {
         out.set("errno", rule.errno.value.name());
         out.set(if rule.duty { "when" } else { "may" }, print(&rule.condition.value, names));
         out.maybe("because", rule.because.as_deref());
+        out.maybe("needs", rule.needs.as_deref());
         out.set("from", rule.origin.name());
         out.span(rule.span);
         out.list("before", rule.before.iter().map(|errno| errno.name().into()).collect());

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// Keys whose maps are by names.
-const NAMED: [&str; 5] = ["nr", "arch", "given", "special", "versions"];
+const NAMED: [&str; 6] = ["needs", "nr", "arch", "given", "special", "versions"];
 
 /// Gives the files of a specification whose JSON this is, as [`json`](super::json) writes it. What stood in one file
 /// stands in one file again where the JSON has places.

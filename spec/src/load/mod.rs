@@ -5,6 +5,7 @@ mod explain;
 mod format;
 mod law_line;
 mod laws;
+mod needs;
 mod reader;
 mod resources;
 mod restriction;

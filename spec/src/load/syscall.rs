@@ -1,6 +1,7 @@
 //! System calls.
 
 use super::effects;
+use super::needs;
 use super::reader::{Fields, Log, errno, expression, list, number, text, type_value};
 use super::restriction;
 use super::sets::{names, split};
@@ -10,6 +11,7 @@ use crate::errno::Errno;
 use crate::expr::{Expected, Expr, Function, Scope, Signature, Subject};
 use crate::model::{Command, Contract, Ensure, ErrorRule, Origin, Param, SetKind, Spec, Syscall, Unknown};
 use crate::place::{At, FileId};
+use crate::resolve::{INTERRUPTED, permitted};
 use crate::suggest::nearest;
 use crate::types::Type;
 use std::collections::BTreeMap;
@@ -106,7 +108,8 @@ fn promised(log: &Log<'_>, spec: &Spec, fields: &mut Fields<'_>) -> (Vec<Param>,
     let params = params(log, spec, fields);
     let signatures = signatures(&params);
     let select = fields.text("select").and_then(|select| selector(log, spec, &params, &select));
-    let contract = contract(log, spec, &signatures, fields, true);
+    let own: Vec<&Type> = params.iter().map(|param| &param.ty.value).collect();
+    let contract = contract(log, spec, &signatures, &own, fields, true);
     let commands = fields.take("commands").map(|yaml| commands(log, spec, &params, select, yaml)).unwrap_or_default();
     if select.is_some() && commands.is_empty() {
         log.report("missing-key", fields.at(), "a call with `select` has `commands`", None);
@@ -125,12 +128,13 @@ fn unimplemented(fields: &mut Fields<'_>, name: Option<&At<String>>) -> Option<C
         duty: true,
         condition: At::new(Expr::Bool(true), at),
         because: Some("no supported kernel has the call".to_owned()),
+        needs: None,
         origin: Origin::Config,
         span: crate::version::Span::default(),
         before: Vec::new(),
     };
     let returns = Some(At::new(Type::Zero, at));
-    Some(Contract { returns, blocks: None, ensures: Vec::new(), effects: Vec::new(), errors: vec![refused] })
+    Some(Contract { returns, errors: vec![refused], ..Contract::default() })
 }
 
 /// The table that newer ports share: on all of them, and on those of 64 bits.
@@ -297,7 +301,15 @@ pub(super) fn unknown(log: &Log<'_>, value: &At<String>) -> Option<At<Unknown>> 
     }
 }
 
-fn contract(log: &Log<'_>, spec: &Spec, known: &[Signature], fields: &mut Fields<'_>, whole: bool) -> Contract {
+/// The contract of a call or command that states parameters of these types itself.
+fn contract(
+    log: &Log<'_>,
+    spec: &Spec,
+    known: &[Signature],
+    own: &[&Type],
+    fields: &mut Fields<'_>,
+    whole: bool,
+) -> Contract {
     let returns = if whole { fields.need_text("returns") } else { fields.text("returns") };
     let returns = returns.and_then(|ty| type_value(log, &ty, scope(spec, known, false)));
     let blocks = fields.expr("blocks", scope(spec, known, false), Expected::Truth);
@@ -311,7 +323,10 @@ fn contract(log: &Log<'_>, spec: &Spec, known: &[Signature], fields: &mut Fields
         found.extend(effects::load(log, after, item));
     }
     let errors = fields.take("errors").map(|yaml| errors(log, scope(spec, known, false), yaml)).unwrap_or_default();
-    Contract { returns, blocks, ensures, effects: found, errors }
+    let sleeps = blocks.as_ref().map(|_| INTERRUPTED);
+    let permitted: Vec<&str> = own.iter().copied().flat_map(permitted).copied().chain(sleeps).collect();
+    let needs = fields.take("needs").map(|yaml| needs::of_errnos(log, &permitted, yaml)).unwrap_or_default();
+    Contract { returns, blocks, ensures, effects: found, needs, errors }
 }
 
 fn ensure(log: &Log<'_>, after: Scope<'_>, yaml: Yaml) -> Option<Ensure> {
@@ -372,6 +387,7 @@ fn rule(log: &Log<'_>, before: Scope<'_>, name: Option<&At<Errno>>, yaml: Yaml) 
         log.report("vacuous-rule", condition.at, message, Some("write `may`, or remove the rule".to_owned()));
     }
     let because = fields.text("because").map(|at| at.value);
+    let needs = fields.take("needs").and_then(|yaml| needs::of_rule(log, duty, condition.as_ref(), yaml));
     let origin = fields.text("from").and_then(|from| {
         let origin = Origin::ALL.iter().copied().find(|origin| origin.name() == from.value);
         if origin.is_none() {
@@ -388,7 +404,7 @@ fn rule(log: &Log<'_>, before: Scope<'_>, name: Option<&At<Errno>>, yaml: Yaml) 
     let condition = condition?;
     let origin = origin.unwrap_or_else(|| default_origin(&condition.value));
     let errno = At::new(name?.value, at);
-    Some(ErrorRule { errno, duty, condition, because, origin, span, before: precedes })
+    Some(ErrorRule { errno, duty, condition, because, needs, origin, span, before: precedes })
 }
 
 /// `args` where the condition reads arguments and memory alone, `state` otherwise.
@@ -526,7 +542,8 @@ fn command(
         overrides.push((position, param(log, spec, &known, typed, &mut inside)));
         inside.close();
     }
-    let contract = contract(log, spec, &known, &mut fields, false);
+    let own: Vec<&Type> = overrides.iter().map(|(_, param)| &param.ty.value).collect();
+    let contract = contract(log, spec, &known, &own, &mut fields, false);
     fields.close();
     Some(Command { names, span, on, config, params: overrides, contract })
 }

@@ -3,14 +3,16 @@
 use super::expr::Context;
 use super::implied::{self, Implied};
 use crate::ctype::int_of;
+use crate::errno::Errno;
 use crate::expr::{BinaryOp, Expr, print};
 use crate::model::{Contract, Effect, EffectRule, Param, Spec, Syscall, Unknown};
-use crate::place::Place;
+use crate::place::{At, Place};
 use crate::target::{
     Call, Clause, ClauseId, ClauseKind, Memory, PathKeys, Resolved, ResolvedEffect, ResolvedEnsure, ResolvedParam,
     Rule, Variant,
 };
 use crate::types::{self, Count, IntType, Type};
+use std::collections::BTreeMap;
 
 /// Resolves a call; `None` where the port lacks it.
 pub(super) fn resolve(spec: &Spec, syscall: &Syscall, resolved: &mut Resolved) -> Option<Call> {
@@ -19,15 +21,18 @@ pub(super) fn resolve(spec: &Spec, syscall: &Syscall, resolved: &mut Resolved) -
     let mut making = Making { spec, syscall, resolved, names: syscall.param_names() };
     let common_params = making.params(&syscall.params, None, &[]);
     let common = making.part(&syscall.contract, &syscall.params, None);
+    let needs = &syscall.contract.needs;
     let mut implied = Vec::new();
     for (index, param) in syscall.params.iter().enumerate() {
-        implied.extend(making.implied_by_param(u8::try_from(index).ok()?, param, &syscall.params, None));
+        let index = u8::try_from(index).ok()?;
+        implied.extend(making.implied_by_param(index, param, &syscall.params, needs, None));
     }
     let blocks = syscall.contract.blocks.as_ref().map(|at| at.value.clone());
     let config = syscall.config.as_ref();
     let place = syscall.contract.blocks.as_ref().map(|at| at.at).or(config.map(|at| at.at)).unwrap_or(syscall.name.at);
     let general = implied::of_call(blocks.as_ref(), config.map(|at| at.value.as_str()));
-    implied.extend(making.implied_rules(general, place, &syscall.params, None).into_iter().map(|rule| (None, rule)));
+    let general = making.implied_rules(general, place, &syscall.params, needs, None);
+    implied.extend(general.into_iter().map(|rule| (None, rule)));
 
     let mut variants = Vec::new();
     if let Some(select) = syscall.select {
@@ -40,15 +45,14 @@ pub(super) fn resolve(spec: &Spec, syscall: &Syscall, resolved: &mut Resolved) -
             }
             let mut part = making.part(&command.contract, &params, Some(&title));
             for (index, param) in &command.params {
-                part.rules.extend(
-                    making.implied_by_param(*index, param, &params, Some(&title)).into_iter().map(|(_, rule)| rule),
-                );
+                let own = making.implied_by_param(*index, param, &params, &command.contract.needs, Some(&title));
+                part.rules.extend(own.into_iter().map(|(_, rule)| rule));
             }
             let blocks = command.contract.blocks.as_ref();
             let general =
                 implied::of_call(blocks.map(|at| &at.value), command.config.as_ref().map(|at| at.value.as_str()));
             let place = blocks.map_or(command.names[0].at, |at| at.at);
-            part.rules.extend(making.implied_rules(general, place, &params, Some(&title)));
+            part.rules.extend(making.implied_rules(general, place, &params, &command.contract.needs, Some(&title)));
             let inherited = implied.iter().filter(|(index, _)| index.is_none_or(|index| !overridden.contains(&index)));
             part.rules.extend(inherited.map(|(_, rule)| rule.clone()));
             part.rules.extend(common.rules.iter().cloned());
@@ -98,6 +102,9 @@ pub(super) fn resolve(spec: &Spec, syscall: &Syscall, resolved: &mut Resolved) -
     let scope = syscall.scope.as_ref().map(|scope| scope.value.clone());
     Some(Call { name: syscall.name.value.clone(), nr, groups, scope, select: syscall.select, order, variants })
 }
+
+/// What has to be so for implied permissions of some errnos.
+type Needs = BTreeMap<Errno, At<String>>;
 
 /// A contract with its clauses.
 struct Part {
@@ -151,6 +158,7 @@ impl Making<'_> {
                 errno: rule.errno.value,
                 duty: rule.duty,
                 condition: self.expr(&rule.condition.value, &types),
+                needs: rule.needs.clone(),
                 origin: rule.origin,
                 before: rule.before.clone(),
             });
@@ -186,13 +194,22 @@ impl Making<'_> {
         index: u8,
         param: &Param,
         params: &[Param],
+        needs: &Needs,
         command: Option<&str>,
     ) -> Vec<(Option<u8>, Rule)> {
         let found = implied::of_param(self.spec, self.resolved, index, param);
-        self.implied_rules(found, param.ty.at, params, command).into_iter().map(|rule| (Some(index), rule)).collect()
+        let rules = self.implied_rules(found, param.ty.at, params, needs, command);
+        rules.into_iter().map(|rule| (Some(index), rule)).collect()
     }
 
-    fn implied_rules(&mut self, found: Vec<Implied>, at: Place, params: &[Param], command: Option<&str>) -> Vec<Rule> {
+    fn implied_rules(
+        &mut self,
+        found: Vec<Implied>,
+        at: Place,
+        params: &[Param],
+        needs: &Needs,
+        command: Option<&str>,
+    ) -> Vec<Rule> {
         let types = types_of(params);
         let mut rules: Vec<Rule> = Vec::new();
         for implied in found {
@@ -207,7 +224,8 @@ impl Making<'_> {
             let clause = self.clause(command, kind, at, text, true);
             self.resolved.clauses[clause.0 as usize].errno = Some(errno);
             let (duty, origin) = (implied.duty, implied.origin);
-            rules.push(Rule { clause, errno, duty, condition, origin, before: Vec::new() });
+            let needs = needs.get(&errno).filter(|_| !duty).map(|at| at.value.clone());
+            rules.push(Rule { clause, errno, duty, condition, needs, origin, before: Vec::new() });
         }
         rules
     }
@@ -241,7 +259,7 @@ impl Making<'_> {
     }
 
     fn path_keys(&self, param: &Param, types: &[Type]) -> PathKeys {
-        let stated = |given: &Option<crate::place::At<Expr>>, default: bool| {
+        let stated = |given: &Option<At<Expr>>, default: bool| {
             given.as_ref().map_or(Expr::Bool(default), |at| self.expr(&at.value, types))
         };
         PathKeys {
@@ -287,7 +305,7 @@ impl Making<'_> {
 
     fn effect(&self, rule: &EffectRule, types: &[Type]) -> EffectRule {
         let mut resolved = rule.clone();
-        resolved.when = rule.when.as_ref().map(|when| crate::place::At::new(self.expr(&when.value, types), when.at));
+        resolved.when = rule.when.as_ref().map(|when| At::new(self.expr(&when.value, types), when.at));
         for_each_expr(&mut resolved.effect, &mut |expr| *expr = self.expr(expr, types));
         resolved
     }

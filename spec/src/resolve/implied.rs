@@ -228,15 +228,52 @@ fn path(rules: &mut Vec<Implied>, index: u8, param: &Param, present: &Expr) {
     rules.push(Implied::may("ENOMEM", Expr::Bool(true), Origin::Memory));
 }
 
+/// The errnos of the permissions that follow from a parameter of a type, on some port or other.
+pub(crate) fn permitted(ty: &Type) -> &'static [&'static str] {
+    match ty {
+        Type::Buffer { .. } => &["EFAULT"],
+        Type::Ptr { to, .. } if matches!(**to, Type::Extensible { .. }) => &["E2BIG"],
+        Type::Path { .. } => &["EIO", "ENOMEM"],
+        _ => &[],
+    }
+}
+
+/// The errno of the permission that follows from a call's sleeping.
+pub(crate) const INTERRUPTED: &str = "EINTR";
+
 /// The rules of a call as a whole.
 pub(super) fn of_call(blocks: Option<&Expr>, config: Option<&str>) -> Vec<Implied> {
     let mut rules = Vec::new();
     if let Some(blocks) = blocks {
-        rules.push(Implied::may("EINTR", blocks.clone(), Origin::Signal));
+        rules.push(Implied::may(INTERRUPTED, blocks.clone(), Origin::Signal));
     }
     if let Some(option) = config {
         let built = Expr::Target(TargetQuestion::Config(option.to_owned()));
         rules.push(Implied::when("ENOSYS", not(built)).from(Origin::Config));
     }
     rules
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arch::Arch;
+    use crate::target::{ClauseKind, Target};
+    use crate::version::Release;
+
+    #[test]
+    fn what_is_permitted_follows_from_a_type_that_says_so() {
+        let spec = crate::embedded();
+        let resolved = crate::resolve(spec, &Target::new(Arch::X86_64, Release::new(7, 3)));
+        let mut count = 0;
+        for clause in resolved.clauses.iter().filter(|clause| clause.implied && clause.kind == ClauseKind::May) {
+            let call = &spec.syscalls[&clause.syscall];
+            let own = call.commands.iter().flat_map(|command| command.params.iter().map(|(_, param)| param));
+            let errno = clause.errno.map_or("", Errno::name);
+            let follows = call.params.iter().chain(own).any(|param| permitted(&param.ty.value).contains(&errno));
+            assert!(follows || errno == INTERRUPTED, "{}: {errno} `{}`", clause.syscall, clause.text);
+            count += 1;
+        }
+        assert!(count > 100);
+    }
 }

@@ -6,6 +6,7 @@ mod implied;
 mod law;
 
 pub(crate) use call::{effect_name, for_each_expr};
+pub(crate) use implied::{INTERRUPTED, permitted};
 
 use crate::arch::DataModel;
 use crate::errno::Errno;

@@ -146,6 +146,10 @@ impl Writer<'_> {
         if let Some(blocks) = &contract.blocks {
             let _ = writeln!(out, "<p>May sleep when {}</p>", self.condition(&blocks.value));
         }
+        for (errno, needs) in &contract.needs {
+            let (errno, needs) = (errno.name(), escape(&needs.value));
+            let _ = writeln!(out, "<p><b class=\"errno\">{errno}</b> needs {needs}</p>");
+        }
         if !contract.ensures.is_empty() {
             out.push_str("<h2>After success</h2>\n<ul>\n");
             for ensure in &contract.ensures {
@@ -205,9 +209,11 @@ impl Writer<'_> {
                 format!(" <span class=\"mark\">before {}</span>", before.join(", "))
             };
             let origin = rule.origin.name();
+            let needs = rule.needs.iter().map(|needs| format!(" <span class=\"mark\">needs {}</span>", escape(needs)));
+            let needs: String = needs.collect();
             let _ = writeln!(
                 out,
-                "<tr><td>{shown}<td>{because}{word}{}{before} <span class=\"mark {origin}\">{origin}</span>",
+                "<tr><td>{shown}<td>{because}{word}{}{before}{needs} <span class=\"mark {origin}\">{origin}</span>",
                 span(rule.span)
             );
         }

@@ -129,6 +129,9 @@ fn contract(contract: &Contract, names: &[&str], out: &mut dyn Write) -> io::Res
     if let Some(blocks) = &contract.blocks {
         writeln!(out, "{BOLD}blocks{BOLD:#}   when {}", print(&blocks.value, names))?;
     }
+    for (errno, needs) in &contract.needs {
+        writeln!(out, "{BOLD}needs{BOLD:#}    for {}: {}", errno.name(), needs.value)?;
+    }
     if !contract.ensures.is_empty() {
         writeln!(out, "\n{BOLD}after success{BOLD:#}")?;
         for ensure in &contract.ensures {
@@ -181,6 +184,7 @@ fn errors(rules: &[ErrorRule], names: &[&str], out: &mut dyn Write) -> io::Resul
             let before: Vec<_> = rule.before.iter().map(|errno| errno.name()).collect();
             marks.push(format!("before {}", before.join(", ")));
         }
+        marks.extend(rule.needs.iter().map(|needs| format!("needs {needs}")));
         if !marks.is_empty() {
             facts.push(format!("({})", marks.join("; ")));
         }
