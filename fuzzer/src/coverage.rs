@@ -9,7 +9,9 @@ use crate::habitat::Habitat;
 use crate::scope;
 use crate::world;
 use abispec::expr::{BinaryOp, Expr, Function, UnaryOp, Word, contradicts_itself};
-use abispec::target::{ClauseId, ClauseKind, Resolved, Rule, Variant};
+use abispec::model::Extent;
+use abispec::target::{Call, ClauseId, ClauseKind, Resolved, Rule, Variant};
+use std::collections::BTreeMap;
 
 /// How often each clause was seen, by [`ClauseId`].
 #[derive(Clone, Debug)]
@@ -95,16 +97,24 @@ pub fn executable(resolved: &Resolved, habitats: &[Habitat]) -> Vec<Executable> 
             }
         }
     }
-    if !here.privileged {
-        let denied = |syscall: &str| resolved.call(syscall).is_some_and(|call| !scope::permits(resolved, call));
-        for (verdict, _) in verdicts.iter_mut().zip(&resolved.clauses).filter(|(_, clause)| denied(&clause.syscall)) {
-            *verdict = Executable::No(DENIED.to_owned());
+    let not_made: BTreeMap<&str, String> =
+        resolved.calls.iter().filter_map(|call| Some((call.name.as_str(), not_made(resolved, call, here)?))).collect();
+    for (verdict, clause) in verdicts.iter_mut().zip(&resolved.clauses) {
+        if let Some(why) = not_made.get(clause.syscall.as_str()) {
+            *verdict = Executable::No(why.clone());
         }
     }
     for law in &resolved.laws {
         verdicts[law.clause.0 as usize] = crate::laws::executable(law);
     }
     verdicts
+}
+
+/// Why no program makes a call.
+fn not_made(resolved: &Resolved, call: &Call, here: &Here) -> Option<String> {
+    let never = scope::never(resolved.target.arch, call).map(|why| format!("{}: {why}", Extent::Never.meaning()));
+    let denied = || (!here.privileged && !scope::permits(resolved, call)).then(|| DENIED.to_owned());
+    never.or_else(denied)
 }
 
 /// Whether no arguments can make a call succeed.
@@ -407,6 +417,7 @@ mod tests {
         assert_eq!(count(&privileged, "capability in the initial"), 0);
         assert!(count(&plain, "denies the call") > 0);
         assert_eq!(count(&privileged, "denies the call"), 0);
+        assert!(count(&privileged, "never tried: it takes all registers") > 0);
     }
 
     #[test]
