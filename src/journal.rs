@@ -57,22 +57,20 @@ impl Journal {
 
     /// Writes a finding with the files that were written for it.
     pub(crate) fn finding(&self, finding: &Finding) {
-        let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let read = |path: &String| fs::read_to_string(path).ok().map(|text| (name(Path::new(path)), text));
-        self.write(|| {
-            let texts: BTreeMap<String, String> = finding.files.iter().filter_map(read).collect();
-            Line::Finding(Box::new(Reported { finding: finding.clone(), texts }))
-        });
+        self.write(|| Line::Finding(Box::new(reported(finding))));
     }
 
     /// Writes a whole run of an engine that says everything at its end.
     pub(crate) fn engine(&self, spec: &Spec, result: &EngineResult, options: &str) {
-        self.write(|| {
-            let origin = result.origin.clone().unwrap_or_else(here);
-            Line::Begin(head(&result.name, &origin, spec, Part::whole(options.to_owned(), None)))
-        });
-        result.findings.iter().for_each(|finding| self.finding(finding));
-        self.write(|| Line::End(end(result, 0)));
+        self.run(&run(spec, result, options));
+    }
+
+    /// Writes a whole run.
+    pub(crate) fn run(&self, run: &Run) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let State { file: Some(file), lost: slot @ None } = &mut *state else { return };
+        let mut bytes = Vec::new();
+        *slot = run.write(&mut bytes).and_then(|()| file.write_all(&bytes)).err();
     }
 
     /// Says whether everything was written.
@@ -90,6 +88,28 @@ fn lost(path: &Path, error: &std::io::Error) -> Failure {
         .at(path.display().to_string())
         .why(error.to_string())
         .help("what the run found is reported all the same")
+}
+
+/// A finding with the texts of the files that were written for it.
+fn reported(finding: &Finding) -> Reported {
+    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let read = |path: &String| fs::read_to_string(path).ok().map(|text| (name(Path::new(path)), text));
+    let texts: BTreeMap<String, String> = finding.files.iter().filter_map(read).collect();
+    Reported { finding: finding.clone(), texts }
+}
+
+/// A whole run of an engine that says everything at its end.
+pub(crate) fn run(spec: &Spec, result: &EngineResult, options: &str) -> Run {
+    let origin = result.origin.clone().unwrap_or_else(here);
+    Run {
+        head: head(&result.name, &origin, spec, Part::whole(options.to_owned(), None)),
+        findings: result.findings.iter().map(reported).collect(),
+        known: Vec::new(),
+        coverage: Vec::new(),
+        outcomes: Vec::new(),
+        so_far: Vec::new(),
+        end: Some(end(result, 0)),
+    }
 }
 
 /// How a run begins.

@@ -54,14 +54,15 @@ fn what_cannot_be_booted_is_said_at_once() {
     let image = folder.join("vmlinuz");
     fs::write(&image, "no kernel").expect("writable");
     let image = image.display().to_string();
-    let table: [(&[&str], &str); 9] = [
+    let table: [(&[&str], &str); 10] = [
         (&["--kernel", "/no/such/kernel", "--", "run"], "there is no kernel to boot"),
         (&["--tree", "/no/such/tree", "--", "run"], "/no/such/tree/arch/x86/boot/bzImage"),
         (&["--package", "/no/such/package", "--", "run"], "there is no such file"),
         (&["--package", &image, "--", "run"], "dpkg-deb"),
         (&["--package", &image, "--tree", "/", "--", "run"], "cannot be used with"),
         (&["--kernel", &image, "--config", "/no/such/config", "--", "run"], "the configuration could not be read"),
-        (&["--kernel", &image, "--emulator", "/no/such/emulator", "--", "run"], "the machine could not be started"),
+        (&["--kernel", &image, "--emulator", "/no/such/emulator", "--", "run"], "it needs an emulator"),
+        (&["--kernel", &image, "--emulator", "no-such-emulator", "--", "run"], "there is no no-such-emulator"),
         (&["--kernel", &image, "--emulator", "false", "--", "run"], "the machine could not be started"),
         (&["--kernel", &image, "--program", "no-such-program", "--", "run"], "`no-such-program` could not be packed"),
     ];
@@ -183,11 +184,15 @@ fn a_program_that_ends_its_kernel_is_named() {
     let (corpus, out_text) = (corpus.display().to_string(), out.display().to_string());
     let machine = ["vm", "--kernel", &kernel, "--out", &out_text, "--journal", &journal];
     let fuzz = ["--file", &corpus, "--", "fuzz", "--privileged", "--workers", "1", "--corpus", "corpus"];
-    let ran = abispec(&[&machine[..], &fuzz].concat());
-    assert_eq!(code(&ran), 2, "{}\n{}", stdout(&ran), stderr(&ran));
-    let told = stderr(&ran);
+    let few = ["--syscalls", "dup,lseek", "--calls", "200", "--time", "2m"];
+    let ran = abispec(&[&machine[..], &fuzz, &few].concat());
+    assert_eq!(code(&ran), 1, "{}\n{}", stdout(&ran), stderr(&ran));
+    let told = stdout(&ran);
     assert!(told.contains("the guest ended before its command did, within write"), "{told}");
     assert!(told.contains("r2 = write(r1, &[63; 1], 1)  <- here"), "{told}");
+    // The one that goes on has not got that program, and comes to its end.
+    assert!(told.contains("guest 1, again 1: ") && told.contains("the command ended with 0"), "{told}");
+    assert_eq!(stderr(&ran).matches("a fresh one goes on").count(), 1, "{}", stderr(&ran));
     let journal = fs::read_to_string(&journal).expect("it was written");
     let finding = journal.lines().find(|line| line.contains("guest-died")).expect("it is a finding");
     assert!(finding.contains("within write") && finding.contains("000-write.yaml"), "{finding}");
@@ -200,7 +205,7 @@ fn a_program_that_ends_its_kernel_is_named() {
     fs::remove_dir_all(folder).expect("there");
 }
 
-/// What a guest had tried when it was killed is in its journal, and what was in flight beside it.
+/// What a guest had tried when it was killed is in its journal, what was in flight beside it, and a fresh one does the rest.
 #[test]
 fn a_guest_that_is_killed_has_told_what_it_tried() {
     let Some(kernel) = bootable() else { return };
@@ -209,19 +214,23 @@ fn a_guest_that_is_killed_has_told_what_it_tried() {
     let journal = out.join("j.jsonl").display().to_string();
     let killing = folder.join("emulator");
     let script = format!(
-        "#!/bin/sh\nqemu-system-x86_64 \"$@\" &\npid=$!\nn=0\n\
+        "#!/bin/sh\n[ ! -e '{out}/again-1' ] || exec qemu-system-x86_64 \"$@\"\n\
+         qemu-system-x86_64 \"$@\" &\npid=$!\nn=0\n\
          while [ $n -lt 2500 ] && kill -0 $pid; do\n\
          grep -q so-far '{journal}' && sleep 1 && break\n\
-         sleep 0.2\nn=$((n + 1))\ndone 2>/dev/null\nkill -KILL $pid\nwait $pid\n"
+         sleep 0.2\nn=$((n + 1))\ndone 2>/dev/null\nkill -KILL $pid\nwait $pid\n",
+        out = out.display()
     );
     fs::write(&killing, script).expect("writable");
     fs::set_permissions(&killing, fs::Permissions::from_mode(0o755)).expect("its owner may");
     let (killing, out_text) = (killing.display().to_string(), out.display().to_string());
-    let machine = ["vm", "--kernel", &kernel, "--out", &out_text, "--emulator", &killing, "--accel", "tcg", "--"];
-    let fuzz = ["fuzz", "--time", "10m", "--workers", "1", "--syscalls", "dup,lseek,fcntl", "--journal", "j.jsonl"];
-    let ran = abispec(&[&machine[..], &fuzz].concat());
-    assert_eq!(code(&ran), 2, "{}\n{}", stdout(&ran), stderr(&ran));
-    assert!(stderr(&ran).contains("the guest ended before its command did, "), "{}", stderr(&ran));
+    let all = folder.join("all.jsonl").display().to_string();
+    let machine = ["vm", "--kernel", &kernel, "--out", &out_text, "--emulator", &killing, "--accel", "tcg"];
+    let fuzz = ["fuzz", "--time", "45s", "--workers", "1", "--syscalls", "dup,lseek,fcntl", "--journal", "j.jsonl"];
+    let ran = abispec(&[&machine[..], &["--journal", &all, "--"], &fuzz].concat());
+    assert_eq!(code(&ran), 1, "{}\n{}", stdout(&ran), stderr(&ran));
+    assert!(stdout(&ran).contains("the guest ended before its command did, "), "{}", stdout(&ran));
+    assert!(stdout(&ran).contains("guest 1, again 1: "), "{}", stdout(&ran));
     let left = fs::read_dir(out.join("in-flight")).expect("what was in flight is left").count();
     assert!(left > 0);
 
@@ -231,6 +240,29 @@ fn a_guest_that_is_killed_has_told_what_it_tried() {
     assert!(stdout(&merged).contains("what it tried up to seconds before that is too"), "{}", stdout(&merged));
     let seen = fs::read_to_string(&seen).expect("it was written");
     assert!(seen.contains("\"errno\":\"EBADF\""), "{seen}");
+    // Both together are what the machine's own journal holds.
+    let again = out.join("again-1/j.jsonl").display().to_string();
+    let (apart, whole) = (abispec(&["merge", &journal, &again]), abispec(&["merge", &all]));
+    let counted = |text: &str| text.lines().find(|line| line.contains(" calls in ")).map(str::to_owned);
+    assert_eq!(counted(&stdout(&whole)).expect("it is counted"), counted(&stdout(&apart)).expect("it is counted"));
+    fs::remove_dir_all(folder).expect("there");
+}
+
+/// A kernel that panics before anything of the guest runs is told with what it said, and not tried again.
+#[test]
+fn a_kernel_that_panics_at_boot_says_so() {
+    let Some(kernel) = bootable() else { return };
+    let folder = scratch("panics");
+    let (out, journal) = (folder.join("out").display().to_string(), folder.join("vm.jsonl").display().to_string());
+    let machine =
+        ["vm", "--kernel", &kernel, "--out", &out, "--journal", &journal, "--append", "rdinit=/none init=/none"];
+    let ran = abispec(&[&machine[..], &["--", "fuzz", "--time", "1m"]].concat());
+    assert_eq!(code(&ran), 2, "{}\n{}", stdout(&ran), stderr(&ran));
+    let told = stderr(&ran);
+    assert!(told.contains("the guest's kernel did not come up") && told.contains("Kernel panic"), "{told}");
+    assert!(!told.contains("a fresh one"), "{told}");
+    let journal = fs::read_to_string(&journal).expect("it was written");
+    assert!(journal.contains("guest-not-up") && journal.contains("Kernel panic"), "{journal}");
     fs::remove_dir_all(folder).expect("there");
 }
 

@@ -6,6 +6,7 @@ mod so_far;
 mod told;
 mod waiving;
 
+use super::vm::Plan;
 use crate::context::Context;
 use crate::engine::{self, EngineResult};
 use crate::exit::Exit;
@@ -103,7 +104,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR")]
     corpus: Option<PathBuf>,
     /// Where divergences are saved
-    #[arg(long, value_name = "DIR", default_value = "abispec-findings")]
+    #[arg(long, value_name = "DIR", default_value = FINDINGS)]
     out: PathBuf,
     /// Also list the clauses that were not seen
     #[arg(long)]
@@ -118,6 +119,24 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR")]
     known: Option<PathBuf>,
 }
+
+impl Args {
+    /// What of it can be divided among machines.
+    pub(super) fn plan(&self) -> Plan {
+        Plan {
+            time: self.time,
+            calls: self.calls,
+            seed: self.seed,
+            shard: self.shard.unwrap_or_default(),
+            journal: self.journal.clone(),
+            out: self.out.clone(),
+            corpus: self.corpus.clone(),
+        }
+    }
+}
+
+/// Where divergences are saved if nothing else is said.
+pub(super) const FINDINGS: &str = "abispec-findings";
 
 /// What a run of the fuzzer is asked to do.
 struct Job<'a> {
@@ -159,7 +178,7 @@ pub(super) fn engine(spec: &Spec, plain: &Plain<'_>, stop: Arc<AtomicBool>) -> R
     if plain.privileged {
         places::permit_privileged()?;
     }
-    let out = PathBuf::from("abispec-findings");
+    let out = PathBuf::from(FINDINGS);
     let job = Job {
         time: plain.time,
         calls: None,
@@ -231,7 +250,7 @@ fn processors() -> usize {
 }
 
 /// A seed that differs from run to run; it is printed, so that a run can be repeated.
-fn fresh_seed() -> u64 {
+pub(super) fn fresh_seed() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     now.as_nanos() as u64 & 0xffff_ffff
 }

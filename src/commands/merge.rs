@@ -124,7 +124,7 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
             Form::Page => out.write_all(page(&nights, explain).as_bytes()),
         })?;
     }
-    let results: Vec<EngineResult> = told.iter().map(result).collect();
+    let results = results(&runs);
     for result in &results {
         engine::write_part(result, context, out)?;
     }
@@ -182,6 +182,11 @@ fn table(digest: &Digest, new: Option<&BTreeSet<String>>, out: &mut dyn Write) -
 fn told(runs: &[Run]) -> Vec<Told> {
     let several = runs.iter().any(|run| run.head.kernel != runs[0].head.kernel);
     runs.iter().map(|run| Told::of(run, several)).collect()
+}
+
+/// Runs as the results of engines.
+pub(super) fn results(runs: &[Run]) -> Vec<EngineResult> {
+    told(runs).iter().map(result).collect()
 }
 
 fn result(told: &Told) -> EngineResult {

@@ -54,6 +54,15 @@ macro_rules! commands {
 }
 
 impl Command {
+    /// What of it can be divided among machines, where that can be done at all.
+    fn plan(&self) -> Option<vm::Plan> {
+        match self {
+            Self::Run(args) => Some(args.plan()),
+            Self::Fuzz(args) => Some(args.plan()),
+            _ => None,
+        }
+    }
+
     /// Whether it brings back findings as one report, so that every format can hold them.
     fn reports(&self) -> bool {
         matches!(

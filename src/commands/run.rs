@@ -2,6 +2,7 @@
 
 use super::fuzz::Plain;
 use super::lint;
+use super::vm::Plan;
 use crate::context::Context;
 use crate::engine::{self, EngineResult};
 use crate::exit::Exit;
@@ -44,6 +45,21 @@ pub(crate) struct Args {
     /// Known divergences, *.yaml files in a folder, instead of the project's own lists
     #[arg(long, value_name = "DIR")]
     known: Option<PathBuf>,
+}
+
+impl Args {
+    /// What of it can be divided among machines.
+    pub(super) fn plan(&self) -> Plan {
+        Plan {
+            time: self.time,
+            calls: None,
+            seed: self.seed,
+            shard: self.shard.unwrap_or_default(),
+            journal: self.journal.clone(),
+            out: super::fuzz::FINDINGS.into(),
+            corpus: None,
+        }
+    }
 }
 
 /// Runs the engines one after the other and sums up.

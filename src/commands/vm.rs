@@ -1,28 +1,31 @@
 //! `abispec vm`.
 
 mod ended;
+mod first;
 mod flown;
+mod guest;
+mod guests;
+mod joined;
+mod order;
+mod packed;
 
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::journal::Journal;
-use crate::known;
 use abispec_vm::accel::{Accel, NoKvm, probe};
-use abispec_vm::console::Console;
-use abispec_vm::kernel::{Kernel, NoKernel};
-use abispec_vm::machine::{Machine, Tree};
-use abispec_vm::memory::Memory;
-use abispec_vm::{DISPOSABLE, Needs, Received, Receiving, needs_of, own_needs};
+use abispec_vm::machine::emulator;
 pub(super) use ended::EXPLANATIONS;
-use ended::Ended;
-use flown::Flown;
+use guest::Setup;
+use guests::Line;
+use order::Order;
+pub(super) use order::Plan;
+use packed::Packed;
 use std::ffi::{OsStr, OsString};
-use std::fs;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::time::Duration;
 
 /// Options of `abispec vm`.
 #[derive(clap::Args, Debug)]
@@ -31,13 +34,19 @@ use std::time::{Duration, Instant};
   abispec vm --kernel vmlinuz-6.1 -- fuzz --time 10m     that kernel instead of the running one
   abispec vm --kernel vmlinuz-7.3 -- fuzz --time 1h --privileged    with nothing forbidden
   abispec vm --kernel vmlinuz-6.1 --program mkfs.ext4 -- fuzz --fs ext4
+  abispec vm --kernel vmlinuz-6.1 --guests 4 --journal all.jsonl -- fuzz --time 1h    four guests, one report
   abispec vm --tree ~/linux -- run                       a kernel that was just built
   abispec vm --package linux-image-6.1.0-50-cloud-amd64.deb -- check
 
 KVM runs the guest's processor where a machine that is tried first shows that it works, else the emulator does (--accel).
 The guest is this program in an initramfs; it needs an emulator (Debian: qemu-system-x86) and no rights. What the command
 writes into its working directory comes out into --out as it is written.
-The exit code is the command's; 1 also where the kernel itself complains on its console, 2 where the guest breaks off.")]
+A guest that dies, hangs or runs out of memory is a finding that names the call in flight. Where the command is fuzz or run, a
+fresh guest, whose files come to lie in `again-1` of --out, goes on for what is left of --time, with a seed that follows from the
+first one and the shard: the same seed makes the same programs as long as guests die at the same ones. Three that break off within ten
+seconds of their start are the last. Guests side by side have folders `guest-1` to `guest-N`; all are one report.
+The exit code is the command's; 1 also where the kernel complains on its console, or a guest broke off and others did what was left;
+2 where that was given up, or nothing came up.")]
 pub(crate) struct Args {
     /// The kernel's image: vmlinuz, bzImage
     #[arg(long, value_name = "FILE", group = "booted")]
@@ -72,6 +81,9 @@ pub(crate) struct Args {
     /// What runs the guest's processor
     #[arg(long, value_enum, value_name = "HOW", default_value = "auto")]
     accel: Wanted,
+    /// Guests side by side, each with its own shard of what `fuzz` or `run` makes
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    guests: u16,
     /// How long the guest may be silent before it is ended
     #[arg(long, value_name = "TIME", default_value = "2m", value_parser = crate::args::duration)]
     patience: Duration,
@@ -81,7 +93,7 @@ pub(crate) struct Args {
     /// Known divergences, *.yaml files in a folder, that the guest takes instead of the project's own lists
     #[arg(long, value_name = "DIR")]
     known: Option<PathBuf>,
-    /// Write how the machine itself fared, for `abispec merge`; the command's own --journal comes out into --out
+    /// Write what the guests did and how their machines fared, for `abispec merge`; the journal of each comes out into --out
     #[arg(long, value_name = "FILE")]
     journal: Option<PathBuf>,
     /// What abispec does in the guest
@@ -120,20 +132,20 @@ impl Wanted {
     }
 }
 
-/// Where a specification of the host's lies in the guest.
-const SPECIFICATION: &str = "abispec/spec";
-/// The command's working directory in the guest.
-const WORK: &str = "work";
-/// Where lists of known divergences lie in the guest.
-const KNOWN: &str = "abispec/known";
-
 /// Runs the command.
 pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
     let stop = interrupt::flag();
+    let order = match Order::read(&args.command, context) {
+        Ok(order) => order,
+        Err(said) => {
+            said.print()?;
+            return Ok(if said.use_stderr() { Exit::CouldNotRun } else { Exit::Conforms });
+        }
+    };
+    order.allow(args.guests)?;
     let spec = context.spec()?;
     let journal = Journal::create(args.journal.as_deref())?;
-    let program = own_needs().map_err(|error| Failure::new("this program cannot be packed").why(error.to_string()))?;
-    let kernel = match kernel(args) {
+    let mut kernel = match packed::kernel(args) {
         Ok(kernel) => kernel,
         Err(missing) => {
             journal.engine(&spec, &ended::absent(&missing.at, &missing.why), "");
@@ -141,130 +153,37 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
             return Err(failure.why(missing.why).help(missing.help));
         }
     };
-    let config = args.config.as_deref().map(|path| read(path, "the configuration")).transpose()?.or(kernel.config);
-    let modules = args
-        .module
-        .iter()
-        .map(|path| Ok((name(path), read(path, "a module")?)))
-        .collect::<Result<Vec<_>, Failure>>()?;
-    let others = args.program.iter().map(|path| found(path)).collect::<Result<Vec<_>, _>>()?;
-    let mut command = args.command.clone();
-    let mut files = Vec::new();
-    if let Some(folder) = context.spec_dir() {
-        collect(folder, SPECIFICATION, &yaml, &mut files).map_err(|error| {
-            Failure::new("the specification cannot be packed").at(folder.display().to_string()).why(error.to_string())
-        })?;
-        command.extend(["--spec".into(), format!("/{SPECIFICATION}").into()]);
+    let packed = Packed::new(args, kernel.config.take(), context)?;
+    if emulator(&args.emulator).is_none() {
+        let why = format!("there is no {}", args.emulator.display());
+        journal.engine(&spec, &ended::absent(&kernel.name, &why), "");
+        return Err(ended::no_emulator(why));
     }
-    if let Some(folder) = &args.known {
-        // Mistakes in it are told before anything is booted.
-        known::read(Some(folder))?;
-        collect(folder, KNOWN, &yaml, &mut files).map_err(|error| {
-            Failure::new("the known divergences cannot be packed")
-                .at(folder.display().to_string())
-                .why(error.to_string())
-        })?;
-        command.extend(["--known".into(), format!("/{KNOWN}").into()]);
-    }
-    for path in &args.file {
-        let inside = format!("{WORK}/{}", name(path));
-        let packed = if path.is_dir() {
-            collect(path, &inside, &|_| true, &mut files)
-        } else {
-            fs::read(path).map(|content| files.push((inside, content)))
-        };
-        packed.map_err(|error| {
-            Failure::new("a file for the guest could not be read").at(path.display().to_string()).why(error.to_string())
-        })?;
-    }
-    let tree = Tree {
-        program: &program,
-        command: &command,
-        config: config.as_deref(),
-        modules: &modules,
-        others: &others,
-        files: &files,
+    let accel = args.accel.accel(&args.emulator)?;
+    let setup = Setup { spec: &spec, args, kernel: &kernel, packed: &packed, accel, stop: &stop };
+    let shares = order.plan.as_ref().map_or_else(Vec::new, |plan| {
+        order::shares(plan, plan.seed.unwrap_or_else(super::fuzz::fresh_seed), args.guests)
+    });
+    let lines = if shares.len() > 1 {
+        guests::side_by_side(&setup, &order, &shares)?
+    } else {
+        let place = ("guest 1", args.out.as_path());
+        let own: &mut dyn Write = out;
+        vec![guests::one_after_another(&setup, &order, shares.first(), place, Some(own), &mut io::stderr())?]
     };
-    let machine = Machine {
-        emulator: args.emulator.clone(),
-        accel: args.accel.accel(&args.emulator)?,
-        kernel: kernel.image.clone(),
-        memory: Memory::of(args.memory).map_err(|error| {
-            Failure::new("there is no memory for the guest").why(error.to_string()).help("--memory takes less")
-        })?,
-        append: format!("{DISPOSABLE} {}", args.append),
-        patience: (args.patience, args.patience),
+    let runs = joined::runs(&spec, &lines);
+    runs.iter().for_each(|run| journal.run(run));
+    joined::notes(&lines)?;
+    let exit = match &*lines {
+        // Its command has said everything itself.
+        [line] if !line.broke_off() => line.conclude()?,
+        _ => {
+            let told = if shares.len() > 1 { Vec::new() } else { lines.iter().flat_map(Line::told).collect() };
+            let exit = joined::report(runs, &told, &order.context, out)?;
+            out.flush()?;
+            joined::conclude(&lines, exit)?
+        }
     };
-    let mut console = Console::default();
-    let mut err = io::stderr();
-    let start = Instant::now();
-    let mut to = Receiving { out, err: &mut err, folder: &args.out, received: Received::default() };
-    let end = machine.run(&tree.archive(), &mut console, &stop, &mut |frame| to.take(frame));
-    let received = to.received;
-    let took = start.elapsed();
-    let flown = ended::broken_off(&end, &received).map(|id| Flown::of(&machine.memory, &args.out, id));
-    let flown = flown.unwrap_or_default();
-    let ended = Ended { end, received: &received, console: &console, kernel: &kernel.name, took, flown };
-    journal.engine(&spec, &ended.result(), "");
-    let exit = ended.conclude(&args.out)?;
     journal.close()?;
     Ok(exit)
-}
-
-fn kernel(args: &Args) -> Result<Kernel, NoKernel> {
-    match (&args.kernel, &args.tree) {
-        (Some(image), _) => Kernel::of_image(image),
-        (None, Some(tree)) => Kernel::of_tree(tree),
-        (None, None) => Kernel::of_packages(&args.package),
-    }
-}
-
-fn name(path: &Path) -> String {
-    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
-}
-
-fn read(path: &Path, what: &str) -> Result<Vec<u8>, Failure> {
-    fs::read(path).map_err(|error| {
-        Failure::new(format!("{what} could not be read")).at(path.display().to_string()).why(error.to_string())
-    })
-}
-
-/// A program by its path, or by its name where the system keeps programs.
-fn found(path: &Path) -> Result<(String, Needs), Failure> {
-    let places = ["", "/usr/bin", "/usr/sbin", "/bin", "/sbin"].map(|place| Path::new(place).join(path));
-    let place = places.iter().find(|place| place.is_file()).unwrap_or(&places[0]);
-    let needs = needs_of(place)
-        .map_err(|error| Failure::new(format!("`{}` could not be packed", path.display())).why(error.to_string()))?;
-    Ok((name(path), needs))
-}
-
-/// Whether a file or folder is part of a specification: what its own crate holds beside it is none.
-fn yaml(path: &Path) -> bool {
-    if path.is_dir() {
-        return !["src", "target", "tests"].contains(&&*name(path));
-    }
-    path.extension().is_some_and(|extension| extension == "yaml")
-}
-
-fn collect(
-    from: &Path,
-    to: &str,
-    wanted: &dyn Fn(&Path) -> bool,
-    files: &mut Vec<(String, Vec<u8>)>,
-) -> io::Result<()> {
-    let mut entries = fs::read_dir(from)?.collect::<io::Result<Vec<_>>>()?;
-    entries.sort_by_key(fs::DirEntry::file_name);
-    for entry in entries {
-        let path = entry.path();
-        let inside = format!("{to}/{}", entry.file_name().to_string_lossy());
-        if !wanted(&path) {
-            continue;
-        }
-        if path.is_dir() {
-            collect(&path, &inside, wanted, files)?;
-        } else {
-            files.push((inside, fs::read(&path)?));
-        }
-    }
-    Ok(())
 }

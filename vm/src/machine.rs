@@ -36,7 +36,7 @@ pub struct Tree<'a> {
     /// Other programs that lie on the guest's PATH, each with its name.
     pub others: &'a [(String, Needs)],
     /// Files, by their paths from the root.
-    pub files: &'a [(String, Vec<u8>)],
+    pub files: &'a [&'a (String, Vec<u8>)],
 }
 
 impl Tree<'_> {
@@ -267,6 +267,16 @@ fn text(mut line: impl Read, news: &Sender<News>) {
             return;
         }
     }
+}
+
+/// Where an emulator is, by its path, or by its name where programs are looked for.
+pub fn emulator(named: &OsStr) -> Option<PathBuf> {
+    let named = Path::new(named);
+    if named.components().count() > 1 {
+        return named.is_file().then(|| named.to_owned());
+    }
+    let folders = std::env::var_os("PATH")?;
+    std::env::split_paths(&folders).map(|folder| folder.join(named)).find(|path| path.is_file())
 }
 
 /// The configuration that lies beside a kernel's image under its distribution's name: `config-6.1` beside `vmlinuz-6.1`.

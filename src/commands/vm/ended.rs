@@ -10,9 +10,8 @@ use abispec::report::Origin;
 use abispec_vm::Received;
 use abispec_vm::console::Console;
 use abispec_vm::machine::{End, MachineError};
-use std::io::{self, Write};
-use std::path::Path;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 /// The ids of findings about a guest as a whole, each with its explanation.
 pub(in crate::commands) const EXPLANATIONS: &[(&str, &str)] = &[
@@ -60,12 +59,16 @@ cannot be a guest (CONFIG_BLK_DEV_INITRD, CONFIG_SERIAL_8250_CONSOLE, CONFIG_DEV
 ];
 
 /// A machine that has ended.
-pub(super) struct Ended<'a> {
+pub(super) struct Ended {
     pub(super) end: Result<End, MachineError>,
-    pub(super) received: &'a Received,
-    pub(super) console: &'a Console,
-    pub(super) kernel: &'a Path,
+    pub(super) received: Received,
+    pub(super) console: Console,
+    pub(super) kernel: PathBuf,
+    /// Where its files lie.
+    pub(super) folder: PathBuf,
     pub(super) took: Duration,
+    /// When it came up.
+    pub(super) up: Option<SystemTime>,
     /// What was in flight, where the guest broke off.
     pub(super) flown: Flown,
 }
@@ -93,7 +96,7 @@ pub(super) fn broken_off(end: &Result<End, MachineError>, received: &Received) -
     }
 }
 
-impl Ended<'_> {
+impl Ended {
     /// What was in flight, in a few words behind a sentence.
     fn meanwhile(&self) -> String {
         self.flown.what.as_ref().map_or_else(String::new, |what| format!(", {what}"))
@@ -101,11 +104,10 @@ impl Ended<'_> {
 
     /// What is to be told of the guest as a whole.
     pub(super) fn result(&self) -> EngineResult {
-        let end = match &self.end {
-            Ok(end) => *end,
-            Err(error) => return absent(self.kernel, &error.to_string()),
-        };
-        let mut result = absent(self.kernel, "");
+        if let Err(error) = &self.end {
+            return absent(&self.kernel, &error.to_string());
+        }
+        let mut result = absent(&self.kernel, "");
         result.skipped.clear();
         if let (Some(release), Some(origin)) = (&self.received.release, &mut result.origin) {
             origin.kernel.clone_from(release);
@@ -116,27 +118,8 @@ impl Ended<'_> {
         for complaint in self.console.complaints() {
             result.findings.push(finding("guest-complaint", format!("the guest's kernel says: {complaint}")));
         }
-        let seconds = |patience: Duration| patience.as_secs();
-        let up = self.received.release.is_some();
-        let broken_off = match (self.received.code, end) {
-            (Some(code), _) if code > BY_SIGNAL => {
-                let signal = code - BY_SIGNAL;
-                let told = format!("the command in the guest was ended by signal {signal}{}", self.meanwhile());
-                Some(finding("guest-command-killed", told))
-            }
-            (Some(_), _) | (None, End::Stopped) => None,
-            (None, End::Silent(patience)) if up => Some(finding(
-                "guest-silent",
-                format!("nothing came from the guest for {} s{}", seconds(patience), self.meanwhile()),
-            )),
-            (None, End::Silent(patience)) => {
-                Some(finding("guest-not-up", format!("the guest did not come up within {} s", seconds(patience))))
-            }
-            (None, End::Itself) if up => {
-                Some(finding("guest-died", format!("the guest ended before its command did{}", self.meanwhile())))
-            }
-            (None, End::Itself) => Some(finding("guest-not-up", "the guest ended before it had come up".to_owned())),
-        };
+        let broken_off = broken_off(&self.end, &self.received).or(self.never_came_up().then_some("guest-not-up"));
+        let broken_off = broken_off.map(|id| finding(id, self.told()));
         if let Some(mut finding) = broken_off {
             let console = self.console.last().map(str::to_owned);
             finding.trace = self.flown.lines.iter().cloned().chain(console).collect();
@@ -146,35 +129,64 @@ impl Ended<'_> {
         result
     }
 
-    /// How the command ends; what is no answer of the command is told on standard error.
-    pub(super) fn conclude(&self, out: &Path) -> Result<Exit, Failure> {
-        let end = self.end.as_ref().map_err(no_machine)?;
-        let mut err = io::stderr();
-        for trouble in &self.received.troubles {
-            writeln!(err, "note: in the guest, {trouble}")?;
-        }
+    /// What is no answer of the command.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let troubles = self.received.troubles.iter().map(|trouble| format!("in the guest, {trouble}"));
+        let mut notes: Vec<String> = troubles.chain(self.flown.trouble.clone()).collect();
         if self.received.files > 0 {
-            writeln!(err, "note: {} file(s) came out into {}", self.received.files, out.display())?;
-        }
-        let complaints = self.console.complaints();
-        for complaint in complaints {
-            writeln!(err, "error: the guest's kernel says: {complaint}")?;
-        }
-        if let Some(trouble) = &self.flown.trouble {
-            writeln!(err, "note: {trouble}")?;
+            notes.push(format!("{} file(s) came out into {}", self.received.files, self.folder.display()));
         }
         if !self.flown.files.is_empty() {
-            let folder = out.join(flown::FOLDER);
-            writeln!(
-                err,
-                "note: {} program(s) that were in flight lie in {}",
+            let folder = self.folder.join(flown::FOLDER);
+            notes.push(format!(
+                "{} program(s) that were in flight lie in {}",
                 self.flown.files.len(),
                 folder.display()
-            )?;
+            ));
         }
+        notes
+    }
+
+    /// Whether the guest was there and its command did not come to its end, though nobody stopped it.
+    pub(super) fn broke_off(&self) -> bool {
+        broken_off(&self.end, &self.received).is_some()
+    }
+
+    /// Whether the guest's kernel was given to the emulator, and nothing in it answered.
+    pub(super) fn never_came_up(&self) -> bool {
+        self.received.release.is_none() && matches!(self.end, Ok(End::Itself | End::Silent(_)))
+    }
+
+    /// How it ended, in a few words.
+    pub(super) fn told(&self) -> String {
+        match (&self.end, self.received.code) {
+            (Err(error), _) => error.to_string(),
+            (Ok(End::Stopped), _) => "stopped".to_owned(),
+            (Ok(_), Some(code)) if code > BY_SIGNAL => {
+                format!("the command in the guest was ended by signal {}{}", code - BY_SIGNAL, self.meanwhile())
+            }
+            (Ok(_), Some(code)) => format!("the command ended with {code}"),
+            (Ok(End::Silent(patience)), None) if self.received.release.is_some() => {
+                format!("nothing came from the guest for {} s{}", patience.as_secs(), self.meanwhile())
+            }
+            (Ok(End::Silent(patience)), None) => format!("the guest did not come up within {} s", patience.as_secs()),
+            (Ok(End::Itself), None) if self.received.release.is_some() => {
+                format!("the guest ended before its command did{}", self.meanwhile())
+            }
+            (Ok(End::Itself), None) => "the guest ended before it had come up".to_owned(),
+        }
+    }
+
+    /// How the command ended.
+    pub(super) fn conclude(&self) -> Result<Exit, Failure> {
+        let end = self.end.as_ref().map_err(no_machine)?;
+        let complaints = self.console.complaints();
         let indented = |line: &str| format!("\n    {line}");
         let last = || {
             let console = self.console.last().map(indented).collect::<String>();
+            if console.is_empty() && self.flown.lines.is_empty() {
+                return "it said nothing on its console".to_owned();
+            }
             if self.flown.lines.is_empty() {
                 return format!("its console's last lines:{console}");
             }
@@ -188,8 +200,7 @@ impl Ended<'_> {
             (Some(0 | 1), _) => Ok(Exit::Divergences),
             (Some(2), _) => Ok(Exit::CouldNotRun),
             (Some(code), _) if code > BY_SIGNAL => {
-                let told = format!("the command in the guest was ended by signal {}", code - BY_SIGNAL);
-                Err(Failure::new(format!("{told}{}", self.meanwhile())).why(last()).help("it may need more --memory"))
+                Err(Failure::new(self.told()).why(last()).help("it may need more --memory"))
             }
             (Some(code), _) => Err(Failure::new(format!("the command in the guest ended with {code}"))),
             (None, End::Silent(patience)) => {
@@ -199,11 +210,9 @@ impl Ended<'_> {
                     .why(format!("nothing came for {} s; {}", patience.as_secs(), last()))
                     .help("a slower machine needs more --patience"))
             }
-            (None, End::Itself) if up => {
-                Err(Failure::new(format!("the guest ended before its command did{}", self.meanwhile()))
-                    .why(last())
-                    .help("what had been found until then lies in the folder of --out; `abispec explain guest-died`"))
-            }
+            (None, End::Itself) if up => Err(Failure::new(self.told())
+                .why(last())
+                .help("what had been found until then lies in the folder of --out; `abispec explain guest-died`")),
             (None, End::Itself) => Err(Failure::new("the guest's kernel did not come up")
                 .at(self.kernel.display().to_string())
                 .why(last())
@@ -212,11 +221,16 @@ impl Ended<'_> {
     }
 }
 
+/// What is told where no machine could be started at all.
+pub(super) fn no_emulator(why: String) -> Failure {
+    Failure::new("the machine could not be started")
+        .why(why)
+        .help("it needs an emulator (Debian: qemu-system-x86), or name one with --emulator")
+}
+
 fn no_machine(error: &MachineError) -> Failure {
     match error {
-        MachineError::Start(..) => Failure::new("the machine could not be started")
-            .why(error.to_string())
-            .help("it needs an emulator (Debian: qemu-system-x86), or name one with --emulator"),
+        MachineError::Start(..) => no_emulator(error.to_string()),
         MachineError::Refused(_) => Failure::new("the machine could not be started")
             .why(error.to_string())
             .help("is --kernel an image that a boot loader would load, and --emulator an emulator of whole machines?"),

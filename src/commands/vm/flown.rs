@@ -1,5 +1,6 @@
 //! What was in flight when a guest ended: told, and left as replay files.
 
+use super::first::Calls;
 use abispec_fuzzer::flight::{self, Flight};
 use abispec_vm::memory::Memory;
 use std::fs;
@@ -16,6 +17,8 @@ pub(super) struct Flown {
     pub(super) what: Option<String>,
     /// The programs that were running, or the first of them, a line for each call.
     pub(super) lines: Vec<String>,
+    /// The calls of the programs that may have done it, where any was running.
+    pub(super) running: Vec<Calls>,
     /// Replay files, the likeliest first.
     pub(super) files: Vec<String>,
     /// What could not be done.
@@ -60,6 +63,11 @@ impl Flown {
             (true, None) => format!("with {} program(s) in flight", flight.programs.len()),
             (false, _) => format!("with nothing in flight, after {} program(s)", flight.programs.len()),
         };
+        let suspects =
+            flight.programs.iter().enumerate().filter(|(index, _)| flight.at.is_none_or(|(at, _)| at == *index));
+        if flight.running {
+            self.running.extend(suspects.map(|(_, program)| program.calls.clone()));
+        }
         let what = self.what.take();
         self.what = Some(what.map_or_else(|| words.clone(), |before| format!("{before}, and {words}")));
         let order = order(flight);
