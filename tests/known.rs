@@ -107,6 +107,21 @@ fn what_cannot_be_added_is_refused_and_the_list_stays() {
     for file in [&lines, &good] {
         assert_eq!(code(&abispec(&["known", "add", "--list", &list_text, file, "--reason", "r: \"it\" # is"])), 0);
     }
+    // Of a journal, with the program that shows it; what a report tells of something else is left out.
+    let told = serde_json::json!({"finding": {"finding": {"id": "missing-error", "severity": "error", "subject": "dup", "message": "m",
+        "spec": null}, "texts": {"dup.c": "int main", "dup.yaml": replay}}});
+    let others = told.to_string().replace("dup", "lseek");
+    let journal = write("night.json", &format!("{told}\n{told}\n{others}\n{{\"end\": 1}}\n"));
+    let second = dir.join("second");
+    let chosen = second.join("list.yaml").display().to_string();
+    let add = ["known", "add", "--list", &chosen, "--reason", "r"];
+    assert_eq!(code(&abispec(&[&add[..], &[&journal, "--subject", "dup"]].concat())), 0);
+    let text = fs::read_to_string(&chosen).expect("it was written");
+    assert!(text.matches("- id: missing-error").count() == 1 && !text.contains("lseek"), "{text}");
+    assert!(text.contains("      - {call: dup, args: [{number: 0}]}"), "{text}");
+    let none = abispec(&[&add[..], &[&journal, "--subject", "open"]].concat());
+    assert!(code(&none) == 2 && stderr(&none).contains("no finding is about"), "{}", stderr(&none));
+    fs::remove_dir_all(second).expect("there");
     let listed = abispec(&["known", "list", "--known", &dir.display().to_string()]);
     assert_eq!(code(&listed), 2, "the other files of the folder are no lists");
     for name in ["good", "bare", "strange"] {

@@ -7,6 +7,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::known;
 use abispec::finding::{Finding, SourceFile};
+use abispec::journal::Line;
 use abispec::known::{Known, Releases};
 use abispec::version::Release;
 use abispec_fuzzer::reproduce;
@@ -36,13 +37,19 @@ enum What {
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
   abispec known add abispec-findings/prctl-undocumented-errno.yaml --reason 'leaks an errno of its own' --kernels 7.0..
+  abispec known add abispec-findings/*.yaml --reason 'one cause'    several at once
+  abispec known add night.json --subject dup,lseek --reason '...'   what a journal holds about these
   abispec check --format json > found.json; abispec known add found.json --reason '...' --expires 2027-01-31
 
 A finding of the fuzzer is a replay file; it is kept with the entry and tried in each run, so that a run tells when it is
-gone. Other findings are lines of JSON, as --format json writes them; all of the file are added.")]
+gone. Journals hold these files too. Other findings are lines of JSON, as --format json writes them; all of the file are added.")]
 struct Add {
-    /// A replay file that the fuzzer saved, or findings as lines of JSON
-    finding: PathBuf,
+    /// Replay files that the fuzzer saved, journals, or findings as lines of JSON
+    #[arg(required = true)]
+    finding: Vec<PathBuf>,
+    /// Only findings about these, by the names that reports give
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    subject: Vec<String>,
     /// Why the divergence is accepted
     #[arg(long, value_name = "TEXT")]
     reason: String,
@@ -99,14 +106,25 @@ struct Entry {
 }
 
 fn append(args: &Add, context: &Context, out: &mut dyn Write) -> Result<Exit, Failure> {
-    let shown = args.finding.display().to_string();
-    let text = fs::read_to_string(&args.finding)
-        .map_err(|error| Failure::new("the finding could not be read").at(shown.clone()).why(error.to_string()))?;
-    let entries = if text.trim_start().starts_with('{') {
-        from_json(&text, &shown)?
-    } else {
-        vec![from_replay(&args.finding, &text)?]
-    };
+    let mut entries = Vec::new();
+    for file in &args.finding {
+        let text = fs::read_to_string(file).map_err(|error| {
+            Failure::new("the finding could not be read").at(file.display().to_string()).why(error.to_string())
+        })?;
+        let found =
+            if text.trim_start().starts_with('{') { from_json(file, &text)? } else { vec![from_replay(file, &text)?] };
+        for entry in found {
+            let wanted = args.subject.is_empty() || args.subject.contains(&entry.subject);
+            // Several programs, or several nights, may show the same.
+            if wanted && !entries.iter().any(|known| alike(known, &entry)) {
+                entries.push(entry);
+            }
+        }
+    }
+    if entries.is_empty() {
+        return Err(Failure::new("no finding is about what `--subject` names")
+            .help("reports give the names: `error[ID]: NAME: ...`"));
+    }
     let list = args.list.display().to_string();
     let mut after = match fs::read_to_string(&args.list) {
         Ok(text) => text,
@@ -154,18 +172,39 @@ fn from_replay(file: &Path, text: &str) -> Result<Entry, Failure> {
     Ok(Entry { id, subject, clause, actual, kernel, ports: Vec::new(), replay: Some(replay) })
 }
 
-fn from_json(text: &str, shown: &str) -> Result<Vec<Entry>, Failure> {
+/// Whether two entries would say the same of the same kernels.
+fn alike(one: &Entry, other: &Entry) -> bool {
+    let base =
+        |entry: &Entry| entry.kernel.as_deref().and_then(|kernel| Release::from_uname(kernel).ok()).map(Release::base);
+    let told = |entry: &Entry| {
+        (entry.id.clone(), entry.subject.clone(), entry.clause.clone(), entry.actual.clone(), entry.ports.clone())
+    };
+    told(one) == told(other) && base(one) == base(other)
+}
+
+/// Findings of a journal, or of lines that `--format json` wrote.
+fn from_json(file: &Path, text: &str) -> Result<Vec<Entry>, Failure> {
+    let bare = |finding: Finding| {
+        let Finding { id, subject, clause, ports, .. } = finding;
+        Entry { id, subject, clause, actual: None, kernel: None, ports, replay: None }
+    };
     let mut entries = Vec::new();
     for line in text.lines() {
-        // The other lines say what was compared.
-        if let Ok(Finding { id, subject, clause, ports, .. }) = serde_json::from_str(line) {
-            entries.push(Entry { id, subject, clause, actual: None, kernel: None, ports, replay: None });
+        if let Ok(Line::Finding(reported)) = serde_json::from_str(line) {
+            let replay = reported.texts.iter().find(|(name, _)| name.ends_with(".yaml"));
+            entries.push(match replay {
+                Some((name, text)) => from_replay(Path::new(name), text)?,
+                None => bare(reported.finding),
+            });
+        } else if let Ok(finding) = serde_json::from_str(line) {
+            // The other lines say what was compared.
+            entries.push(bare(finding));
         }
     }
     if entries.is_empty() {
         return Err(Failure::new("there is no finding in the file")
-            .at(shown)
-            .help("`--format json` writes findings as lines; `abispec fuzz` saves replay files"));
+            .at(file.display().to_string())
+            .help("`--format json` and journals hold findings as lines; `abispec fuzz` saves replay files"));
     }
     Ok(entries)
 }
