@@ -6,10 +6,10 @@ use abispec::model::Spec;
 use abispec::mutate::{Mutant, Shows};
 use abispec::target::Resolved;
 use abispec_fuzzer::coverage::{Executable, executable};
-use abispec_fuzzer::exec::deny;
 use abispec_fuzzer::generate::Aim;
 use abispec_fuzzer::habitat::Habitat;
 use abispec_fuzzer::jury::Version;
+use abispec_fuzzer::scope;
 use std::collections::BTreeSet;
 
 /// One call of the specification, alone: what changes with a mutant is quickly worked out.
@@ -107,7 +107,8 @@ impl<'t, 'a> Alone<'t, 'a> {
         if !mutant.span.contains(release) {
             return Some(format!("says nothing about Linux {}", release.base()));
         }
-        if let Some(why) = deny::because(self.name) {
+        let call = self.resolved.call(self.name);
+        if let Some(why) = call.and_then(|call| scope::denied(self.resolved.target.arch, call)) {
             return Some(format!("needs a machine of its own: {why}"));
         }
         if !mutant.changes_clause() {
