@@ -1,6 +1,7 @@
 //! The mutants of one call against the engines at rest, and what is left to do for them.
 
 use super::aims::{aim, keys};
+use super::batch::key;
 use super::trial::{Trials, Verdict};
 use abispec::model::Spec;
 use abispec::mutate::{Mutant, Shows};
@@ -55,6 +56,9 @@ impl<'t, 'a> Alone<'t, 'a> {
             Shows::Nobody(why) => Then::Settled(Verdict::NotExecutable(why.to_owned())),
             // It changes nothing but the call itself.
             Shows::Calls => {
+                if let Some(why) = self.never_heard(mutant) {
+                    return Then::Settled(Verdict::NotExecutable(why));
+                }
                 self.remake(|spec| mutant.apply(spec));
                 abispec::resolve_call(&self.scratch, self.name, &mut self.changed);
                 self.hear(mutant)
@@ -62,12 +66,17 @@ impl<'t, 'a> Alone<'t, 'a> {
             Shows::Witness | Shows::Both => {
                 let mut changed = self.spec.clone();
                 mutant.apply(&mut changed);
-                if let Some(how) = checked(self.trials, &changed).into_iter().find(|one| !self.checked.contains(one)) {
+                // Calls share sets and structs, and the checker need not be asked for each of them.
+                let found = || checked(self.trials, &changed).into_iter().find(|one| !self.checked.contains(one));
+                if let Some(how) = self.trials.checks.of(key(mutant), found) {
                     return Then::Settled(Verdict::Killed { by: "check", how });
                 }
                 if mutant.shows == Shows::Witness {
                     let silent = || Verdict::NotExecutable("no witness on this machine states it".to_owned());
                     return Then::Settled(if self.trials.facts.is_empty() { silent() } else { Verdict::Survived });
+                }
+                if let Some(why) = self.never_heard(mutant) {
+                    return Then::Settled(Verdict::NotExecutable(why));
                 }
                 self.changed = abispec::resolve(&changed, &self.trials.target);
                 let then = self.hear(mutant);
@@ -92,8 +101,12 @@ impl<'t, 'a> Alone<'t, 'a> {
         if tells_apart {
             abispec::resolve_call(&self.scratch, self.name, &mut self.differing);
         }
-        if let Some(why) = self.not_executable(mutant, tells_apart) {
-            return Then::Settled(Verdict::NotExecutable(why));
+        // What tells the mutant from the original may be what cannot happen here.
+        if tells_apart
+            && let Some(clause) = mutant.clause(&self.resolved)
+            && let Some(Executable::No(why)) = executable(&self.differing, &self.habitats).get(clause.0 as usize)
+        {
+            return Then::Settled(Verdict::NotExecutable(format!("a difference {why}")));
         }
         let aims = self.aims(mutant, tells_apart);
         match Version::of(self.name, self.call, &self.resolved, &self.changed, aims) {
@@ -102,7 +115,8 @@ impl<'t, 'a> Alone<'t, 'a> {
         }
     }
 
-    fn not_executable(&self, mutant: &Mutant, tells_apart: bool) -> Option<String> {
+    /// Why no call here says anything about a mutant.
+    fn never_heard(&self, mutant: &Mutant) -> Option<String> {
         let release = self.trials.target.release;
         if !mutant.span.contains(release) {
             return Some(format!("says nothing about Linux {}", release.base()));
@@ -117,15 +131,8 @@ impl<'t, 'a> Alone<'t, 'a> {
         let Some(clause) = mutant.clause(&self.resolved) else {
             return Some("the target does not have the clause".to_owned());
         };
-        if let Some(Executable::No(why)) = self.executable.get(clause.0 as usize) {
-            return Some(why.clone());
-        }
-        // What tells the mutant from the original may be what cannot happen here.
-        if !tells_apart {
-            return None;
-        }
-        match executable(&self.differing, &self.habitats).get(clause.0 as usize) {
-            Some(Executable::No(why)) => Some(format!("a difference {why}")),
+        match self.executable.get(clause.0 as usize) {
+            Some(Executable::No(why)) => Some(why.clone()),
             Some(Executable::Yes) | None => None,
         }
     }

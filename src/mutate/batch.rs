@@ -1,10 +1,9 @@
 //! Mutants of many calls at once: the engines at rest are asked about each, and one run hears what is left.
 
 use super::alone::{Alone, Then};
-use super::trial::{Trials, Verdict};
+use super::trial::{Name, Trials, Verdict};
 use crate::failure::Failure;
 use abispec::mutate::Mutant;
-use abispec::place::Place;
 use abispec_fuzzer::jury::Jury;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::resume_unwind;
@@ -144,7 +143,7 @@ fn share(mutants: &mut [(Mutant, Verdict)]) {
         Verdict::Killed { by, how } => Some((key(mutant), (*by, format!("{} of {}", how, mutant.syscall)))),
         _ => None,
     });
-    let killed: BTreeMap<(Place, String), (&'static str, String)> = killed.collect();
+    let killed: BTreeMap<Name, (&'static str, String)> = killed.collect();
     for (mutant, verdict) in mutants.iter_mut().filter(|(_, verdict)| *verdict == Verdict::Survived) {
         if let Some((by, how)) = killed.get(&key(mutant)) {
             *verdict = Verdict::Killed { by, how: how.clone() };
@@ -153,7 +152,7 @@ fn share(mutants: &mut [(Mutant, Verdict)]) {
 }
 
 /// What is the same for a mutant of a set or struct in all calls that take it.
-pub(crate) fn key(mutant: &Mutant) -> (Place, String) {
+pub(crate) fn key(mutant: &Mutant) -> Name {
     (mutant.at, format!("{} {}", mutant.id, mutant.change))
 }
 

@@ -42,12 +42,32 @@ pub(crate) struct Trials<'a> {
     pub(super) target: Target,
     pub(super) resolved: Arc<Resolved>,
     pub(super) facts: Vec<Facts>,
+    pub(super) checks: Checks,
     /// The file systems that this machine has for work directories.
     file_systems: Vec<FileSystem>,
     pub(super) effort: Effort,
     /// How many work side by side.
     pub(super) workers: usize,
     stop: Arc<AtomicBool>,
+}
+
+/// What names a mutant in all calls that share it.
+pub(super) type Name = (Place, String);
+
+/// What the checker found out about mutants.
+#[derive(Default)]
+pub(super) struct Checks(Mutex<BTreeMap<Name, Option<String>>>);
+
+impl Checks {
+    /// What was found out about a mutant, or is now.
+    pub(super) fn of(&self, name: Name, find: impl FnOnce() -> Option<String>) -> Option<String> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&name).cloned();
+        known.unwrap_or_else(|| {
+            let found = find();
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name, found.clone());
+            found
+        })
+    }
 }
 
 /// How hard the fuzzer tries. Calls are what counts: a busy machine must not let mutants live.
@@ -75,7 +95,7 @@ impl<'a> Trials<'a> {
         stop: Arc<AtomicBool>,
     ) -> Self {
         let resolved = Arc::new(abispec::resolve(spec, &target));
-        Self { spec, target, resolved, facts, file_systems, effort, workers, stop }
+        Self { spec, target, resolved, facts, checks: Checks::default(), file_systems, effort, workers, stop }
     }
 
     /// Every kind of sandbox in which calls are heard.
