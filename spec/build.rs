@@ -35,6 +35,8 @@ mod resolve;
 mod suggest;
 #[path = "src/target.rs"]
 mod target;
+#[path = "src/trying.rs"]
+mod trying;
 #[path = "src/types/mod.rs"]
 mod types;
 #[path = "src/version.rs"]

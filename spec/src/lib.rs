@@ -56,6 +56,7 @@ mod resolve;
 pub mod site;
 pub mod suggest;
 pub mod target;
+mod trying;
 pub mod types;
 pub mod version;
 

@@ -11,6 +11,8 @@ use crate::version::{Release, Span};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+pub use crate::trying::{Extent, Operation, Restriction};
+
 /// A whole specification.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spec {
@@ -136,42 +138,6 @@ fn on<T>(by_port: &BTreeMap<String, T>, arch: Arch) -> Option<&T> {
     by_port.get(arch.name()).or_else(|| shared().filter(|_| arch.uses_generic_table()))
 }
 
-/// Where alone a call is tried.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Restriction {
-    /// Where that is.
-    pub extent: Extent,
-    /// What it would do elsewhere.
-    pub because: String,
-}
-
-/// How far a call reaches beyond the sandbox of the program that makes it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Extent {
-    /// To the whole machine: only one that is thrown away may see it.
-    System,
-    /// To whoever makes it: no program can be told from its remains.
-    Never,
-}
-
-impl Extent {
-    /// How it is written.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::System => "system",
-            Self::Never => "never",
-        }
-    }
-
-    /// What it means for who wants to try the call.
-    pub const fn meaning(self) -> &'static str {
-        match self {
-            Self::System => "tried only in a machine of its own",
-            Self::Never => "never tried",
-        }
-    }
-}
-
 /// What success and failure mean.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contract {
@@ -214,6 +180,8 @@ pub struct Param {
     pub must_exist: Option<At<Expr>>,
     /// Paths: when `base` is the root that the walk cannot leave.
     pub scoped: Option<At<Expr>>,
+    /// Descriptors, paths and mapped pages: what the call asks of the file system of the file.
+    pub asks: Vec<Operation>,
 }
 
 /// What a kernel does with an undefined flag bit or enumeration value.

@@ -4,7 +4,7 @@ use crate::arch::{Arch, DataModel};
 use crate::errno::Errno;
 use crate::expr::Expr;
 use crate::law::resolved::ResolvedLaw;
-use crate::model::{EffectRule, Origin, Restriction, Unknown};
+use crate::model::{EffectRule, Operation, Origin, Restriction, Unknown};
 use crate::place::Place;
 use crate::types::{Direction, IntType, Type};
 use crate::version::Release;
@@ -276,6 +276,8 @@ pub struct ResolvedParam {
     pub memory: Option<Memory>,
     /// For paths, how they are walked.
     pub path: Option<PathKeys>,
+    /// What the call asks of the file system of what is named.
+    pub asks: Vec<Operation>,
 }
 
 /// What lies behind a pointer.

@@ -92,7 +92,7 @@ pub(super) fn aim(
     let unseen = goals.wanted() && dice.chance(if producers.is_served() { 90 } else { 60 });
     let list = if unseen { &goals.wanted } else { &goals.all };
     let Some(Goal { condition, errno }) = dice.pick(list).copied() else { return };
-    let served = errno.filter(|_| dice.chance(75)).and_then(|errno| producers.served(errno, call));
+    let served = errno.filter(|_| dice.chance(75)).and_then(|errno| producers.served(errno, variant));
     let wishes = variant.params.iter().map(|_| PathWish::default()).collect();
     let objects = variant.params.iter().map(|_| ObjectWish::default()).collect();
     let mut aiming = Aiming { dice, variant, selector: call.select, args, wishes, objects, served };

@@ -8,7 +8,7 @@ use crate::exec::Stands;
 use crate::exec::layout::PLAYGROUND_BASE;
 use crate::program::{Argument, Block, Invocation, Output, Program};
 use abispec::errno::Errno;
-use abispec::target::{Call, Resolved};
+use abispec::target::{Resolved, Variant};
 
 /// What a recipe can make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,12 +90,12 @@ impl<'a> Producers<'a> {
         !self.served.is_empty()
     }
 
-    /// The names that may bring about an errno of this call.
-    pub(super) fn served<'c>(&self, errno: Errno, call: &'c Call) -> Option<Served<'c>>
+    /// The names that may bring about an errno of a call.
+    pub(super) fn served<'c>(&self, errno: Errno, variant: &'c Variant) -> Option<Served<'c>>
     where
         'a: 'c,
     {
-        self.is_served().then(|| Served::new(self.served, errno, &call.name))
+        self.is_served().then(|| Served::new(self.served, errno, variant))
     }
 
     /// Opens a file that a server refuses something for.

@@ -155,6 +155,7 @@ impl Writer<'_> {
         out.maybe("empty", condition(&param.empty));
         out.maybe("must_exist", condition(&param.must_exist));
         out.maybe("scoped", condition(&param.scoped));
+        out.list("asks", param.asks.iter().map(|operation| operation.name().into()).collect());
         out.done()
     }
 

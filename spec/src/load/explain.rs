@@ -51,6 +51,10 @@ pub const EXPLANATIONS: &[(&str, &str)] = &[
         "`scope` says where alone a call is tried, and why: `scope: {system: \"changes what is mounted\"}` for a machine of its own,\n`scope: {never: \"..\"}` for nowhere.\n\nThe reason is what every list of skipped calls shows. A call that may be tried in any sandbox has no `scope`.",
     ),
     (
+        "bad-operation",
+        "`asks` lists what a call asks of the file system of a file; this word is nothing that file systems are asked.\n\nLANGUAGE.md, section 3, lists the words.",
+    ),
+    (
         "bad-errno",
         "A name that is no errno which user space can see.\n\nAliases have one proper name (EAGAIN, not EWOULDBLOCK); codes such as ERESTARTSYS never leave the kernel.",
     ),

@@ -1,5 +1,6 @@
 //! YAML files become a [`Spec`]. Every mistake of every file is reported in one run.
 
+mod asks;
 mod effects;
 mod explain;
 mod format;

@@ -1,5 +1,6 @@
 //! System calls.
 
+use super::asks;
 use super::effects;
 use super::needs;
 use super::reader::{Fields, Log, errno, expression, list, number, text, type_value};
@@ -289,7 +290,8 @@ fn param(log: &Log<'_>, spec: &Spec, known: &[Signature], typed: Typed, fields: 
             );
         }
     }
-    Param { name, c, ty, unknown, unknown_when, used, base, follow, empty, must_exist, scoped }
+    let asks = fields.take("asks").map(|yaml| asks::load(log, &ty.value, yaml)).unwrap_or_default();
+    Param { name, c, ty, unknown, unknown_when, used, base, follow, empty, must_exist, scoped, asks }
 }
 
 /// What `unknown:` says.

@@ -253,6 +253,7 @@ impl Making<'_> {
                     ignored_clause,
                     memory: self.memory(param, &types),
                     path,
+                    asks: param.asks.clone(),
                 }
             })
             .collect()

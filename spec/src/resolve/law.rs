@@ -126,6 +126,7 @@ impl Making<'_> {
             ignored_clause: None,
             memory,
             path,
+            asks: Vec::new(),
         }
     }
 

@@ -108,6 +108,10 @@ impl Writer<'_> {
                     let _ = write!(notes, "<br><small>{words} {}</small>", self.condition(&condition.value));
                 }
             }
+            if !param.asks.is_empty() {
+                let asked: Vec<&str> = param.asks.iter().map(|operation| operation.name()).collect();
+                let _ = write!(notes, "<br><small>the file system is asked to {}</small>", asked.join(", "));
+            }
             let _ = writeln!(out, "<tr><td><b>{name}</b><td><code>{ty}</code>{notes}<td>{unknown}");
         }
         out.push_str("</table>\n");

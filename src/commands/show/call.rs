@@ -89,6 +89,10 @@ fn params(list: &[&Param], names: &[&str], out: &mut dyn Write) -> io::Result<()
         if let Some(base) = param.base.and_then(|base| names.get(usize::from(base))) {
             notes.push(format!("relative to {base}"));
         }
+        if !param.asks.is_empty() {
+            let asked: Vec<&str> = param.asks.iter().map(|operation| operation.name()).collect();
+            notes.push(format!("asks the file system to {}", asked.join(", ")));
+        }
         let ty = types::print(&param.ty.value, names);
         let line = format!("  {:<width$}  {ty:<32}  {}", param.name.value, notes.join(", "));
         writeln!(out, "{}", line.trim_end())?;

@@ -1,6 +1,7 @@
 //! Files whose names say what a server answers for them: `answers/write.EBUSY` is a file that cannot be written to, with EBUSY.
 
 use abispec::expr::Word;
+use abispec::model::Operation;
 use nix::errno::Errno;
 
 /// The directory of these names, in the work directory.
@@ -79,31 +80,36 @@ impl Stands {
 }
 
 impl Refused {
+    /// What calls ask that it refuses.
+    pub fn operation(self) -> Operation {
+        match self {
+            Self::Open => Operation::Open,
+            Self::Read => Operation::Read,
+            Self::Write => Operation::Write,
+            Self::Set => Operation::Set,
+            Self::Size => Operation::Size,
+            Self::Close => Operation::Close,
+            Self::Seek => Operation::Seek,
+            Self::Sync => Operation::Sync,
+            Self::Space => Operation::Space,
+            Self::Unlink => Operation::Unlink,
+            Self::Rmdir => Operation::Rmdir,
+            Self::Rename => Operation::Rename,
+            Self::List => Operation::List,
+            Self::Tmpfile => Operation::Tmpfile,
+            Self::Statfs => Operation::Statfs,
+            Self::Control => Operation::Control,
+            Self::Create => Operation::Create,
+            Self::Mknod => Operation::Mknod,
+            Self::Mkdir => Operation::Mkdir,
+            Self::Symlink => Operation::Symlink,
+            Self::Link => Operation::Link,
+        }
+    }
+
     /// The word in front of the errno.
     fn word(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Read => "read",
-            Self::Write => "write",
-            Self::Set => "set",
-            Self::Size => "size",
-            Self::Close => "close",
-            Self::Seek => "seek",
-            Self::Sync => "sync",
-            Self::Space => "space",
-            Self::Unlink => "unlink",
-            Self::Rmdir => "rmdir",
-            Self::Rename => "rename",
-            Self::List => "list",
-            Self::Tmpfile => "tmpfile",
-            Self::Statfs => "statfs",
-            Self::Control => "control",
-            Self::Create => "create",
-            Self::Mknod => "mknod",
-            Self::Mkdir => "mkdir",
-            Self::Symlink => "symlink",
-            Self::Link => "link",
-        }
+        self.operation().name()
     }
 
     /// The permissions of what stands at its names. What can be executed up to where it is opened is not read.
