@@ -57,6 +57,19 @@ fn witnesses_that_are_none_are_named() {
     let output = abispec(&["check", "--only", "rust", "--rust", text(&folder)]);
     assert_eq!(code(&output), 2);
     assert!(stdout(&output).contains("it cannot be read; name the folder of a crate"), "{}", stdout(&output));
+    // What Debian leaves in the place of a list.
+    let map = folder.join("System.map-6.1.0");
+    fs::write(&map, "ffffffffffffffff B The real System.map is elsewhere\n").expect("the scratch folder takes files");
+    let output = abispec(&["check", "--only", "symbols", "--symbols", text(&map)]);
+    assert_eq!(code(&output), 2);
+    assert!(stdout(&output).contains("lists no function of a system call"), "{}", stdout(&output));
+    // The name says the release, so that every call of it is missed but the one that is there.
+    fs::write(&map, "ffffffff81000000 T __x64_sys_read\n").expect("the scratch folder takes files");
+    let output = abispec(&["check", "--only", "symbols", "--symbols", text(&map), "--arch", "x86_64"]);
+    let out = stdout(&output);
+    assert_eq!(code(&output), 1, "{out}");
+    assert!(out.contains("error[syscall-served]: write: ") && !out.contains("]: read: "), "{out}");
+    assert!(!out.contains("]: file_getattr: "), "it came with a later release: {out}");
     let output = abispec(&["check", "--kernel", text(&image), "--btf", text(&image)]);
     assert_eq!(code(&output), 2);
     assert!(stderr(&output).contains("cannot be used with"), "{}", stderr(&output));

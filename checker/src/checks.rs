@@ -46,6 +46,7 @@ checks! {
     missing_syscall
     extra_syscall
     syscall_option
+    syscall_served
     argument_count
     argument_name
     argument_type

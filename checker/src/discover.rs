@@ -4,8 +4,9 @@ use crate::bindings::{CLibrary, RustTarget, find_bindings, read_bindings};
 use crate::facts::{Claim, Facts, Position, Source, WitnessKind};
 use crate::files::Folder;
 use crate::headers::read_headers;
-use crate::image::read_image;
+use crate::image::{options, read_image, unpacked};
 use crate::man::read_man;
+use crate::symbols::read_symbols;
 use crate::tracefs::read_tracefs;
 use abispec::arch::Arch;
 use abispec::model::Spec;
@@ -18,6 +19,9 @@ use std::sync::Arc;
 
 /// Where the running kernel shows its type information.
 const RUNNING: &str = "/sys/kernel/btf/vmlinux";
+
+/// Where it lists its symbols.
+const SYMBOLS: &str = "/proc/kallsyms";
 
 /// Where witnesses are looked for. `None` leaves one out.
 #[derive(Clone, Debug)]
@@ -32,6 +36,8 @@ pub struct Places {
     pub kernel: Option<PathBuf>,
     /// Where tracefs is mounted.
     pub tracefs: Option<PathBuf>,
+    /// The running kernel's list of its symbols, or a `System.map` of another one.
+    pub symbols: Option<PathBuf>,
     /// A folder of man pages.
     pub man: Option<PathBuf>,
     /// Sources of bindings for Rust.
@@ -61,6 +67,7 @@ impl Default for Places {
             btf: Some(PathBuf::from(RUNNING)),
             kernel: None,
             tracefs: Some(PathBuf::from("/sys/kernel/tracing")),
+            symbols: Some(PathBuf::from(SYMBOLS)),
             // Pages describe no kernel in particular: only who asks for them is told what they lack.
             man: None,
             rust: Bindings::None,
@@ -122,6 +129,15 @@ fn kernel_witnesses(places: &Places, wanted: &dyn Fn(&str) -> bool) -> Vec<Witne
     });
     add(WitnessKind::Btf, &places.kernel, &|place| read_image(place, places.arch, wanted));
     add(WitnessKind::Tracefs, &places.tracefs, &|place| running(read_tracefs(place, Arch::NATIVE, wanted)));
+    // Which calls a kernel serves depends on how it was configured.
+    let configured = |facts: Result<Facts, String>| facts.map(|facts| Facts { config: running_config(), ..facts });
+    add(WitnessKind::Symbols, &places.symbols, &|place| {
+        if place == Path::new(SYMBOLS) {
+            configured(running(read_symbols(place, Arch::NATIVE, wanted)))
+        } else {
+            read_symbols(place, places.arch.unwrap_or(Arch::NATIVE), wanted).map(|facts| named(place, facts))
+        }
+    });
     found
 }
 
@@ -182,6 +198,42 @@ fn running_release(path: &Path) -> Claim<Release> {
             Claim::Says { value, source: Source { file: Arc::from(path.display().to_string()), at: Position::Whole } }
         }
         Err(reason) => Claim::Silent { reason },
+    }
+}
+
+/// What the name of a `System.map-6.1` and a `config-6.1` beside it say of its kernel.
+fn named(map: &Path, facts: Facts) -> Facts {
+    let name = map.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_prefix("System.map-"));
+    let Some(name) = name else { return facts };
+    let whole = |file: &Path| Source { file: Arc::from(file.display().to_string()), at: Position::Whole };
+    let release = match Release::from_uname(name) {
+        Ok(value) => Claim::Says { value, source: whole(map) },
+        Err(_) => return facts,
+    };
+    let beside = map.with_file_name(format!("config-{name}"));
+    let config = match fs::read_to_string(&beside) {
+        Ok(text) => Claim::Says { value: options(&text), source: whole(&beside) },
+        Err(_) => facts.config,
+    };
+    Facts { release, config, ..facts }
+}
+
+/// The running kernel's options, as it says them itself or its distribution has put them down.
+fn running_config() -> Claim<BTreeSet<String>> {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let own = Path::new("/proc/config.gz");
+    let packed = fs::read(own).ok().and_then(|bytes| unpacked(&bytes)).map(|text| (own.to_owned(), text));
+    let beside = || {
+        let release = release.trim();
+        let places = [format!("/boot/config-{release}"), format!("/lib/modules/{release}/config")].map(PathBuf::from);
+        places.into_iter().find_map(|place| fs::read_to_string(&place).ok().map(|text| (place, text)))
+    };
+    match packed.or_else(beside) {
+        Some((place, text)) => Claim::Says {
+            value: options(&text),
+            source: Source { file: Arc::from(place.display().to_string()), at: Position::Whole },
+        },
+        None => Claim::Silent { reason: "the kernel's configuration cannot be read".to_owned() },
     }
 }
 

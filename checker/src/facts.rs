@@ -38,6 +38,8 @@ pub struct Facts {
     pub options: BTreeMap<String, Fact<String>>,
     /// Kernel options that a call needs and that every kernel of the port has, by the call's entry.
     pub settled: BTreeMap<String, String>,
+    /// Whether the kernel serves a call, by the call's entry.
+    pub served: BTreeMap<String, Fact<bool>>,
     /// Entries that several ports define, each for itself.
     pub own: BTreeSet<String>,
     /// Errnos that a call is said to give, by call and errno.
@@ -78,6 +80,7 @@ impl Facts {
             entries: BTreeMap::new(),
             options: BTreeMap::new(),
             settled: BTreeMap::new(),
+            served: BTreeMap::new(),
             own: BTreeSet::new(),
             errnos: BTreeMap::new(),
             older: None,
@@ -106,6 +109,7 @@ impl Facts {
             + self.ioctls.len()
             + self.entries.len()
             + self.options.len()
+            + self.served.len()
             + self.since.len()
             + errnos
     }
@@ -166,6 +170,8 @@ pub enum WitnessKind {
     Btf,
     /// The kernel's own list of system calls and their parameters.
     Tracefs,
+    /// A kernel's list of its own symbols.
+    Symbols,
     /// A kernel's source tree: system call tables, definitions of system calls.
     Tree,
     /// Bindings for Rust.
@@ -185,6 +191,7 @@ impl WitnessKind {
             Self::Headers => "headers",
             Self::Btf => "btf",
             Self::Tracefs => "tracefs",
+            Self::Symbols => "symbols",
             Self::Tree => "tree",
             Self::Rust => "rust",
             Self::Man => "man",

@@ -10,6 +10,8 @@ mod lz4;
 mod lzop;
 mod wrapping;
 
+pub(crate) use kernel::{options, unpacked};
+
 use crate::btf::{Btf, Order, facts_of};
 use crate::facts::{Claim, Facts, Position, Source};
 use abispec::arch::{Arch, DataModel};
@@ -144,6 +146,6 @@ fn beside(path: &Path) -> Option<(PathBuf, BTreeSet<String>)> {
     }
     places.into_iter().find_map(|place| {
         let text = fs::read_to_string(&place).ok()?;
-        Some((place, kernel::options(&text)))
+        Some((place, options(&text)))
     })
 }

@@ -20,6 +20,7 @@ pub mod image;
 pub mod import;
 pub mod man;
 mod merge;
+pub mod symbols;
 pub mod tracefs;
 pub mod tree;
 

@@ -10,6 +10,7 @@ use abispec::version::Release;
 use abispec_checker::btf::read_btf_bytes;
 use abispec_checker::facts::{Claim, Facts, Position, Source};
 use abispec_checker::headers::{read_header_texts, read_headers};
+use abispec_checker::symbols::read_symbols_text;
 use abispec_checker::tracefs::read_tracefs;
 use abispec_checker::{Report, check};
 use encoder::Encoder;
@@ -268,6 +269,75 @@ fn numbers() {
     found(changed, "syscall-number", "wharf_open", "spec/syscalls/wharf_open.yaml:3:14", "tree/asm/unistd.h:2:9");
     let gone = headers("asm/unistd.h", "__NR_wharf_wait", "__NR_wharf_rest");
     found(gone, "extra-syscall", "wharf_wait", "spec/syscalls/wharf_wait.yaml:3:14", "tree/asm/unistd.h");
+}
+
+/// What a kernel's list of symbols says against a specification in which one call depends on an option.
+fn served(list: &str, release: Release, config: Option<&[&str]>) -> Report {
+    let file = |path: &str, text: &str| SourceFile { path: path.to_owned(), text: text.to_owned() };
+    let wait = format!("{WAIT}since: \"6.3\"\nconfig: CONFIG_WHARF\n");
+    let late = WAIT.replace("wharf_wait", "wharf_late").replace("701", "702") + "since: \"6.9\"\n";
+    let own = WAIT.replace("wharf_wait", "wharf_own").replace("701", "703")
+        + "errors: {ENOSYS: [{may: \"true\", from: config}]}\n";
+    let files = [("wait", wait), ("late", late), ("own", own)];
+    let mut files: Vec<_> =
+        files.iter().map(|(name, text)| file(&format!("spec/syscalls/wharf_{name}.yaml"), text)).collect();
+    files.extend([file("spec/flags/wharf.yaml", FLAGS), file("spec/syscalls/wharf_open.yaml", OPEN)]);
+    let (spec, findings) = load(files);
+    assert!(findings.is_empty(), "{findings:#?}");
+    let facts = read_symbols_text("map", list, Arch::X86_64, &|_| true).expect("a list of symbols");
+    let source = Source { file: "map".into(), at: Position::Whole };
+    let release = Claim::Says { value: release, source: source.clone() };
+    let config = match config {
+        Some(options) => Claim::Says { value: options.iter().map(|option| (*option).to_owned()).collect(), source },
+        None => Claim::Silent { reason: "not read".to_owned() },
+    };
+    check(&spec, &[Facts { release, config, ..facts }])
+}
+
+#[test]
+fn calls_that_a_kernel_serves() {
+    const ALL: &str = "f1 T __x64_sys_wharf_open\nf2 T __x64_sys_wharf_wait\nf3 W __x64_sys_wharf_own\n";
+    let said = |report: &Report| -> Vec<String> {
+        assert!(report.findings.iter().all(|finding| finding.id == "syscall-served"));
+        report
+            .findings
+            .iter()
+            .map(|found| format!("{}: {} at {:?}", found.subject, found.message, found.other))
+            .collect()
+    };
+    let right = served(ALL, Release::new(6, 4), Some(&["CONFIG_WHARF"]));
+    assert_eq!((said(&right), count(&right, "syscall-served")), (vec![], 2));
+    let off = ALL.replace("T __x64_sys_wharf_wait", "W __x64_sys_wharf_wait");
+    assert_eq!(said(&served(&off, Release::new(6, 4), Some(&[]))), [""; 0]);
+    for (list, release, config, expected) in [
+        (
+            off.as_str(),
+            Release::new(6, 4),
+            Some(&["CONFIG_WHARF"][..]),
+            "wharf_wait: spec says that a kernel with CONFIG_WHARF serves the call",
+        ),
+        (
+            ALL.replace("_open", "_shut").as_str(),
+            Release::new(6, 4),
+            None,
+            "wharf_open: spec says that every kernel serves the call",
+        ),
+        (
+            ALL,
+            Release::new(6, 9),
+            None,
+            "wharf_late: spec says that every kernel serves the call, symbols says there is no function wharf_late",
+        ),
+    ] {
+        let found = said(&served(list, release, config));
+        assert!(found.len() == 1 && found[0].starts_with(expected), "{expected}: {found:?}");
+    }
+    // What is there although its option is off may answer ENOSYS by itself.
+    let stub = served(ALL, Release::new(6, 4), Some(&[]));
+    assert_eq!((said(&stub), count(&stub, "syscall-served")), (vec![], 1));
+    // An older kernel need not have it, and of one whose options are not known nothing is said.
+    assert_eq!(said(&served("f1 T __x64_sys_wharf_open\n", Release::new(6, 2), None)), [""; 0]);
+    assert_eq!(said(&served(&off, Release::new(6, 4), None)), [""; 0]);
 }
 
 #[test]

@@ -33,7 +33,7 @@ use std::time::Instant;
 /// Options of `abispec check`.
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Examples:
-  abispec check                                   what this machine states: headers, BTF, tracefs
+  abispec check                                   what this machine states: headers, BTF, tracefs, symbols
   abispec check --headers ./usr/include           other headers, as `make headers_install` leaves them
   abispec check --headers ./usr/include --arch arm64 --only headers
   abispec check --kernel /boot/vmlinuz-6.12.117   a kernel that does not run here, of whatever port
@@ -54,10 +54,10 @@ pub(crate) struct Args {
     headers: Option<PathBuf>,
     /// A kernel's source tree instead of this machine: its tables of system calls, definitions and headers, for every
     /// port or for the one of --arch
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["headers", "btf", "kernel", "tracefs"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["headers", "btf", "kernel", "tracefs", "symbols"])]
     tree: Option<PathBuf>,
     /// A series in a kernel's repository instead of a tree: only what it brings about, and what lies in lines that it wrote
-    #[arg(long, value_name = "BASE..HEAD", conflicts_with_all = ["headers", "btf", "kernel", "tracefs", "tree"])]
+    #[arg(long, value_name = "BASE..HEAD", conflicts_with_all = ["headers", "btf", "kernel", "tracefs", "symbols", "tree"])]
     git: Option<String>,
     /// The repository of --git
     #[arg(long, value_name = "DIR", default_value = ".", requires = "git")]
@@ -74,6 +74,9 @@ pub(crate) struct Args {
     /// Where tracefs is mounted
     #[arg(long, value_name = "DIR")]
     tracefs: Option<PathBuf>,
+    /// A kernel's System.map instead of the running kernel's /proc/kallsyms
+    #[arg(long, value_name = "FILE")]
+    symbols: Option<PathBuf>,
     /// A folder of man pages; these are asked only with this or `--only man` [default: /usr/share/man]
     #[arg(long, value_name = "DIR")]
     man: Option<PathBuf>,
@@ -110,6 +113,8 @@ enum Only {
     Btf,
     /// The running kernel's list of system calls
     Tracefs,
+    /// The kernel's list of its symbols: which calls it serves, as it is configured
+    Symbols,
     /// A tree's tables of system calls, definitions and options
     Tree,
     /// Man pages
@@ -155,6 +160,7 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
         && args.kernel.is_none()
         && args.btf.is_none()
         && args.headers.is_none()
+        && args.symbols.is_none()
     {
         result.origin = Some(journal::here());
     }
@@ -171,6 +177,7 @@ fn words(args: &Args) -> String {
         ("tree", &args.tree),
         ("btf", &args.btf),
         ("kernel", &args.kernel),
+        ("symbols", &args.symbols),
         ("man", &args.man),
     ];
     let path = |(name, path): &(&str, &Option<PathBuf>)| path.as_ref().map(|path| format!("{name}={}", path.display()));
@@ -189,6 +196,7 @@ fn places(args: &Args) -> Places {
         btf: asked(Only::Btf, args.btf.clone().or(usual.btf)).filter(|_| args.kernel.is_none()),
         kernel: asked(Only::Btf, args.kernel.clone()),
         tracefs: asked(Only::Tracefs, args.tracefs.clone().or(usual.tracefs)),
+        symbols: asked(Only::Symbols, args.symbols.clone().or(usual.symbols)),
         man: asked(Only::Man, args.man.clone().or_else(|| args.only.contains(&Only::Man).then(|| INSTALLED.into()))),
         rust: match args.rust.as_slice() {
             _ if !args.only.is_empty() && !args.only.contains(&Only::Rust) => Bindings::None,

@@ -251,7 +251,7 @@ impl<'a> Bench<'a> {
                     Some(tag) => tag.as_str(),
                     None => continue,
                 },
-                WitnessKind::Tracefs | WitnessKind::Tree | WitnessKind::Man => continue,
+                WitnessKind::Tracefs | WitnessKind::Symbols | WitnessKind::Tree | WitnessKind::Man => continue,
                 // Few descriptions lay structs out, and those that do only some of them.
                 WitnessKind::Import if facts.layouts.contains_key(&described.c) => described.c.as_str(),
                 WitnessKind::Spec | WitnessKind::Import => continue,
@@ -331,7 +331,9 @@ impl<'a> Bench<'a> {
         let mut found = Vec::new();
         let reason = match facts.kind {
             // Pages declare the C library's functions; what can be compared with these has its own check.
-            WitnessKind::Headers | WitnessKind::Rust | WitnessKind::Man | WitnessKind::Spec => return found,
+            WitnessKind::Headers | WitnessKind::Rust | WitnessKind::Man | WitnessKind::Spec | WitnessKind::Symbols => {
+                return found;
+            }
             WitnessKind::Btf => {
                 "the kernel's compiler merged the call's function into another, so its type information lacks it"
             }

@@ -26,13 +26,18 @@ pub(super) fn banner(bytes: &[u8]) -> Option<String> {
 pub(super) fn config(bytes: &[u8]) -> Option<BTreeSet<String>> {
     memmem::find_iter(bytes, "IKCFG_ST").find_map(|at| {
         let packed = bytes.get(at + 8..)?;
-        if !packed.starts_with(&[0x1f, 0x8b]) {
-            return None;
-        }
-        let mut text = String::new();
-        GzDecoder::new(packed).take(CONFIG_LIMIT).read_to_string(&mut text).ok()?;
-        Some(options(&text))
+        Some(options(&unpacked(packed)?))
     })
+}
+
+/// The text of a configuration that is packed by gzip, as the kernel has it.
+pub(crate) fn unpacked(packed: &[u8]) -> Option<String> {
+    if !packed.starts_with(&[0x1f, 0x8b]) {
+        return None;
+    }
+    let mut text = String::new();
+    GzDecoder::new(packed).take(CONFIG_LIMIT).read_to_string(&mut text).ok()?;
+    Some(text)
 }
 
 /// The options of a configuration that are y or m.
