@@ -138,7 +138,7 @@ impl Reader<'_> {
             _ => format!("struct {name}"),
         };
         let mut walk = Walk { fields: Vec::new(), inside: vec![id], left: MOST_MEMBERS };
-        if let Err(reason) = self.fields(members, 0, &mut walk) {
+        if let Err(reason) = self.fields(members, ("", 0), &mut walk) {
             return facts.silence(name, format!("{}: {reason}", self.source(id)));
         }
         let fields = walk.fields;
@@ -146,39 +146,50 @@ impl Reader<'_> {
         self.add(facts.layouts.entry(name.to_owned()).or_default(), layout, id);
     }
 
-    fn fields(&self, members: &[Member], base: u64, walk: &mut Walk) -> Result<(), &'static str> {
+    fn fields(&self, members: &[Member], (lead, base): (&str, u64), walk: &mut Walk) -> Result<(), &'static str> {
         for member in members {
             walk.left = walk.left.checked_sub(1).ok_or("it has more than 65,536 members")?;
             let offset_bits = base + u64::from(member.offset);
             let name = self.btf.text(member.name);
             if name.is_empty() {
-                let (id, kind) = self.bare(member.ty);
-                if let Kind::Record { members, .. } = kind {
-                    if walk.inside.contains(&id) {
-                        return Err("it contains itself");
-                    }
-                    if walk.inside.len() > DEPTH {
-                        return Err("its members are nested too deeply");
-                    }
-                    walk.inside.push(id);
-                    self.fields(members, offset_bits, walk)?;
-                    walk.inside.pop();
-                }
+                self.within(member.ty, (lead, offset_bits), walk)?;
                 continue;
             }
+            let name = format!("{lead}{name}");
             let size_bits = if member.bits > 0 {
                 u64::from(member.bits)
             } else {
                 types::size(self.btf, member.ty, self.word).unwrap_or(0).saturating_mul(8)
             };
+            let inside = format!("{name}.");
             walk.fields.push(Field {
-                name: name.to_owned(),
+                name,
                 offset_bits,
                 size_bits,
                 bitfield: member.bits > 0,
                 c_type: types::print(self.btf, member.ty),
             });
+            // A record without a name of its own is described nowhere else.
+            if self.btf.name(self.bare(member.ty).0).is_empty() {
+                self.within(member.ty, (&inside, offset_bits), walk)?;
+            }
         }
+        Ok(())
+    }
+
+    /// The members of a member that is a record.
+    fn within(&self, ty: u32, place: (&str, u64), walk: &mut Walk) -> Result<(), &'static str> {
+        let (id, kind) = self.bare(ty);
+        let Kind::Record { members, .. } = kind else { return Ok(()) };
+        if walk.inside.contains(&id) {
+            return Err("it contains itself");
+        }
+        if walk.inside.len() > DEPTH {
+            return Err("its members are nested too deeply");
+        }
+        walk.inside.push(id);
+        self.fields(members, place, walk)?;
+        walk.inside.pop();
         Ok(())
     }
 

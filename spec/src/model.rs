@@ -374,6 +374,18 @@ pub struct Struct {
     pub ports: Vec<Arch>,
     /// Published sizes of an extensible struct and their first release.
     pub versions: Vec<(u32, Release)>,
+    /// The struct whose bytes these are, as one of its users sees them: header, tags, layout and versions are its.
+    pub view: Option<At<String>>,
+    /// The member of the C struct that has the fields, where they are not its own.
+    pub within: Option<String>,
+}
+
+impl Struct {
+    /// What C calls a field: its name behind those of the members that it lies in.
+    pub fn path(&self, field: &Field) -> String {
+        let own = field.member.as_ref().unwrap_or(&field.name.value);
+        self.within.as_ref().map_or_else(|| own.clone(), |within| format!("{within}.{own}"))
+    }
 }
 
 /// A field of a struct.
@@ -391,6 +403,8 @@ pub struct Field {
     pub unknown: Option<At<Unknown>>,
     /// Releases that have it.
     pub span: Span,
+    /// What C calls it, where that is another name.
+    pub member: Option<String>,
 }
 
 /// A kind of thing that system calls hand out and take.

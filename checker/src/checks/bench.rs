@@ -283,7 +283,7 @@ impl<'a> Bench<'a> {
                 let Some(field) = described.fields.iter().find(|field| field.name.value == wanted.name) else {
                     continue;
                 };
-                if let Some(seen) = fact.value.field(&wanted.name) {
+                if let Some(seen) = fact.value.field(&described.path(field)) {
                     found.push(Pair {
                         described,
                         field,

@@ -38,15 +38,16 @@ fn run(bench: &mut Bench<'_>) {
                 }
             }
             let place = resolved.fields.iter().find(|own| own.name == *name);
-            let found = fact.value.field(name).is_some() || place.is_some_and(|own| is_word_of_bits(own, &fact.value));
+            let path = described.path(field);
+            let found = fact.value.field(&path).is_some() || place.is_some_and(|own| is_word_of_bits(own, &fact.value));
             bench.compare(Comparison {
                 subject,
                 at: field.name.at,
                 source: &fact.source,
-                expected: format!("a field {name}"),
+                expected: format!("a field {path}"),
                 actual: format!("{} has {}", fact.value.c_name, if found { "it" } else { "no such field" }),
                 equal: found,
-                help: format!("check the name and `since:` of `{name}`"),
+                help: format!("check the name and `since:` of `{path}`"),
             });
         }
     }

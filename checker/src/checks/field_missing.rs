@@ -2,6 +2,7 @@ use super::Check;
 use super::bench::{Bench, Comparison, bytes};
 use crate::facts::WitnessKind;
 use abispec::finding::Severity;
+use abispec::model::Struct;
 use abispec::target::ResolvedField;
 
 pub(super) const CHECK: Check = Check {
@@ -9,7 +10,8 @@ pub(super) const CHECK: Check = Check {
     severity: Severity::Error,
     explanation: "\
 Looks for fields in the headers and in the running kernel's type information that the specification does not list. A field
-whose bytes all lie within listed fields is another name for them, as in a union, and counts as listed.
+whose bytes all lie within listed fields is another name for them, as in a union, and counts as listed. Where a struct has
+views, each field is in one of them by its name.
 
 Every byte of a struct has a meaning or must be zero; bytes that the specification does not describe are neither generated
 nor checked. A new field of an extensible struct is how such a call grows.
@@ -23,7 +25,13 @@ fn run(bench: &mut Bench<'_>) {
     if bench.is(WitnessKind::Rust) {
         return;
     }
-    for (described, resolved, fact) in bench.structs() {
+    for (described, resolved, fact) in bench.structs().into_iter().filter(|(described, ..)| described.view.is_none()) {
+        let name = &described.name.value;
+        let views: Vec<&Struct> = (bench.spec.structs.values())
+            .filter(|other| other.view.as_ref().is_some_and(|view| view.value == *name))
+            .collect();
+        let seen: Vec<String> =
+            views.iter().flat_map(|view| view.fields.iter().map(|field| view.path(field))).collect();
         // Room that is reserved in this release may be a field of a later one, but a struct does not grow early.
         let size = u64::from(resolved.versions.last().copied().unwrap_or(resolved.size)) * 8;
         let later = bench.newest.get(&described.name.value).map(|newest| newest.fields.clone()).unwrap_or_default();
@@ -33,9 +41,10 @@ fn run(bench: &mut Bench<'_>) {
         let own = resolved.fields.iter().map(bits);
         let listed: Vec<(u64, u64)> = own.chain(later.iter().map(bits).filter(|(_, end)| *end <= size)).collect();
         for field in &fact.value.fields {
-            let named = described.fields.iter().any(|own| own.name.value == field.name);
+            let named = described.fields.iter().any(|own| described.path(own) == field.name)
+                || seen.iter().any(|path| is_or_lies_in(path, &field.name));
             let end = field.offset_bits + field.size_bits;
-            let covered = !described.union && is_covered(field.offset_bits, end, &listed);
+            let covered = views.is_empty() && !described.union && is_covered(field.offset_bits, end, &listed);
             let equal = named || covered;
             bench.compare(Comparison {
                 subject: format!("{}.{}", described.name.value, field.name),
@@ -48,6 +57,11 @@ fn run(bench: &mut Bench<'_>) {
             });
         }
     }
+}
+
+/// Whether a path is that of a member, or of one inside it.
+fn is_or_lies_in(path: &str, member: &str) -> bool {
+    path.strip_prefix(member).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 /// Whether the bits from `start` to `end` lie within the ranges, taken together.

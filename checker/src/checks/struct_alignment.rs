@@ -23,7 +23,7 @@ const WIDEST: u64 = 8;
 fn run(bench: &mut Bench<'_>) {
     // Some ports of 32 bits align nothing by more than 4 or 2 bytes, unless an attribute demands it.
     let most = largest_field_alignment(bench.facts.arch);
-    for (described, resolved, fact) in bench.structs() {
+    for (described, resolved, fact) in bench.structs().into_iter().filter(|(described, ..)| described.view.is_none()) {
         let Some(align) = fact.value.align else {
             bench.silent(&described.name.value, "type information does not carry alignments");
             continue;

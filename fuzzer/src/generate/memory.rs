@@ -52,7 +52,9 @@ impl Filling<'_> {
             Type::Extensible { name, .. } => {
                 self.append(dice, &Type::Struct(name.clone()), direction, &mut block, intent);
                 let known = block.bytes.len();
-                block.bytes.resize(usize::try_from(count.min(4200)).unwrap_or(0), 0);
+                // What is answered has room, little as may be passed.
+                let least = if direction.writes() { known } else { 0 };
+                block.bytes.resize(usize::try_from(count.min(4200)).unwrap_or(0).max(least), 0);
                 if block.bytes.len() > known && intent == Intent::Odd {
                     let at = known + dice.below(block.bytes.len() - known);
                     block.bytes[at] = 1;
@@ -97,7 +99,19 @@ impl Filling<'_> {
                 // Of several fields one is odd at most: two mistakes hide each other.
                 let odd = (intent == Intent::Odd).then(|| dice.below(found.fields.len().max(1)));
                 let mut pointed = None;
+                let one_of =
+                    |index: usize| (0..index).all(|before| !overlap(&found.fields[before], &found.fields[index]));
+                let apart = (0..found.fields.len()).all(one_of);
+                let mut filled: Vec<&ResolvedField> = Vec::new();
                 for (index, field) in found.fields.iter().enumerate() {
+                    // Of fields that share bytes one has them.
+                    if !apart {
+                        let later = found.fields[index + 1..].iter().filter(|other| overlap(field, other)).count();
+                        if filled.iter().any(|other| overlap(field, other)) || dice.below(later + 1) > 0 {
+                            continue;
+                        }
+                        filled.push(field);
+                    }
                     let intent = if odd == Some(index) { Intent::Odd } else { Intent::Valid };
                     pointed = self.field(dice, field, at, block, intent, odd.is_some(), pointed);
                 }
@@ -191,6 +205,11 @@ impl Filling<'_> {
         }
         .unwrap_or(0)
     }
+}
+
+/// Whether two fields share bytes.
+fn overlap(a: &ResolvedField, b: &ResolvedField) -> bool {
+    a.offset < b.offset.saturating_add(b.shape.size) && b.offset < a.offset.saturating_add(a.shape.size)
 }
 
 /// Bytes of a scalar type in memory.

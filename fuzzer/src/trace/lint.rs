@@ -108,7 +108,8 @@ fn of_argument(book: &Book<'_>, param: &ResolvedParam, register: u64, answer: An
 }
 
 fn of_size(found: &ResolvedStruct, size: i128) -> Option<Misuse> {
-    let known = |version: &u32| i128::from(*version) == size;
+    // Where the first version is 0 any part may be passed.
+    let known = |version: &u32| i128::from(*version) == size || *version == 0;
     if found.versions.is_empty() || found.versions.iter().any(known) {
         return None;
     }

@@ -288,6 +288,8 @@ impl Writer<'_> {
         let mut out = Object::default();
         self.place(&mut out, found.name.at);
         out.flag("union", found.union);
+        out.maybe("view", found.view.as_ref().map(|view| view.value.as_str()));
+        out.maybe("within", found.within.as_deref());
         out.maybe("header", found.header.as_ref().map(|header| header.value.as_str()));
         out.set("c", found.c.as_str());
         out.maybe("btf", found.btf.as_deref());
@@ -311,6 +313,7 @@ impl Writer<'_> {
         out.set("name", field.name.value.as_str());
         out.set("type", types::print(&field.ty.value, &[]));
         out.set("offset", per_model(field.offset.value));
+        out.maybe("member", field.member.as_deref());
         out.maybe("c", field.c.as_ref().map(|c| c.value.as_str()));
         out.maybe("unknown", field.unknown.as_ref().map(unknown));
         out.span(field.span);

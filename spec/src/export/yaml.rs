@@ -150,7 +150,16 @@ fn set(name: &str, set: &mut Tree) -> Result<(), String> {
     Ok(())
 }
 
+/// What a view has of the struct that it is a view of.
+const SHARED: [&str; 6] = ["header", "c", "btf", "size", "align", "versions"];
+
 fn structure(found: &mut Tree) {
+    if let Tree::Map(entries) = &found
+        && entries.iter().any(|(key, _)| key == "view")
+    {
+        SHARED.iter().for_each(|key| drop(found.take(key)));
+        return;
+    }
     if found.take("union").is_some() {
         found.set("kind", Tree::text("union"));
     }

@@ -87,6 +87,10 @@ pub const EXPLANATIONS: &[(&str, &str)] = &[
         "unknown-resource",
         "A resource names a parent that does not exist.\n\nResources stand in resources/; the help names the nearest.",
     ),
+    (
+        "unknown-struct",
+        "A struct is a view of one that does not exist, or that is a view itself.\n\nThe struct that has views states `size:` and `align:` for all of them.",
+    ),
     ("unknown-set", "A set includes one that does not exist.\n\nSets stand in flags/; the help names the nearest."),
     (
         "unknown-port",

@@ -34,14 +34,19 @@ pub(super) fn load(log: &Log<'_>, files: Vec<(FileId, Yaml)>, spec: &mut Spec) {
                 fields: Vec::new(),
                 ports: Vec::new(),
                 versions: Vec::new(),
+                view: None,
+                within: None,
             };
             spec.structs.insert(name.value.clone(), empty);
             bodies.push((name, body));
         }
     }
     let filled: Vec<Struct> = bodies.into_iter().filter_map(|(name, body)| one(log, spec, name, body)).collect();
-    for found in filled {
-        spec.structs.insert(found.name.value.clone(), found);
+    let whole = |name: &str| filled.iter().find(|found| found.name.value == name && found.view.is_none());
+    let seen: Vec<Option<Struct>> =
+        filled.iter().map(|found| Some(seen(log, found, whole(&found.view.as_ref()?.value)))).collect();
+    for (found, seen) in filled.into_iter().zip(seen) {
+        spec.structs.insert(found.name.value.clone(), seen.unwrap_or(found));
     }
     for found in spec.structs.values() {
         let mut path = Vec::new();
@@ -52,8 +57,49 @@ pub(super) fn load(log: &Log<'_>, files: Vec<(FileId, Yaml)>, spec: &mut Spec) {
     }
 }
 
+/// A view with what it has of the struct that it is a view of.
+fn seen(log: &Log<'_>, view: &Struct, whole: Option<&Struct>) -> Struct {
+    let Some(whole) = whole else {
+        let of = view.view.as_ref().unwrap_or(&view.name);
+        let message = format!("`{}` is no struct that has views", of.value);
+        let help = "name a struct that states its own `size`".to_owned();
+        log.report("unknown-struct", of.at, message, Some(help));
+        return view.clone();
+    };
+    Struct {
+        name: view.name.clone(),
+        union: false,
+        fields: view.fields.clone(),
+        view: view.view.clone(),
+        within: view.within.clone(),
+        ports: if view.ports.is_empty() { whole.ports.clone() } else { view.ports.clone() },
+        ..whole.clone()
+    }
+}
+
 fn one(log: &Log<'_>, spec: &Spec, name: At<String>, body: Yaml) -> Option<Struct> {
     let mut fields = Fields::open(log, format!("the struct `{}`", name.value), body)?;
+    if let Some(view) = fields.text("view") {
+        let within = fields.text("within").map(|at| at.value);
+        let members = members(log, spec, false, &mut fields);
+        let ports = fields.take("ports").map(|yaml| ports(log, yaml)).unwrap_or_default();
+        fields.close();
+        let none = At::new(PerModel { lp64: 0, ilp32: 0 }, name.at);
+        return Some(Struct {
+            union: false,
+            header: None,
+            c: view.value.clone(),
+            btf: None,
+            size: none.clone(),
+            align: none,
+            fields: members,
+            ports,
+            versions: Vec::new(),
+            view: Some(view),
+            within,
+            name,
+        });
+    }
     let union = match fields.text("kind") {
         None => false,
         Some(kind) if kind.value == "union" => true,
@@ -72,6 +118,28 @@ fn one(log: &Log<'_>, spec: &Spec, name: At<String>, body: Yaml) -> Option<Struc
     };
     let size = fields.need("size").and_then(|yaml| per_model(log, "size", yaml));
     let align = fields.need("align").and_then(|yaml| per_model(log, "align", yaml));
+    let members = members(log, spec, union, &mut fields);
+    let versions = versions(log, &mut fields);
+    let ports = fields.take("ports").map(|yaml| ports(log, yaml)).unwrap_or_default();
+    fields.close();
+    let (size, align) = (size?, align?);
+    Some(Struct {
+        name,
+        union,
+        header,
+        c,
+        btf,
+        size,
+        align,
+        fields: members,
+        ports,
+        versions,
+        view: None,
+        within: None,
+    })
+}
+
+fn members(log: &Log<'_>, spec: &Spec, union: bool, fields: &mut Fields<'_>) -> Vec<Field> {
     let mut members: Vec<Field> = Vec::new();
     for item in fields.need("fields").map(|yaml| list(log, "fields", yaml)).unwrap_or_default() {
         let Some(field) = field(log, spec, union, item) else { continue };
@@ -82,10 +150,7 @@ fn one(log: &Log<'_>, spec: &Spec, name: At<String>, body: Yaml) -> Option<Struc
         }
         members.push(field);
     }
-    let versions = versions(log, &mut fields);
-    let ports = fields.take("ports").map(|yaml| ports(log, yaml)).unwrap_or_default();
-    fields.close();
-    Some(Struct { name, union, header, c, btf, size: size?, align: align?, fields: members, ports, versions })
+    members
 }
 
 fn ports(log: &Log<'_>, yaml: Yaml) -> Vec<Arch> {
@@ -117,9 +182,10 @@ fn field(log: &Log<'_>, spec: &Spec, union: bool, yaml: Yaml) -> Option<Field> {
     };
     let c = fields.text("c");
     let unknown = fields.text("unknown").and_then(|value| unknown(log, &value));
+    let member = fields.text("member").map(|at| at.value);
     let span = fields.span();
     fields.close();
-    Some(Field { name: name?, ty: ty?, offset: offset?, c, unknown, span })
+    Some(Field { name: name?, ty: ty?, offset: offset?, c, unknown, span, member })
 }
 
 fn per_model(log: &Log<'_>, what: &'static str, yaml: Yaml) -> Option<At<PerModel>> {

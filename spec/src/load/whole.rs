@@ -71,7 +71,7 @@ fn layout(log: &Log<'_>, spec: &Spec, found: &Struct) {
             let Some(bytes) = crate::resolve::size_of(spec, &field.ty.value, model) else { continue };
             let offset = u64::from(field.offset.on(model));
             let next = offset + u64::from(bytes);
-            if !found.union && offset < end {
+            if !found.union && found.view.is_none() && offset < end {
                 let message =
                     format!("`{}` at {offset} overlaps the field before it, which ends at {end}", field.name.value);
                 log.report("bad-layout", field.offset.at, message, None);

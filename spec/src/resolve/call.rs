@@ -25,13 +25,13 @@ pub(super) fn resolve(spec: &Spec, syscall: &Syscall, resolved: &mut Resolved) -
     let mut implied = Vec::new();
     for (index, param) in syscall.params.iter().enumerate() {
         let index = u8::try_from(index).ok()?;
-        implied.extend(making.implied_by_param(index, param, &syscall.params, needs, None));
+        implied.extend(making.implied_by_param(index, param, &syscall.params, needs, None, &[]));
     }
     let blocks = syscall.contract.blocks.as_ref().map(|at| at.value.clone());
     let config = syscall.config.as_ref();
     let place = syscall.contract.blocks.as_ref().map(|at| at.at).or(config.map(|at| at.at)).unwrap_or(syscall.name.at);
     let general = implied::of_call(blocks.as_ref(), config.map(|at| at.value.as_str()));
-    let general = making.implied_rules(general, place, &syscall.params, needs, None);
+    let general = making.implied_rules(general, place, &syscall.params, needs, None, &[]);
     implied.extend(general.into_iter().map(|rule| (None, rule)));
 
     let mut variants = Vec::new();
@@ -45,14 +45,16 @@ pub(super) fn resolve(spec: &Spec, syscall: &Syscall, resolved: &mut Resolved) -
             }
             let mut part = making.part(&command.contract, &params, Some(&title));
             for (index, param) in &command.params {
-                let own = making.implied_by_param(*index, param, &params, &command.contract.needs, Some(&title));
+                let needs = &command.contract.needs;
+                let own = making.implied_by_param(*index, param, &params, needs, Some(&title), &implied);
                 part.rules.extend(own.into_iter().map(|(_, rule)| rule));
             }
             let blocks = command.contract.blocks.as_ref();
             let general =
                 implied::of_call(blocks.map(|at| &at.value), command.config.as_ref().map(|at| at.value.as_str()));
             let place = blocks.map_or(command.names[0].at, |at| at.at);
-            part.rules.extend(making.implied_rules(general, place, &params, &command.contract.needs, Some(&title)));
+            let needs = &command.contract.needs;
+            part.rules.extend(making.implied_rules(general, place, &params, needs, Some(&title), &[]));
             let inherited = implied.iter().filter(|(index, _)| index.is_none_or(|index| !overridden.contains(&index)));
             part.rules.extend(inherited.map(|(_, rule)| rule.clone()));
             part.rules.extend(common.rules.iter().cloned());
@@ -196,12 +198,16 @@ impl Making<'_> {
         params: &[Param],
         needs: &Needs,
         command: Option<&str>,
+        common: &[(Option<u8>, Rule)],
     ) -> Vec<(Option<u8>, Rule)> {
         let found = implied::of_param(self.spec, self.resolved, index, param);
-        let rules = self.implied_rules(found, param.ty.at, params, needs, command);
+        let same = |(of, rule): &(Option<u8>, Rule)| (*of == Some(index)).then(|| rule.clone());
+        let common: Vec<Rule> = common.iter().filter_map(same).collect();
+        let rules = self.implied_rules(found, param.ty.at, params, needs, command, &common);
         rules.into_iter().map(|rule| (Some(index), rule)).collect()
     }
 
+    /// What is implied in common already is no rule of the command's own.
     fn implied_rules(
         &mut self,
         found: Vec<Implied>,
@@ -209,6 +215,7 @@ impl Making<'_> {
         params: &[Param],
         needs: &Needs,
         command: Option<&str>,
+        common: &[Rule],
     ) -> Vec<Rule> {
         let types = types_of(params);
         let mut rules: Vec<Rule> = Vec::new();
@@ -217,6 +224,11 @@ impl Making<'_> {
             let condition = self.expr(&implied.condition, &types);
             // What the target decided never to happen is no rule.
             if condition == Expr::Bool(false) {
+                continue;
+            }
+            let same = |rule: &&Rule| rule.errno == errno && rule.duty == implied.duty && rule.condition == condition;
+            if let Some(known) = common.iter().find(same) {
+                rules.push(known.clone());
                 continue;
             }
             let kind = if implied.duty { ClauseKind::When } else { ClauseKind::May };
@@ -275,7 +287,8 @@ impl Making<'_> {
     fn memory(&self, param: &Param, types: &[Type]) -> Option<Memory> {
         let (direction, nullable) = param.ty.value.pointer()?;
         let bytes = match &param.ty.value {
-            Type::Ptr { to, .. } => implied::bytes_behind(self.spec, self.resolved, to),
+            Type::Ptr { to, .. } => implied::bytes_behind(self.spec, self.resolved, to)
+                .map(|bytes| implied::with_answers(self.spec, self.resolved, bytes, to, direction)),
             Type::Buffer { count: Count::Number(n), .. } => Some(Expr::Int((*n).into())),
             Type::Buffer { count: Count::Param(index), .. } => Some(Expr::Param(*index)),
             _ => None,

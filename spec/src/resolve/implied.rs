@@ -154,6 +154,16 @@ pub(super) fn bytes_behind(spec: &Spec, resolved: &Resolved, to: &Type) -> Optio
     }
 }
 
+/// The same where the kernel writes, too: of a struct whose size is passed it answers wherever that has room, little as
+/// may have been passed.
+pub(super) fn with_answers(spec: &Spec, resolved: &Resolved, bytes: Expr, to: &Type, direction: Direction) -> Expr {
+    let Type::Extensible { .. } = to else { return bytes };
+    match size_of(spec, to, resolved.target.arch.data_model()) {
+        Some(whole) if direction.writes() => call(Function::Max, [bytes, Expr::Int(whole.into())]),
+        _ => bytes,
+    }
+}
+
 fn extensible(resolved: &Resolved, rules: &mut Vec<Implied>, x: Expr, n: Expr, name: &str, present: &Expr) {
     let Some(found) = resolved.structs.get(name) else { return };
     let first = found.versions.first().copied().unwrap_or(found.size);
@@ -164,7 +174,9 @@ fn extensible(resolved: &Resolved, rules: &mut Vec<Implied>, x: Expr, n: Expr, n
     let readable = call(Function::Mapped, [x.clone(), n.clone(), Expr::Word(Word::Read)]);
     let size = n.clone();
     let tail = call(Function::Zeroed, [x, Expr::Int(known.into()), n]);
-    rules.push(Implied::when("EINVAL", and([present.clone(), few.clone()])));
+    if first > 0 {
+        rules.push(Implied::when("EINVAL", and([present.clone(), few.clone()])));
+    }
     let beyond = and([not(many.clone()), readable.clone(), not(tail)]);
     // What comes before the end of memory may say so first.
     let long = compare(BinaryOp::Gt, size, Expr::Int(known.into()));

@@ -82,6 +82,11 @@ pub(super) fn structure(source: &Source<'_>, links: &Links, found: &Struct) -> S
     let header = found.header.as_ref().map(|header| format!(" · <code>&lt;{}&gt;</code>", escape(&header.value)));
     let mut out =
         format!("<h1>{name}</h1>\n<p class=\"lead\">{kind} {}{}</p>\n", escape(&found.c), header.unwrap_or_default());
+    if let Some(view) = &found.view {
+        let within = found.within.as_ref().map(|within| format!(".{within}")).unwrap_or_default();
+        let whole = links.linked(&view.value, ROOT, &[]);
+        let _ = writeln!(out, "<p>A view of {whole}<code>{}</code>.</p>", escape(&within));
+    }
     if !found.ports.is_empty() {
         let ports: Vec<&str> = found.ports.iter().map(|arch| arch.name()).collect();
         let _ = writeln!(out, "<p>The layout of {}; others have one of their own.</p>", ports.join(", "));

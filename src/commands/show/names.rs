@@ -91,6 +91,10 @@ pub(super) fn structure(view: &View<'_>, found: &Struct, out: &mut dyn Write) ->
         write!(out, "  {dim}{}{dim:#}", header.value)?;
     }
     writeln!(out)?;
+    if let Some(view) = &found.view {
+        let within = found.within.as_ref().map(|within| format!(".{within}")).unwrap_or_default();
+        writeln!(out, "  a view of {}{within}", view.value)?;
+    }
     let width = found.fields.iter().map(|field| field.name.value.len()).max().unwrap_or(0);
     for field in &found.fields {
         let notes = field.unknown.as_ref().map(unknown).into_iter().chain(span(field.span));
