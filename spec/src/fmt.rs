@@ -326,6 +326,7 @@ fn shape(syntax: &Syntax) -> Syntax {
     let node = match &syntax.node {
         Node::Int(_) | Node::Text(_) | Node::Name(_) => syntax.node.clone(),
         Node::Call(name, list) => Node::Call(name.clone(), all(list)),
+        Node::Named(name, a) => Node::Named(name.clone(), inner(a)),
         Node::Field(a, field) => Node::Field(inner(a), field.clone()),
         Node::Index(a, b) => Node::Index(inner(a), inner(b)),
         Node::Deref(a) => Node::Deref(inner(a)),

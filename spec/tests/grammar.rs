@@ -52,6 +52,7 @@ fn without_offsets(syntax: Syntax) -> Syntax {
     let all = |list: Vec<Syntax>| list.into_iter().map(without_offsets).collect();
     let node = match syntax.node {
         Node::Call(name, list) => Node::Call(name, all(list)),
+        Node::Named(name, a) => Node::Named(name, one(a)),
         Node::Field(a, field) => Node::Field(one(a), field),
         Node::Index(a, b) => Node::Index(one(a), one(b)),
         Node::Deref(a) => Node::Deref(one(a)),

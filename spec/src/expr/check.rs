@@ -169,6 +169,9 @@ fn infer(syntax: &Syntax, scope: Scope<'_>) -> Result<(Expr, Ty), Problem> {
         Node::Text(_) => problem(at, "a quoted text has a meaning only in kernel(\"5.8\")", None),
         Node::Name(name) => resolve_name(name, at, scope),
         Node::Call(name, list) => call(name, list, at, scope),
+        Node::Named(name, _) => {
+            problem(at, format!("`{name} =` names a field of a struct in a call of a law; equality is `==`"), None)
+        }
         Node::Field(inner, field) => {
             let (expr, ty) = infer(inner, scope)?;
             let ty = field_type(&ty, field, at, scope)?;

@@ -24,6 +24,7 @@ pub enum Node {
     Text(String),
     Name(String),
     Call(String, Vec<Syntax>),
+    Named(String, Box<Syntax>),
     Field(Box<Syntax>, String),
     Index(Box<Syntax>, Box<Syntax>),
     Deref(Box<Syntax>),
@@ -180,7 +181,7 @@ impl<'a> Parsing<'a> {
             return Ok(list);
         }
         loop {
-            list.push(self.binary(1)?);
+            list.push(self.item()?);
             if self.token(end) {
                 return Ok(list);
             }
@@ -188,6 +189,22 @@ impl<'a> Parsing<'a> {
                 return Err(self.expected(&format!("`,` or `{end}`")));
             }
         }
+    }
+
+    /// `value`, or `name = value`.
+    fn item(&mut self) -> Result_<Syntax> {
+        self.blank();
+        let (offset, before) = (self.offset(), self.rest);
+        if let Some(word) = self.take(name) {
+            self.blank();
+            if self.rest.starts_with('=') && !self.rest.starts_with("==") && !self.rest.starts_with("=>") {
+                self.rest = &self.rest[1..];
+                let value = Box::new(self.binary(1)?);
+                return Ok(Syntax { node: Node::Named(word.to_owned(), value), offset });
+            }
+        }
+        self.rest = before;
+        self.binary(1)
     }
 
     fn unary(&mut self) -> Result_<Syntax> {

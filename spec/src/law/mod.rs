@@ -4,7 +4,7 @@ pub mod resolved;
 
 use crate::expr::Expr;
 use crate::place::{At, Place};
-use crate::types::Type;
+use crate::types::{IntType, Type};
 use crate::version::Span;
 use serde::{Deserialize, Serialize};
 
@@ -87,8 +87,15 @@ pub enum LawArg {
     Struct {
         /// Its name.
         name: String,
-        /// Its fields, all of them.
-        fields: Vec<Self>,
+        /// Its fields, by their places in the struct; the others are zero.
+        fields: Vec<(u16, Self)>,
+    },
+    /// A pointer to these numbers, one behind the other.
+    Numbers {
+        /// What each of them is.
+        int: IntType,
+        /// The numbers.
+        values: Vec<Self>,
     },
     /// An element of an array that an earlier call wrote.
     Element {

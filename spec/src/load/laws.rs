@@ -252,13 +252,16 @@ fn unused(log: &Log<'_>, variables: &[Variable], used: &[bool], why: &str) {
 }
 
 fn mentions(args: &[LawArg], used: &mut [bool]) {
-    for arg in args {
-        match arg {
-            LawArg::Variable(index) | LawArg::Element { variable: index, .. } => mark(*index, used),
-            LawArg::Value(expr) => mentions_in(expr, used),
-            LawArg::Text(_) => {}
-            LawArg::Struct { fields, .. } => mentions(fields, used),
-        }
+    args.iter().for_each(|arg| mentioned(arg, used));
+}
+
+fn mentioned(arg: &LawArg, used: &mut [bool]) {
+    match arg {
+        LawArg::Variable(index) | LawArg::Element { variable: index, .. } => mark(*index, used),
+        LawArg::Value(expr) => mentions_in(expr, used),
+        LawArg::Text(_) => {}
+        LawArg::Struct { fields, .. } => fields.iter().for_each(|(_, arg)| mentioned(arg, used)),
+        LawArg::Numbers { values, .. } => mentions(values, used),
     }
 }
 

@@ -151,6 +151,7 @@ fn walk(text: &str, syntax: &Syntax, loose: bool, edits: &mut Vec<Edit>) {
         Node::Unary(_, inner) | Node::Deref(inner) | Node::Field(inner, _) | Node::InSet(inner, _) => {
             walk(text, inner, false, edits);
         }
+        Node::Named(_, inner) => walk(text, inner, true, edits),
         Node::Index(inner, index) => {
             walk(text, inner, false, edits);
             walk(text, index, true, edits);

@@ -73,6 +73,13 @@ impl Making<'_> {
                 let size = self.literal(name, fields, 0, &mut parts)?;
                 ResolvedArg::Struct(Literal { size, fields: parts })
             }
+            LawArg::Numbers { int, values } => {
+                let size = int.bytes(self.resolved.target.arch.data_model().word());
+                let part =
+                    |(index, value)| Some(Part { offset: size.checked_mul(index)?, size, value: self.arg(value)? });
+                let fields = (0..).zip(values).map(part).collect::<Option<Vec<_>>>()?;
+                ResolvedArg::Struct(Literal { size: size.checked_mul(u32::try_from(values.len()).ok()?)?, fields })
+            }
             LawArg::Element { variable, index } => {
                 let Type::Ptr { to, .. } = self.types.get(usize::from(*variable))? else { return None };
                 let Type::Array { of, .. } = &**to else { return None };
@@ -83,10 +90,11 @@ impl Making<'_> {
     }
 
     /// Lays out a struct whose first byte is at `base`; gives its size.
-    fn literal(&self, name: &str, fields: &[LawArg], base: u32, parts: &mut Vec<Part>) -> Option<u32> {
+    fn literal(&self, name: &str, fields: &[(u16, LawArg)], base: u32, parts: &mut Vec<Part>) -> Option<u32> {
         let model = self.resolved.target.arch.data_model();
         let found = self.spec.structs.get(name)?;
-        for (field, arg) in found.fields.iter().zip(fields) {
+        for (index, arg) in fields {
+            let field = found.fields.get(usize::from(*index))?;
             let offset = base + field.offset.on(model);
             if let (Type::Struct(_), LawArg::Struct { name, fields }) = (&field.ty.value, arg) {
                 self.literal(name, fields, offset, parts)?;
