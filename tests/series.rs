@@ -65,6 +65,11 @@ fn a_series_is_told_what_it_brings_about() {
     assert!(about("pipe2") > 0, "{}", stdout(&ran));
     assert_eq!((about("dup"), about("lseek")), (0, 0), "dup was wrong before, lseek is right: {}", stdout(&ran));
     assert!(stdout(&ran).contains("the series does not touch them"), "{}", stdout(&ran));
+    // The line of the series is what is commented on; the specification lies elsewhere.
+    let args =
+        ["check", "--spec", &spec, "--git", "HEAD~1..HEAD", "--repo", &repo, "--only", "tree", "--arch", "x86_64"];
+    let commented = stdout(&abispec(&[&args[..], &["--format", "github"]].concat()));
+    assert!(commented.contains("::error file=arch/x86/entry/syscalls/syscall_64.tbl,line=4,"), "{commented}");
     let whole =
         abispec(&["check", "--spec", &spec, "--tree", &repo, "--only", "tree", "--arch", "x86_64", "--format", "json"]);
     assert!(stdout(&whole).contains("\"subject\":\"dup\""), "the tree as a whole shows it: {}", stdout(&whole));

@@ -121,11 +121,18 @@ struct Spot {
     column: Option<u32>,
 }
 
-/// Where a finding is shown: its place in the specification, or the file that the other side names.
+/// Where a finding is shown: its place in the specification, or the file that the other side names. What a revision shows is shown
+/// in its own repository, where the specification is none of the files.
 fn spot(finding: &Finding) -> Option<Spot> {
-    if let Some(place) = &finding.spec {
-        return Some(Spot { file: place.file.clone(), line: Some(place.line), column: Some(place.column) });
+    match (&finding.spec, other_spot(finding)) {
+        (None, other) => other.map(|(spot, _)| spot),
+        (Some(_), Some((spot, true))) => Some(spot),
+        (Some(place), _) => Some(Spot { file: place.file.clone(), line: Some(place.line), column: Some(place.column) }),
     }
+}
+
+/// The file that the other side names, and whether it is that of a revision.
+fn other_spot(finding: &Finding) -> Option<(Spot, bool)> {
     // `include/uapi/linux/fcntl.h:12:9`; the column or the line may be absent, and a revision may stand in front.
     let mut file = finding.other.as_deref()?;
     let mut numbers = Vec::new();
@@ -137,13 +144,10 @@ fn spot(finding: &Finding) -> Option<Spot> {
         file = front;
     }
     let line = numbers.pop().filter(|line| *line > 0)?;
-    let file = file.rsplit_once(':').map_or(file, |(_, path)| path);
+    let (of_a_revision, file) = file.rsplit_once(':').map_or((false, file), |(_, path)| (true, path));
     let looks_like_a_path = !file.is_empty() && !file.contains(char::is_whitespace);
-    looks_like_a_path.then(|| Spot {
-        file: file.to_owned(),
-        line: Some(line),
-        column: numbers.pop().filter(|column| *column > 0),
-    })
+    let column = numbers.pop().filter(|column| *column > 0);
+    looks_like_a_path.then(|| (Spot { file: file.to_owned(), line: Some(line), column }, of_a_revision))
 }
 
 /// All that a finding says beside its title, a fact a line.
@@ -174,6 +178,14 @@ mod tests {
         assert_eq!(at("include/uapi/linux/a.h:43:9"), place(43, Some(9)));
         assert_eq!(at("v7.3:include/uapi/linux/a.h:43:9"), place(43, Some(9)));
         assert_eq!(at("include/uapi/linux/a.h:43"), place(43, None));
+        let file = "spec/flags/a.yaml".to_owned();
+        let own = crate::finding::SourcePlace { file, line: 2, column: 1, text: None };
+        let both =
+            |other: &str| spot(&Finding { spec: Some(own.clone()), ..Finding::error("x", "y", "z").other(other) });
+        assert_eq!(both("HEAD:include/uapi/linux/a.h:43:9"), place(43, Some(9)), "a series is told where it lies");
+        for elsewhere in ["/usr/include/linux/a.h:43:9", "vmlinux [type 9]"] {
+            assert_eq!(both(elsewhere).map(|spot| spot.file).as_deref(), Some("spec/flags/a.yaml"), "{elsewhere}");
+        }
         for nowhere in ["struct open_how", "a call: 3", "a.h", "a.h:0", ":7", ""] {
             assert_eq!(at(nowhere), None, "{nowhere}");
         }
