@@ -4,6 +4,7 @@ use abispec::expr::{BinaryOp, Expr, Function};
 use abispec::mutate::Mutant;
 use abispec::target::{ClauseId, Resolved, ResolvedEffect};
 use abispec_fuzzer::generate::Aim;
+use std::sync::Arc;
 
 /// The conditions of the parameter that a mutant changes. `call` is the place of the call among those that are made.
 pub(super) fn keys(resolved: &Resolved, mutant: &Mutant, call: usize) -> Vec<Aim> {
@@ -16,7 +17,8 @@ pub(super) fn keys(resolved: &Resolved, mutant: &Mutant, call: usize) -> Vec<Aim
             if let Some(keys) = &param.path {
                 let follow = Expr::Binary(BinaryOp::And, Box::new(link.clone()), Box::new(keys.follow.clone()));
                 let conditions = [follow, keys.empty.clone(), keys.must_exist.clone(), keys.scoped.clone()];
-                aims.extend(conditions.into_iter().map(|condition| Aim { call, variant, condition }));
+                let aim = |condition| Aim { call, variant, condition: Arc::new(condition) };
+                aims.extend(conditions.into_iter().map(aim));
             }
         }
     }
@@ -33,7 +35,7 @@ pub(super) fn aim(resolved: &Resolved, syscall: &str, clause: ClauseId, call: us
         let effects = found.effects.iter().filter_map(when);
         let mut own = rules.chain(ensures).map(|(id, condition)| (id, condition.clone())).chain(effects);
         let condition = own.find(|(id, _)| *id == clause)?.1;
-        Some(Aim { call, variant, condition })
+        Some(Aim { call, variant, condition: Arc::new(condition) })
     };
     variants.iter().enumerate().filter_map(of_variant).collect()
 }

@@ -70,7 +70,7 @@ pub(super) fn goals<'a>(
     }
     goals.all.extend(links.iter().map(plain));
     let own = wishes.map_or(&[][..], |wishes| wishes.aims.of(call, variant_index));
-    let asked: Vec<Goal<'_>> = own.iter().filter(useful).map(plain).collect();
+    let asked: Vec<Goal<'_>> = own.iter().map(|own| &**own).filter(useful).map(plain).collect();
     // What is asked for goes before what has not been seen.
     if !asked.is_empty() {
         goals.wanted = asked;

@@ -2,6 +2,7 @@
 
 use abispec::expr::Expr;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A condition that a call should make true, or miss by little.
 #[derive(Clone, Debug)]
@@ -11,16 +12,16 @@ pub struct Aim {
     /// Index of its variant.
     pub variant: usize,
     /// The condition.
-    pub condition: Expr,
+    pub condition: Arc<Expr>,
 }
 
 /// Aims, by call and variant.
 #[derive(Clone, Debug, Default)]
-pub struct Aims(BTreeMap<(usize, usize), Vec<Expr>>);
+pub struct Aims(BTreeMap<(usize, usize), Vec<Arc<Expr>>>);
 
 impl Aims {
     /// The conditions of a variant.
-    pub(crate) fn of(&self, call: usize, variant: usize) -> &[Expr] {
+    pub(crate) fn of(&self, call: usize, variant: usize) -> &[Arc<Expr>] {
         self.0.get(&(call, variant)).map_or(&[], Vec::as_slice)
     }
 }
