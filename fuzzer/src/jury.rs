@@ -6,12 +6,13 @@
 mod differs;
 
 pub(crate) use differs::Differs;
+use differs::Rest;
 
 use crate::generate::{Aim, Aims};
 use crate::oracle::Verdict;
 use crate::plan::{self, WrittenParam};
 use abispec::errno::Errno;
-use abispec::target::{Resolved, Variant};
+use abispec::target::{Resolved, Rule, Variant};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -38,9 +39,9 @@ impl Version {
             let written = plan::written(other, second);
             let mut differs = Differs::between(first, second);
             differs.memory |= written != plan::written(own, first);
-            let (errnos, rest) = differs::rest(first, second);
-            let text = if differs.needs_all() { second.clone() } else { rest };
-            differs.any().then_some((index, Seat { juror: 0, text, errnos, written, differs }))
+            let Rest { errnos, gone, text, new } = Rest::of(first, second);
+            let text = if differs.needs_all() { second.clone() } else { text };
+            differs.any().then_some((index, Seat { juror: 0, text, errnos, gone, new, written, differs }))
         });
         let variants: Vec<_> = differing.collect();
         (owns.len() == others.len() && !variants.is_empty()).then_some(Self { call, variants, aims })
@@ -56,6 +57,10 @@ pub(crate) struct Seat {
     pub(crate) text: Variant,
     /// The errnos whose rules are others.
     pub(crate) errnos: Vec<Errno>,
+    /// Rules of the specification that it has no more.
+    pub(crate) gone: Vec<Rule>,
+    /// How many of the first rules of its text are its own.
+    pub(crate) new: usize,
     /// The parameters that it writes through.
     pub(crate) written: Vec<WrittenParam>,
     /// In what it differs from the specification.
@@ -65,6 +70,8 @@ pub(crate) struct Seat {
 #[derive(Debug)]
 struct Juror {
     votes: AtomicU32,
+    /// Errors that the rules it has no more justified, and others too.
+    overlaps: AtomicU32,
     how: OnceLock<String>,
     aims: Vec<Aim>,
 }
@@ -91,7 +98,12 @@ impl Jury {
     /// Takes in another version, and gives its number.
     pub fn admit(&mut self, version: Version) -> usize {
         let juror = self.jurors.len();
-        self.jurors.push(Juror { votes: AtomicU32::new(0), how: OnceLock::new(), aims: version.aims });
+        self.jurors.push(Juror {
+            votes: AtomicU32::new(0),
+            overlaps: AtomicU32::new(0),
+            how: OnceLock::new(),
+            aims: version.aims,
+        });
         for (variant, seat) in version.variants {
             self.seats.entry((version.call, variant)).or_default().push(Seat { juror, ..seat });
         }
@@ -116,6 +128,17 @@ impl Jury {
     /// What told a version apart; `None` while nothing has.
     pub fn told_apart(&self, juror: usize) -> Option<&str> {
         self.jurors.get(juror)?.how.get().map(String::as_str)
+    }
+
+    /// In how many calls a version let an error pass without the rule that the specification has for it, since another one
+    /// permits the same: where that is always so, no kernel that keeps to the specification can tell the two apart.
+    pub fn overlaps(&self, juror: usize) -> u32 {
+        self.jurors.get(juror).map_or(0, |juror| juror.overlaps.load(Ordering::Relaxed))
+    }
+
+    /// Counts such a call.
+    pub(crate) fn overlapped(&self, seat: &Seat) {
+        self.jurors[seat.juror].overlaps.fetch_add(1, Ordering::Relaxed);
     }
 
     /// What programs should be like, for those that still sit.

@@ -11,8 +11,8 @@ use crate::oracle::{Answer, Verdict, judge_ensures, judge_error, judge_left, jud
 use crate::plan::{VariantPlan, WrittenParam};
 use crate::world::{Scene, View, World, apply, apply_failure, apply_partly};
 use abispec::errno::Errno;
-use abispec::expr::Truth;
-use abispec::target::{ClauseId, Variant};
+use abispec::expr::{Moment, Truth, truth};
+use abispec::target::{ClauseId, Rule, Variant};
 use std::ops::Range;
 
 /// What is known of a call after it.
@@ -150,7 +150,12 @@ impl<'a> Hearing<'a> {
             }
             if let Some(verdict) = self.otherwise(seat, next, &mut seen) {
                 jury.vote(seat, &verdict);
-            } else if seat.differs.memory && self.answer != Answer::Left {
+                continue;
+            }
+            if self.is_overlapped(seat) {
+                jury.overlapped(seat);
+            }
+            if seat.differs.memory && self.answer != Answer::Left {
                 let mut owned = Vec::new();
                 self.own(&seat.text, &seat.written, &mut owned);
                 later.push(Reserved { seat, instead_of: own.clone(), owned });
@@ -166,6 +171,18 @@ impl<'a> Hearing<'a> {
             Answer::Left => return,
         };
         own(&self.returned(variant), written, self.answers.low, error, self.context, owned);
+    }
+
+    /// Whether the call failed as a rule says that the version has no more, and other rules that it shares permit that as well.
+    fn is_overlapped(&self, seat: &Seat) -> bool {
+        let Answer::Error(number) = self.answer else { return false };
+        if seat.differs.needs_all() {
+            return false;
+        }
+        let Some(errno) = Errno::from_number(number, self.context.resolved.target.arch) else { return false };
+        let view = self.view(&seat.text);
+        let holds = |rule: &Rule| rule.errno == errno && truth(&rule.condition, &view, Moment::Before) == Truth::True;
+        seat.gone.iter().any(holds) && !seat.text.rules[..seat.new].iter().any(holds)
     }
 
     /// What a version of the contract says that differs from the specification only in what its seat names.

@@ -67,18 +67,35 @@ fn same(own: &ResolvedParam, other: &ResolvedParam) -> bool {
     of(own) == of(other)
 }
 
-/// The errnos whose rules differ, and what is left of `other` when all that it shares with `own` is taken away, except other rules
-/// for these errnos: enough to judge by where arguments and effects are the same, and a fraction of the work.
-pub(super) fn rest(own: &Variant, other: &Variant) -> (Vec<Errno>, Variant) {
-    let lacks = |rules: &[Rule], one: &Rule| !rules.iter().any(|other| rule(other) == rule(one));
-    let gone = own.rules.iter().filter(|one| lacks(&other.rules, one));
-    let new = other.rules.iter().filter(|one| lacks(&own.rules, one));
-    let mut errnos: Vec<Errno> =
-        gone.chain(new).flat_map(|one| std::iter::once(one.errno).chain(one.before.iter().copied())).collect();
-    errnos.sort_unstable();
-    errnos.dedup();
-    let mut rest = other.clone();
-    rest.rules.retain(|rule| errnos.contains(&rule.errno));
-    rest.ensures.retain(|one| !own.ensures.iter().any(|other| other.condition == one.condition));
-    (errnos, rest)
+/// What of two contracts a version judges by.
+pub(super) struct Rest {
+    /// The errnos whose rules differ.
+    pub(super) errnos: Vec<Errno>,
+    /// Rules that the version has no more, at least not as they are.
+    pub(super) gone: Vec<Rule>,
+    /// The version, without what it shares with the specification, except other rules for these errnos: enough to judge by where
+    /// arguments and effects are the same, and a fraction of the work. Its own rules come first.
+    pub(super) text: Variant,
+    /// How many rules are its own.
+    pub(super) new: usize,
+}
+
+impl Rest {
+    pub(super) fn of(own: &Variant, other: &Variant) -> Self {
+        let lacks = |rules: &[Rule], one: &Rule| !rules.iter().any(|other| rule(other) == rule(one));
+        let gone: Vec<Rule> = own.rules.iter().filter(|one| lacks(&other.rules, one)).cloned().collect();
+        let (mut rules, shared): (Vec<Rule>, Vec<Rule>) =
+            other.rules.iter().cloned().partition(|one| lacks(&own.rules, one));
+        let new = rules.len();
+        let differing = gone.iter().chain(&rules);
+        let mut errnos: Vec<Errno> =
+            differing.flat_map(|one| std::iter::once(one.errno).chain(one.before.iter().copied())).collect();
+        errnos.sort_unstable();
+        errnos.dedup();
+        rules.extend(shared.into_iter().filter(|rule| errnos.contains(&rule.errno)));
+        let mut text = other.clone();
+        text.rules = rules;
+        text.ensures.retain(|one| !own.ensures.iter().any(|other| other.condition == one.condition));
+        Self { errnos, gone, text, new }
+    }
 }
