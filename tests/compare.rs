@@ -101,7 +101,8 @@ fn the_same_seed_gives_the_same_programs_and_a_kernel_answers_alike() {
             "--programs",
             "40",
             "--syscalls",
-            "dup,lseek,pipe2,fcntl",
+            // Nothing that another sandbox of this machine could have a hand in, such as locks of its devices.
+            "dup,lseek,pipe2,eventfd2",
             "--seed",
             seed,
             "--journal",
