@@ -42,6 +42,16 @@ fn add(
 }
 
 fn of_struct(making: &mut Making<'_>, name: &str, found: &Struct) {
+    // A view has the size of what it is a view of.
+    if found.view.is_none() {
+        of_whole(making, name, found);
+    }
+    for (index, field) in found.fields.iter().enumerate() {
+        of_field(making, name, found, index, field);
+    }
+}
+
+fn of_whole(making: &mut Making<'_>, name: &str, found: &Struct) {
     let model = making.arch.data_model();
     let subject =
         |prefix: String, at| Subject { prefix, at, shows: Shows::Both, span: Default::default(), clause: None };
@@ -63,9 +73,6 @@ fn of_struct(making: &mut Making<'_>, name: &str, found: &Struct) {
                 *size += 8;
             }
         });
-    }
-    for (index, field) in found.fields.iter().enumerate() {
-        of_field(making, name, found, index, field);
     }
 }
 
