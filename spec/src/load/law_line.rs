@@ -177,29 +177,27 @@ impl Reading<'_> {
         whole.then(|| Line { at: self.source.at, text, result: None, call: call.name.value.clone(), args, may_fail })
     }
 
-    fn variable(&self, syntax: &Syntax) -> Option<u8> {
+    pub(super) fn variable(&self, syntax: &Syntax) -> Option<u8> {
         let Node::Name(word) = &syntax.node else { return None };
         self.known.iter().position(|one| one.name == *word).and_then(|index| u8::try_from(index).ok())
     }
 
     /// An argument for a parameter or field of this type.
-    fn arg(&self, syntax: &Syntax, ty: &Type) -> Result<LawArg, Problem> {
+    pub(super) fn arg(&self, syntax: &Syntax, ty: &Type) -> Result<LawArg, Problem> {
+        if let Node::Call(word, list) = &syntax.node {
+            if self.spec.structs.contains_key(word) {
+                return self.literal(syntax, word, list, ty);
+            }
+            if let Some(int) = IntType::from_name(word) {
+                return self.numbers(syntax, int, list, ty);
+            }
+        }
         match &syntax.node {
             Node::Text(text) => match ty {
                 Type::Path { .. } | Type::Text { .. } => Ok(LawArg::Text(text.clone())),
-                _ if is_address(ty) => Ok(LawArg::Text(text.clone())),
                 _ => wrong(syntax, "a quoted text is for paths and strings"),
             },
-            Node::Call(word, list) if self.spec.structs.contains_key(word) => self.literal(syntax, word, list, ty),
-            Node::Call(word, list) if IntType::from_name(word).is_some() => self.numbers(syntax, word, list, ty),
             _ => {
-                let led = self.variable(syntax).and_then(|index| Some((index, self.known.get(usize::from(index))?)));
-                if let Some((index, held)) = led
-                    && is_address(ty)
-                    && held.ty.pointer().is_some()
-                {
-                    return Ok(LawArg::Variable(index));
-                }
                 self.fits(syntax, ty)?;
                 if let Some(index) = self.variable(syntax) {
                     self.same_struct(syntax, index, ty)?;
@@ -246,90 +244,6 @@ impl Reading<'_> {
                 wrong(syntax, format!("it points to struct {wanted}, this to struct {held}"))
             }
             _ => Ok(()),
-        }
-    }
-
-    fn literal(&self, syntax: &Syntax, word: &str, list: &[Syntax], ty: &Type) -> Result<LawArg, Problem> {
-        let wanted = match ty {
-            Type::Struct(name) => Some(name.as_str()),
-            other => pointee(other),
-        };
-        if wanted != Some(word) && !is_address(ty) && !self.same_bytes(wanted, word) {
-            return match wanted {
-                Some(wanted) => wrong(syntax, format!("struct {wanted} is wanted here, this is {word}")),
-                None => wrong(syntax, format!("a struct is not wanted here, this is {word}")),
-            };
-        }
-        let Some(found) = self.spec.structs.get(word) else { return wrong(syntax, "no such struct") };
-        let names: Vec<_> = found.fields.iter().map(|field| field.name.value.as_str()).collect();
-        let named = list.iter().any(|syntax| matches!(syntax.node, Node::Named(..)));
-        if !named && found.fields.len() != list.len() {
-            return Err(Problem {
-                offset: syntax.offset,
-                message: format!("struct {word} has {} field(s), here are {}", names.len(), list.len()),
-                help: Some(format!("its fields are {}", names.join(", "))),
-            });
-        }
-        let mut fields: Vec<(u16, LawArg)> = Vec::new();
-        for (position, syntax) in list.iter().enumerate() {
-            let (index, value) = match &syntax.node {
-                Node::Named(own, value) => match names.iter().position(|name| name == own) {
-                    Some(index) => (index, &**value),
-                    None => {
-                        let help = nearest(own, names.iter().copied()).map(|found| format!("did you mean `{found}`?"));
-                        let message = format!("struct {word} has no field `{own}`");
-                        return Err(Problem { offset: syntax.offset, message, help });
-                    }
-                },
-                _ if named => return wrong(syntax, "where one field is named, all are"),
-                _ => (position, syntax),
-            };
-            let place = u16::try_from(index).unwrap_or(u16::MAX);
-            if fields.iter().any(|(known, _)| *known == place) {
-                return wrong(syntax, format!("the field `{}` stands twice", names[index]));
-            }
-            fields.push((place, self.inside(value, &found.fields[index].ty.value)?));
-        }
-        Ok(LawArg::Struct { name: word.to_owned(), fields })
-    }
-
-    /// Whether both are views of one struct.
-    fn same_bytes(&self, wanted: Option<&str>, word: &str) -> bool {
-        let of = |name: &str| self.spec.structs.get(name)?.view.as_ref().map(|view| view.value.as_str());
-        wanted.and_then(of).is_some_and(|view| of(word) == Some(view))
-    }
-
-    /// `uint32(1, 2)`: a pointer to these numbers.
-    fn numbers(&self, syntax: &Syntax, word: &str, list: &[Syntax], ty: &Type) -> Result<LawArg, Problem> {
-        let Some(int) = IntType::from_name(word) else { return wrong(syntax, "no such integer") };
-        let bytes = match ty {
-            Type::Buffer { .. } => true,
-            Type::Ptr { to, .. } => match &**to {
-                Type::Int { int: own, .. } => *own == int,
-                Type::Array { of, .. } => matches!(&**of, Type::Int { int: own, .. } if *own == int),
-                _ => false,
-            },
-            other => is_address(other),
-        };
-        if !bytes {
-            return wrong(syntax, format!("a pointer to {word} is not wanted here"));
-        }
-        if list.is_empty() || list.len() > MOST_NUMBERS {
-            return wrong(syntax, format!("1 to {MOST_NUMBERS} numbers are pointed to"));
-        }
-        let each = Type::Int { int, range: None };
-        let values = list.iter().map(|syntax| self.inside(syntax, &each));
-        Ok(LawArg::Numbers { int, values: values.collect::<Result<_, _>>()? })
-    }
-
-    /// What memory holds before the calls are made.
-    fn inside(&self, syntax: &Syntax, ty: &Type) -> Result<LawArg, Problem> {
-        match self.arg(syntax, ty)? {
-            LawArg::Variable(index) if usize::from(index) >= self.given => {
-                wrong(syntax, "what a call answers is not known when memory is filled")
-            }
-            LawArg::Element { .. } => wrong(syntax, "what a call writes is not known when memory is filled"),
-            arg => Ok(arg),
         }
     }
 
@@ -387,16 +301,8 @@ impl Reading<'_> {
     }
 }
 
-/// Numbers that one pointer leads to.
-const MOST_NUMBERS: usize = 64;
-
-/// Whether a field is a word that holds an address on every port, which the types do not follow.
-fn is_address(ty: &Type) -> bool {
-    matches!(ty, Type::Int { int: IntType::Fixed { bits: 64, signed: false }, .. })
-}
-
 /// The struct that a pointer type leads to.
-fn pointee(ty: &Type) -> Option<&str> {
+pub(super) fn pointee(ty: &Type) -> Option<&str> {
     let Type::Ptr { to, .. } = ty else { return None };
     match &**to {
         Type::Struct(name) | Type::Extensible { name, .. } => Some(name),
@@ -408,6 +314,6 @@ fn pointee(ty: &Type) -> Option<&str> {
     }
 }
 
-fn wrong<T>(syntax: &Syntax, message: impl Into<String>) -> Result<T, Problem> {
+pub(super) fn wrong<T>(syntax: &Syntax, message: impl Into<String>) -> Result<T, Problem> {
     Err(Problem { offset: syntax.offset, message: message.into(), help: None })
 }

@@ -5,6 +5,7 @@ mod effects;
 mod explain;
 mod format;
 mod law_line;
+mod law_memory;
 mod laws;
 mod needs;
 mod reader;
