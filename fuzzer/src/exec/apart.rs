@@ -10,21 +10,8 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU32};
 
 use super::child::leave;
-use super::entry::Entry;
 use super::invoke::{Beginning, invoke, invoke_apart};
 use super::layout::{Control, Records, bits};
-
-/// What a call does to the process that makes it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// It ends or replaces it.
-    Leaves,
-    /// It makes another that goes on from where the caller is.
-    Begins,
-}
-
-/// Whether an executor of this machine can make calls in which another process begins.
-pub const CAN_BEGIN: bool = cfg!(target_arch = "x86_64");
 
 /// The exit status of what begins in a call.
 pub const CHILD_STATUS: i32 = 77;
@@ -110,39 +97,6 @@ pub struct Apart {
     pub begun: Option<Begun>,
 }
 
-fn kind(entry: Entry, nr: u32) -> Option<Kind> {
-    match entry {
-        Entry::Native => native(i64::from(nr)),
-        Entry::Ia32 if cfg!(target_arch = "x86_64") => match nr {
-            // exit, execve, exit_group, execveat.
-            1 | 11 | 252 | 358 => Some(Kind::Leaves),
-            // fork, clone, vfork, clone3.
-            2 | 120 | 190 | 435 => Some(Kind::Begins),
-            _ => None,
-        },
-        Entry::Ia32 | Entry::Vdso => None,
-    }
-}
-
-fn native(nr: i64) -> Option<Kind> {
-    match nr {
-        libc::SYS_exit | libc::SYS_exit_group | libc::SYS_execve | libc::SYS_execveat => Some(Kind::Leaves),
-        #[cfg(target_arch = "x86_64")]
-        libc::SYS_fork | libc::SYS_vfork | libc::SYS_clone | libc::SYS_clone3 => Some(Kind::Begins),
-        _ => None,
-    }
-}
-
-/// Whether a call makes another process or thread that goes on from where the caller is.
-pub fn is_beginning(entry: Entry, nr: u32) -> bool {
-    kind(entry, nr) == Some(Kind::Begins)
-}
-
-/// Whether a call is made apart.
-pub fn is_apart(entry: Entry, nr: u32) -> bool {
-    kind(entry, nr).is_some()
-}
-
 /// Makes the operation at `index` in a stand-in, waits for all that comes of it and notes what that was.
 #[inline(never)]
 pub(super) fn make(records: &Records, index: usize, head: u64, args: [u64; 6]) {
@@ -165,7 +119,7 @@ fn made(slot: &WireApart, control: &Control, head: u64, args: [u64; 6]) -> (i64,
     slot.clear();
     let nr = head as u32;
     let ia32 = head & bits::IA32 != 0;
-    let begins = kind(if ia32 { Entry::Ia32 } else { Entry::Native }, nr) == Some(Kind::Begins);
+    let begins = head & bits::BEGINS != 0;
     let own = own(libc::SYS_getpid, [0; 4]);
     let flags = |to: Option<i64>| match to {
         None => self::own(libc::SYS_fcntl, [0, libc::F_GETFD as u64, 0, 0]),
@@ -329,21 +283,5 @@ impl WireApart {
             status: self.status.load(Relaxed),
             begun,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_leaves_or_copies_its_caller_is_made_apart() {
-        for nr in [libc::SYS_exit, libc::SYS_exit_group, libc::SYS_execve, libc::SYS_execveat] {
-            assert!(is_apart(Entry::Native, nr as u32), "{nr}");
-        }
-        assert!(!is_apart(Entry::Native, libc::SYS_wait4 as u32));
-        // Number 1 is another call there, and the functions of the vDSO have numbers of their own.
-        assert!(!is_apart(Entry::Native, 1) || cfg!(not(target_arch = "x86_64")));
-        assert!(!is_apart(Entry::Vdso, 1));
     }
 }

@@ -231,6 +231,8 @@ pub(super) mod bits {
     pub(in crate::exec) const VDSO: u64 = 1 << 50;
     /// The operation is made by a stand-in.
     pub(in crate::exec) const APART: u64 = 1 << 51;
+    /// What the stand-in makes lets another process begin.
+    pub(in crate::exec) const BEGINS: u64 = 1 << 53;
     /// This operation and those behind it, as many in all as its `guard_op` says, are left out.
     pub(in crate::exec) const PASS: u64 = 1 << 52;
     pub(in crate::exec) const FROM_RESULT: u8 = 1;

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use nix::errno::Errno;
 
 use super::{PATIENCE, Sandbox};
-use crate::exec::apart::{Apart, is_apart};
+use crate::exec::apart::Apart;
 use crate::exec::commander::command;
 use crate::exec::entry::Entry;
 use crate::exec::layout::{INTERRUPT_SIGNAL, MAX_OPS, NO_OP, arena_offset, bits};
+use crate::exec::leaving::{is_apart, is_beginning};
 use crate::exec::op::{Arg, Guard, Op, OpIndex, OpResult, OpState, PushError, Source};
 use crate::exec::sys;
 use crate::exec::watchdog::{Verdict, Watchdog, sleeps};
@@ -117,8 +118,14 @@ impl Sandbox {
             Entry::Native => 0,
             Entry::Ia32 => bits::IA32,
             Entry::Vdso => bits::VDSO,
-        } | if is_apart(op.entry, op.nr) { bits::APART } else { 0 };
-        let head = entry | u64::from(op.nr) | u64::from(guard) << bits::GUARD_SHIFT | dynamic << bits::DYNAMIC_SHIFT;
+        };
+        let apart = match (is_apart(op.entry, op.nr), is_beginning(op.entry, op.nr)) {
+            (true, true) => bits::APART | bits::BEGINS,
+            (true, false) => bits::APART,
+            (false, _) => 0,
+        };
+        let head =
+            entry | apart | u64::from(op.nr) | u64::from(guard) << bits::GUARD_SHIFT | dynamic << bits::DYNAMIC_SHIFT;
         wire.head.store(head, Relaxed);
         records.states[index as usize].store(bits::NOT_RUN, Relaxed);
         self.len += 1;
