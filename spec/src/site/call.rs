@@ -243,10 +243,19 @@ fn sets(source: &Source<'_>, links: &Links, values: &BTreeMap<String, i128>, cal
 fn structs(source: &Source<'_>, call: &Syscall, out: &mut String) {
     let mut reach = Reach::default();
     reach.call(source.spec, call);
+    let mut views = Vec::new();
     for found in reach.structs.iter().filter_map(|name| source.spec.structs.get(*name)) {
         let name = &found.name.value;
+        if found.view.is_some() {
+            // What each command sees of a union would be more than all else on the page.
+            views.push(format!("<a href=\"{ROOT}types/{name}.html\">{name}</a>"));
+            continue;
+        }
         let _ = writeln!(out, "<h2><a href=\"{ROOT}types/{name}.html\">struct {}</a></h2>", escape(&found.c));
         names::byte_map(source, found, crate::arch::DataModel::Lp64, out);
+    }
+    if !views.is_empty() {
+        let _ = writeln!(out, "<h2>Views</h2>\n<p>{}, each on its own page</p>", views.join(", "));
     }
 }
 
