@@ -50,6 +50,10 @@ pub(super) fn releases(source: &Source<'_>) -> BTreeSet<Release> {
 pub(super) fn data(source: &Source<'_>) -> String {
     let spec = source.spec;
     let release = |release: Option<Release>| release.map_or_else(String::new, |release| release.to_string());
+    // A few names of groups, in a few hundred calls.
+    let names: BTreeSet<&str> = spec.syscalls.values().flat_map(|call| &call.groups).map(String::as_str).collect();
+    let groups: Vec<&str> = names.into_iter().collect();
+    let group = |name: &String| groups.iter().position(|group| group == name);
     let calls: Vec<_> = spec
         .syscalls
         .iter()
@@ -59,7 +63,7 @@ pub(super) fn data(source: &Source<'_>) -> String {
                 call.summary,
                 release(call.span.since),
                 release(call.span.until),
-                call.groups.join(" "),
+                call.groups.iter().filter_map(group).collect::<Vec<_>>(),
                 names::ports(call)
             ])
         })
@@ -81,7 +85,7 @@ pub(super) fn data(source: &Source<'_>) -> String {
     let ports: Vec<&str> = Arch::ALL.iter().map(|arch| arch.name()).collect();
     let whole = json!({
         "calls": calls, "sets": sets, "structs": spec.structs.keys().collect::<Vec<_>>(),
-        "laws": spec.laws.keys().collect::<Vec<_>>(), "ports": ports,
+        "laws": spec.laws.keys().collect::<Vec<_>>(), "ports": ports, "groups": groups,
     });
     format!("const SEARCH = {whole};\n")
 }

@@ -84,10 +84,11 @@
     const filter = () => {
       const at = kernel.value && release(kernel.value);
       const bit = SEARCH.ports.indexOf(port.value);
+      const wanted = SEARCH.groups.indexOf(group.value);
       let count = 0;
       SEARCH.calls.forEach(([, , since, until, groups, ports], index) => {
         const fits =
-          (!group.value || groups.split(" ").includes(group.value)) &&
+          (wanted < 0 || groups.includes(wanted)) &&
           (!at || has(since, until, at)) &&
           (bit < 0 || (ports >>> bit) & 1);
         rows[index].hidden = !fits;
