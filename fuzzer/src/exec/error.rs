@@ -196,10 +196,10 @@ impl SandboxError {
         SandboxError { stage, errno, detail: Some(detail.into()), late: false }
     }
 
-    /// The sandbox process did not answer in time.
-    pub(super) fn late(patience: Duration) -> SandboxError {
+    /// A step was not done in time.
+    pub(super) fn late(stage: Stage, patience: Duration) -> SandboxError {
         let detail = format!("no answer in {} s", patience.as_secs());
-        SandboxError { late: true, ..SandboxError::with_detail(Stage::Handshake, None, detail) }
+        SandboxError { late: true, ..SandboxError::with_detail(stage, None, detail) }
     }
 
     /// Whether nothing is wrong but that it took too long: on a busy machine the next one may come in time.

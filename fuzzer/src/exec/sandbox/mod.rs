@@ -183,7 +183,7 @@ impl Sandbox {
                 return Err(SandboxError::new(Stage::Gone, None));
             }
             if Instant::now() > deadline {
-                return Err(SandboxError::new(Stage::Unkillable, None));
+                return Err(SandboxError::late(Stage::Unkillable, PATIENCE));
             }
         }
     }
@@ -254,7 +254,7 @@ impl Sandbox {
                 (Some(stage), errno) => Err(SandboxError::new(stage, Some(errno.into()))),
             },
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                Err(SandboxError::late(PATIENCE))
+                Err(SandboxError::late(Stage::Handshake, PATIENCE))
             }
             Err(_) => {
                 let detail = self
