@@ -9,6 +9,7 @@ use crate::habitat::Habitat;
 use crate::laws;
 use crate::scope;
 use crate::worker::{Room, Setting, WorkerError};
+use abispec::law::resolved::ResolvedLine;
 use abispec::target::{Call, Resolved};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -83,11 +84,17 @@ impl Side {
         if alone {
             strike_out_others(resolved, &mut executable);
         }
+        for law in &resolved.laws {
+            let able = |line: &ResolvedLine| able(resolved, &resolved.calls[line.call], options);
+            if !law.lines().into_iter().all(able) {
+                executable[law.clause.0 as usize] = Executable::No("needs a machine of its own".to_owned());
+            }
+        }
         Self {
             generator: Generator::new(resolved.clone(), wanted, &|call| able(resolved, call, options)),
+            makers: laws::Makers::new(resolved, &|call| laws && wanted(call), &executable),
             executable,
             habitats,
-            makers: laws::Makers::new(resolved, &|call| laws && wanted(call)),
             progress: Progress::default(),
             setting,
         }

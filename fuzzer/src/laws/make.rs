@@ -2,6 +2,7 @@
 
 use super::Case;
 use super::observer::Scene;
+use crate::coverage::Executable;
 use crate::generate::{GIVEN, Generator};
 use crate::program::{Argument, Block, Invocation, Output, Program};
 use crate::world::Numbers;
@@ -21,10 +22,11 @@ pub struct Makers {
 const ATTEMPTS: usize = 8;
 
 impl Makers {
-    /// Makers for the executable laws that make a call which `wanted` picks.
-    pub fn new(resolved: &Resolved, wanted: &dyn Fn(&abispec::target::Call) -> bool) -> Self {
+    /// Makers for the laws that make a call which `wanted` picks, of those that are executable by `verdicts`, which has one for
+    /// each clause.
+    pub fn new(resolved: &Resolved, wanted: &dyn Fn(&abispec::target::Call) -> bool, verdicts: &[Executable]) -> Self {
         let possible = |law: &ResolvedLaw| {
-            super::executable(law) == crate::coverage::Executable::Yes
+            verdicts.get(law.clause.0 as usize) == Some(&Executable::Yes)
                 && law.lines().iter().any(|line| wanted(&resolved.calls[line.call]))
         };
         let laws = (0..resolved.laws.len()).filter(|index| possible(&resolved.laws[*index])).collect();

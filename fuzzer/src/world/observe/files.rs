@@ -190,6 +190,10 @@ impl View<'_> {
         if let Some(inode) = self.inode_or_parent(operand, moment) {
             return self.file_system_of(inode, moment);
         }
+        // In a lost tree, a FIFO that a name led to looks like a pipe.
+        if !self.scene(moment).world.tree.is_known() {
+            return None;
+        }
         match self.kind(operand, moment)? {
             Word::Pipe => Some(Word::Pipefs),
             Word::Socket => Some(Word::Sockfs),
