@@ -1,6 +1,6 @@
 //! The filter that keeps executors from the calls that reach beyond the sandbox or out of it.
 //!
-//! It answers with [`DENIED_ERRNO`], which no kernel uses: a refusal can never be taken for the kernel's own answer. Which calls
+//! It answers with `DENIED_ERRNO`, which no kernel uses: a refusal can never be taken for the kernel's own answer. Which calls
 //! these are, specifications say (`scope:`), and where none does, the one inside this program.
 
 use libc::sock_filter;
