@@ -18,7 +18,7 @@ use crate::confirm::{Confirmed, Key, Trial, confirm};
 use crate::coverage::{Coverage, Executable};
 use crate::examine::Suspicion;
 use crate::exec::FileSystem;
-use crate::generate::{Aims, Wishes};
+use crate::generate::Wishes;
 use crate::habitat::{self, Habitat};
 use crate::jury::Jury;
 use crate::kernel;
@@ -57,8 +57,6 @@ pub struct Options {
     pub seed: u64,
     /// Workers side by side.
     pub workers: usize,
-    /// Conditions that programs are aimed at besides those of the specification.
-    pub aims: Arc<Aims>,
     /// Versions of contracts that hear every call through the port's own entry; the run ends when they have
     /// heard enough.
     pub jury: Option<Arc<Jury>>,
@@ -105,7 +103,6 @@ impl Default for Options {
             calls: None,
             seed: 0,
             workers,
-            aims: Arc::default(),
             jury: None,
             plants: Vec::new(),
             stop_at_first: false,

@@ -55,14 +55,10 @@ impl Trials<'_> {
     }
 
     fn batch(&self, work: Vec<Work>, settled: &(dyn Fn(usize) + Sync)) -> Result<Judged, Failure> {
-        let begun: Vec<(Mutant, Then)> = self
-            .side_by_side(work, |(call, list)| Ok(self.at_rest(&call, list, settled)))?
-            .into_iter()
-            .flatten()
-            .collect();
+        let begun = self.side_by_side(work, |(call, list)| self.at_rest(&call, list, settled)).into_iter().flatten();
         let mut jury = Jury::new(self.effort.patience);
         let mut calls = BTreeSet::new();
-        let mut steps = Vec::with_capacity(begun.len());
+        let mut steps = Vec::new();
         for (mutant, then) in begun {
             let step = match then {
                 Then::Settled(verdict) => Step::Settled(verdict),
@@ -73,12 +69,8 @@ impl Trials<'_> {
             };
             steps.push((mutant, step));
         }
-        if calls.is_empty() {
-            let mutants = steps.into_iter().filter_map(|(mutant, step)| Some((mutant, step.settled()?))).collect();
-            return Ok(Judged { mutants, ..Judged::default() });
-        }
         let jury = Arc::new(jury);
-        let baseline = self.hear(&calls.iter().map(String::as_str).collect(), jury.clone())?;
+        let divergences = if calls.is_empty() { BTreeMap::new() } else { self.hear(&calls, jury.clone())? };
         let judge = |(mutant, step): (Mutant, Step)| {
             settled(usize::from(matches!(step, Step::Juror(_))));
             let verdict = match step {
@@ -96,7 +88,7 @@ impl Trials<'_> {
         };
         let mut mutants: Vec<_> = steps.into_iter().map(judge).collect();
         mutants.retain(|(_, verdict)| *verdict != Verdict::Interrupted);
-        Ok(Judged { mutants, divergences: baseline.divergences() })
+        Ok(Judged { mutants, divergences })
     }
 
     /// Asks the engines at rest about the mutants of a call.
@@ -115,31 +107,25 @@ impl Trials<'_> {
     }
 
     /// Does one thing with each of many, as many side by side as there are workers, and gives what came of it in order.
-    fn side_by_side<T: Send, R: Send>(
-        &self,
-        work: Vec<T>,
-        one: impl Fn(T) -> Result<R, Failure> + Sync,
-    ) -> Result<Vec<R>, Failure> {
+    fn side_by_side<T: Send, R: Send>(&self, work: Vec<T>, one: impl Fn(T) -> R + Sync) -> Vec<R> {
         let slots: Vec<Mutex<Option<T>>> = work.into_iter().map(|item| Mutex::new(Some(item))).collect();
         let next = AtomicUsize::new(0);
-        let worker = || -> Result<Vec<(usize, R)>, Failure> {
+        let worker = || {
             let mut done = Vec::new();
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
-                let Some(slot) = slots.get(index) else { return Ok(done) };
+                let Some(slot) = slots.get(index) else { return done };
                 if let Some(item) = slot.lock().unwrap_or_else(PoisonError::into_inner).take() {
-                    done.push((index, one(item)?));
+                    done.push((index, one(item)));
                 }
             }
         };
         thread::scope(|scope| {
             let threads: Vec<_> = (0..self.workers).map(|_| scope.spawn(worker)).collect();
-            let mut all = Vec::with_capacity(slots.len());
-            for thread in threads {
-                all.extend(thread.join().unwrap_or_else(|panic| resume_unwind(panic))?);
-            }
+            let joined = threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            let mut all: Vec<(usize, R)> = joined.flatten().collect();
             all.sort_by_key(|(index, _)| *index);
-            Ok(all.into_iter().map(|(_, result)| result).collect())
+            all.into_iter().map(|(_, result)| result).collect()
         })
     }
 }
@@ -169,13 +155,4 @@ pub(crate) fn key(mutant: &Mutant) -> Name {
 enum Step {
     Settled(Verdict),
     Juror(usize),
-}
-
-impl Step {
-    fn settled(self) -> Option<Verdict> {
-        match self {
-            Self::Settled(verdict) => Some(verdict),
-            Self::Juror(_) => None,
-        }
-    }
 }

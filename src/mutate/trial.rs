@@ -3,10 +3,9 @@
 use crate::failure::Failure;
 use abispec::model::Spec;
 use abispec::place::Place;
-use abispec::target::{Resolved, Target};
+use abispec::target::{Call, Resolved, Target};
 use abispec_checker::facts::Facts;
 use abispec_fuzzer::campaign::{self, Options, Progress};
-use abispec_fuzzer::confirm::{Confirmed, Key};
 use abispec_fuzzer::exec::FileSystem;
 use abispec_fuzzer::habitat::Habitat;
 use abispec_fuzzer::jury::Jury;
@@ -34,9 +33,6 @@ pub(crate) enum Verdict {
     /// The run was ended first.
     Interrupted,
 }
-
-/// What tells one divergence from another, whatever the ids of clauses are.
-type Known = (&'static str, String, String, Option<(Place, String)>);
 
 /// The engines, and what they are given.
 pub(crate) struct Trials<'a> {
@@ -115,64 +111,34 @@ impl<'a> Trials<'a> {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// Makes calls as they are specified, before a jury of mutants.
-    pub(super) fn hear(&self, syscalls: &BTreeSet<&str>, jury: Arc<Jury>) -> Result<Baseline, Failure> {
-        let found: Arc<Mutex<BTreeSet<Known>>> = Arc::default();
-        let (keep, resolved) = (found.clone(), self.resolved.clone());
-        let report = Arc::new(move |confirmed: &Confirmed| {
-            keep.lock().unwrap_or_else(PoisonError::into_inner).insert(known(&resolved, &confirmed.key));
-        });
-        let calls = self.effort.calls.saturating_mul(jury.sitting() as u64);
+    /// Makes calls as they are specified, before a jury of mutants. Gives how many divergences there are without any change, by
+    /// call: no mutant is blamed for them.
+    pub(super) fn hear(
+        &self,
+        syscalls: &BTreeSet<String>,
+        jury: Arc<Jury>,
+    ) -> Result<BTreeMap<String, usize>, Failure> {
         let options = Options {
             time: Some(self.effort.time),
-            calls: Some(calls),
+            calls: Some(self.effort.calls.saturating_mul(jury.sitting() as u64)),
             seed: self.effort.seed,
             workers: self.workers,
             shrink: false,
-            report: Some(report),
             jury: Some(jury),
             file_systems: self.file_systems.clone(),
             stop: self.stop.clone(),
             ..Options::default()
         };
-        self.run(&self.resolved, &|name| syscalls.contains(name), options)?;
-        let known = found.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Ok(Baseline { known })
-    }
-
-    fn run(
-        &self,
-        resolved: &Arc<Resolved>,
-        wanted: &(dyn Fn(&str) -> bool + Sync),
-        options: Options,
-    ) -> Result<(), Failure> {
-        let progress = Arc::new(Progress::default());
-        let outcome = campaign::run(resolved, &|call| wanted(&call.name), options, &progress)
+        let wanted = |call: &Call| syscalls.contains(&call.name);
+        let outcome = campaign::run(&self.resolved, &wanted, options, &Arc::new(Progress::default()))
             .map_err(|error| Failure::new("no sandbox could be made").why(error.to_string()))?;
-        match outcome.errors.first() {
-            Some(error) if outcome.calls == 0 => Err(Failure::new("no call could be made").why(error.clone())),
-            _ => Ok(()),
+        if let Some(error) = outcome.errors.first().filter(|_| outcome.calls == 0) {
+            return Err(Failure::new("no call could be made").why(error.clone()));
         }
-    }
-}
-
-/// What the fuzzer says of calls as they are specified: no mutant is blamed for it.
-pub(super) struct Baseline {
-    known: BTreeSet<Known>,
-}
-
-impl Baseline {
-    /// How many divergences there are without any change, by call.
-    pub(super) fn divergences(&self) -> BTreeMap<String, usize> {
-        let mut calls = BTreeMap::new();
-        for (_, syscall, ..) in &self.known {
-            *calls.entry(syscall.clone()).or_default() += 1;
+        let mut divergences = BTreeMap::new();
+        for found in outcome.confirmed {
+            *divergences.entry(found.key.syscall).or_default() += 1;
         }
-        calls
+        Ok(divergences)
     }
-}
-
-fn known(resolved: &Resolved, key: &Key) -> Known {
-    let clause = key.clause.map(|clause| resolved.clause(clause)).map(|clause| (clause.at, clause.text.clone()));
-    (key.id, key.syscall.clone(), key.answer.clone(), clause)
 }

@@ -1,7 +1,7 @@
 //! What programs should be like: the more there is of a call that has not been seen, the more often it is made.
 
+use super::Working;
 use super::side::Side;
-use super::{Options, Working};
 use crate::coverage::{Coverage, Executable};
 use crate::exec::Entry;
 use crate::generate::{Recall, Wishes};
@@ -50,8 +50,7 @@ impl Working<'_> {
                 .filter(|clause| unseen(*clause))
                 .collect(),
         };
-        let Options { aims, jury, .. } = &self.shared.options;
-        let aims = jury.as_ref().map_or_else(|| aims.clone(), |jury| Arc::new(jury.aims()));
+        let aims = jury.map(|jury| Arc::new(jury.aims())).unwrap_or_default();
         Wishes { calls, clauses, aims, recall, served }
     }
 }
