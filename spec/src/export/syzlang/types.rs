@@ -223,7 +223,8 @@ impl<'a> Types<'a> {
     fn declaration(&mut self, name: &str) -> String {
         let selection = self.selection;
         let Some(found) = selection.resolved.structs.get(name) else { return String::new() };
-        let union = selection.spec.structs.get(name).is_some_and(|found| found.union);
+        // A union that is specified by what its users see has no field of its own: it is so many bytes.
+        let union = !found.fields.is_empty() && selection.spec.structs.get(name).is_some_and(|found| found.union);
         let plan = layout::plan(selection, found, union);
         let (open, close) = if union { ('[', ']') } else { ('{', '}') };
         let mut out = format!("{} {open}\n", identifier(name));
