@@ -70,8 +70,8 @@ pub(crate) struct Seat {
 #[derive(Debug)]
 struct Juror {
     votes: AtomicU32,
-    /// Errors that the rules it has no more justified, and others too.
-    overlaps: AtomicU32,
+    /// Calls for which it has other rules, and which it judges as the specification does.
+    agreed: AtomicU32,
     how: OnceLock<String>,
     aims: Vec<Aim>,
 }
@@ -100,7 +100,7 @@ impl Jury {
         let juror = self.jurors.len();
         self.jurors.push(Juror {
             votes: AtomicU32::new(0),
-            overlaps: AtomicU32::new(0),
+            agreed: AtomicU32::new(0),
             how: OnceLock::new(),
             aims: version.aims,
         });
@@ -130,15 +130,15 @@ impl Jury {
         self.jurors.get(juror)?.how.get().map(String::as_str)
     }
 
-    /// In how many calls a version let an error pass without the rule that the specification has for it, since another one
-    /// permits the same: where that is always so, no kernel that keeps to the specification can tell the two apart.
-    pub fn overlaps(&self, juror: usize) -> u32 {
-        self.jurors.get(juror).map_or(0, |juror| juror.overlaps.load(Ordering::Relaxed))
+    /// In how many calls a version had other rules than the specification, and judged as it does, since a rule that both have
+    /// decides: where that is always so, no kernel that keeps to the specification can tell the two apart.
+    pub fn agreed(&self, juror: usize) -> u32 {
+        self.jurors.get(juror).map_or(0, |juror| juror.agreed.load(Ordering::Relaxed))
     }
 
     /// Counts such a call.
-    pub(crate) fn overlapped(&self, seat: &Seat) {
-        self.jurors[seat.juror].overlaps.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn agrees(&self, seat: &Seat) {
+        self.jurors[seat.juror].agreed.fetch_add(1, Ordering::Relaxed);
     }
 
     /// What programs should be like, for those that still sit.

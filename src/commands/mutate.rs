@@ -30,7 +30,7 @@ use std::time::Duration;
 
 A mutant that no engine notices is a clause that nobody checks, unless no run could ever tell it from the
 original; those are listed with a reason in ci/equivalent-mutants.yaml. It is no survivor where another rule
-permits the same in every call that could tell.
+decides in every call that could tell (`hidden`).
 Exit codes: 0 every mutant is noticed, 1 some survive, 2 could not run.")]
 pub(crate) struct Args {
     /// System calls and `group:NAME`s, separated by commas
@@ -109,7 +109,7 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     let noisy: Vec<(String, usize)> = judged.divergences.into_iter().collect();
     let outcome = |(mutant, verdict)| {
         let outcome = match (&verdict, listed.iter().find(|entry| entry.names(&mutant))) {
-            (Verdict::Survived | Verdict::Overlapped(_), Some(entry)) => Outcome::Equivalent(entry.reason.clone()),
+            (Verdict::Survived | Verdict::Hidden(_), Some(entry)) => Outcome::Equivalent(entry.reason.clone()),
             _ => Outcome::Verdict(verdict),
         };
         Judged { mutant, outcome }
@@ -175,7 +175,7 @@ fn progress_bar(length: usize) -> ProgressBar {
 struct Sums {
     killed: usize,
     survived: usize,
-    overlapped: usize,
+    hidden: usize,
     equivalent: usize,
     not_executable: usize,
 }
@@ -186,7 +186,7 @@ impl Sums {
             Outcome::Equivalent(_) => &mut self.equivalent,
             Outcome::Verdict(Verdict::Killed { .. }) => &mut self.killed,
             Outcome::Verdict(Verdict::Survived | Verdict::Interrupted) => &mut self.survived,
-            Outcome::Verdict(Verdict::Overlapped(_)) => &mut self.overlapped,
+            Outcome::Verdict(Verdict::Hidden(_)) => &mut self.hidden,
             Outcome::Verdict(Verdict::NotExecutable(_)) => &mut self.not_executable,
         } += 1;
     }
@@ -199,10 +199,10 @@ impl Sums {
 
     fn text(&self) -> String {
         format!(
-            "{} killed, {} survived, {} overlapped, {} equivalent, {} not executable here; score {:.1} %",
+            "{} killed, {} survived, {} hidden, {} equivalent, {} not executable here; score {:.1} %",
             self.killed,
             self.survived,
-            self.overlapped,
+            self.hidden,
             self.equivalent,
             self.not_executable,
             self.score()
@@ -211,7 +211,7 @@ impl Sums {
 
     fn json(&self) -> serde_json::Value {
         json!({
-            "killed": self.killed, "survived": self.survived, "overlapped": self.overlapped, "equivalent": self.equivalent,
+            "killed": self.killed, "survived": self.survived, "hidden": self.hidden, "equivalent": self.equivalent,
             "not_executable": self.not_executable, "score": self.score(),
         })
     }
@@ -262,10 +262,13 @@ impl Report<'_> {
                     writeln!(out, "{} {name}: {}", paint("1;31", "survived"), mutant.change)?;
                     writeln!(out, "  --> {place}")?;
                 }
-                Outcome::Verdict(Verdict::Overlapped(times)) => {
+                Outcome::Verdict(Verdict::Hidden(times)) => {
                     if verbose {
-                        writeln!(out, "overlapped {name}: {}", mutant.change)?;
-                        writeln!(out, "  because another rule permits the same in all {times} calls that could tell")?;
+                        writeln!(out, "hidden {name}: {}", mutant.change)?;
+                        writeln!(
+                            out,
+                            "  because another rule decides in all {times} calls to which it applies otherwise"
+                        )?;
                     }
                 }
                 Outcome::Equivalent(reason) => {
@@ -310,7 +313,7 @@ impl Report<'_> {
             let (verdict, detail) = match outcome {
                 Outcome::Verdict(Verdict::Killed { by, how }) => ("killed", Some(format!("{by}: {how}"))),
                 Outcome::Verdict(Verdict::Survived | Verdict::Interrupted) => ("survived", None),
-                Outcome::Verdict(Verdict::Overlapped(times)) => ("overlapped", Some(times.to_string())),
+                Outcome::Verdict(Verdict::Hidden(times)) => ("hidden", Some(times.to_string())),
                 Outcome::Verdict(Verdict::NotExecutable(why)) => ("not-executable", Some(why.clone())),
                 Outcome::Equivalent(reason) => ("equivalent", Some(reason.clone())),
             };

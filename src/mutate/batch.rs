@@ -14,9 +14,9 @@ use std::thread;
 /// Mutants that share a run, if it is not one call alone that has more; a mutant takes some ten kilobytes.
 const BATCH: usize = 60_000;
 
-/// Calls in which another rule permitted what the changed one did, and none in which it made a difference, after which the change is
-/// taken for one that only permits the same.
-const OVERLAPS: u32 = 20;
+/// Calls to which the changed rule applies otherwise than the original, and none that is judged otherwise, after which the change is
+/// taken for one that other rules always hide.
+const HIDDEN: u32 = 20;
 
 /// A call with its mutants.
 pub(crate) type Work = (String, Vec<Mutant>);
@@ -78,8 +78,8 @@ impl Trials<'_> {
                 Step::Juror(juror) => match jury.told_apart(juror) {
                     Some(how) => Verdict::Killed { by: "fuzz", how: how.to_owned() },
                     None if self.interrupted() => Verdict::Interrupted,
-                    None => match jury.overlaps(juror) {
-                        times @ OVERLAPS.. => Verdict::Overlapped(times),
+                    None => match jury.agreed(juror) {
+                        times @ HIDDEN.. => Verdict::Hidden(times),
                         _ => Verdict::Survived,
                     },
                 },
@@ -138,7 +138,7 @@ fn share(mutants: &mut [(Mutant, Verdict)]) {
     });
     let killed: BTreeMap<Name, (&'static str, String)> = killed.collect();
     for (mutant, verdict) in
-        mutants.iter_mut().filter(|(_, verdict)| matches!(verdict, Verdict::Survived | Verdict::Overlapped(_)))
+        mutants.iter_mut().filter(|(_, verdict)| matches!(verdict, Verdict::Survived | Verdict::Hidden(_)))
     {
         if let Some((by, how)) = killed.get(&key(mutant)) {
             *verdict = Verdict::Killed { by, how: how.clone() };

@@ -24,8 +24,8 @@ pub(crate) enum Verdict {
         /// What it reported.
         how: String,
     },
-    /// Nobody noticed, and nobody could: in so many calls another rule permitted what the changed one did.
-    Overlapped(u32),
+    /// Nobody noticed, and nobody could: in so many calls to which the changed rule applied otherwise, another rule decided.
+    Hidden(u32),
     /// Nobody noticed.
     Survived,
     /// The changed clause cannot be exercised here.

@@ -13,6 +13,7 @@ use crate::world::{Scene, View, World, apply, apply_failure, apply_partly};
 use abispec::errno::Errno;
 use abispec::expr::{Moment, Truth, truth};
 use abispec::target::{ClauseId, Rule, Variant};
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// What is known of a call after it.
@@ -152,8 +153,8 @@ impl<'a> Hearing<'a> {
                 jury.vote(seat, &verdict);
                 continue;
             }
-            if self.is_overlapped(seat) {
-                jury.overlapped(seat);
+            if self.is_at_stake(seat) {
+                jury.agrees(seat);
             }
             if seat.differs.memory && self.answer != Answer::Left {
                 let mut owned = Vec::new();
@@ -173,16 +174,17 @@ impl<'a> Hearing<'a> {
         own(&self.returned(variant), written, self.answers.low, error, self.context, owned);
     }
 
-    /// Whether the call failed as a rule says that the version has no more, and other rules that it shares permit that as well.
-    fn is_overlapped(&self, seat: &Seat) -> bool {
-        let Answer::Error(number) = self.answer else { return false };
+    /// Whether the version has other rules for this call than the specification: some for other errors hold, or hold no more.
+    fn is_at_stake(&self, seat: &Seat) -> bool {
         if seat.differs.needs_all() {
             return false;
         }
-        let Some(errno) = Errno::from_number(number, self.context.resolved.target.arch) else { return false };
         let view = self.view(&seat.text);
-        let holds = |rule: &Rule| rule.errno == errno && truth(&rule.condition, &view, Moment::Before) == Truth::True;
-        seat.gone.iter().any(holds) && !seat.text.rules[..seat.new].iter().any(holds)
+        let held = |rules: &[Rule]| -> BTreeSet<Errno> {
+            let holding = rules.iter().filter(|rule| truth(&rule.condition, &view, Moment::Before) == Truth::True);
+            holding.map(|rule| rule.errno).collect()
+        };
+        held(&seat.gone) != held(&seat.text.rules[..seat.new])
     }
 
     /// What a version of the contract says that differs from the specification only in what its seat names.
