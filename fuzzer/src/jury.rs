@@ -12,7 +12,7 @@ use crate::generate::{Aim, Aims};
 use crate::oracle::Verdict;
 use crate::plan::{self, WrittenParam};
 use abispec::errno::Errno;
-use abispec::target::{Resolved, Rule, Variant};
+use abispec::target::{Resolved, ResolvedEffect, Rule, Variant};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -39,9 +39,9 @@ impl Version {
             let written = plan::written(other, second);
             let mut differs = Differs::between(first, second);
             differs.memory |= written != plan::written(own, first);
-            let Rest { errnos, gone, text, new } = Rest::of(first, second);
+            let Rest { errnos, gone, text, new, effects } = Rest::of(first, second);
             let text = if differs.needs_all() { second.clone() } else { text };
-            differs.any().then_some((index, Seat { juror: 0, text, errnos, gone, new, written, differs }))
+            differs.any().then_some((index, Seat { juror: 0, text, errnos, gone, new, effects, written, differs }))
         });
         let variants: Vec<_> = differing.collect();
         (owns.len() == others.len() && !variants.is_empty()).then_some(Self { call, variants, aims })
@@ -61,6 +61,8 @@ pub(crate) struct Seat {
     pub(crate) gone: Vec<Rule>,
     /// How many of the first rules of its text are its own.
     pub(crate) new: usize,
+    /// Effects that only one of the two has: of the specification, and of this version.
+    pub(crate) effects: [Vec<ResolvedEffect>; 2],
     /// The parameters that it writes through.
     pub(crate) written: Vec<WrittenParam>,
     /// In what it differs from the specification.
@@ -70,7 +72,7 @@ pub(crate) struct Seat {
 #[derive(Debug)]
 struct Juror {
     votes: AtomicU32,
-    /// Calls for which it has other rules, and which it judges as the specification does.
+    /// Calls of which it has something else to say, and which it judges as the specification does.
     agreed: AtomicU32,
     how: OnceLock<String>,
     aims: Vec<Aim>,
@@ -130,7 +132,7 @@ impl Jury {
         self.jurors.get(juror)?.how.get().map(String::as_str)
     }
 
-    /// In how many calls a version had other rules than the specification, and judged as it does, since a rule that both have
+    /// In how many calls a version had something else to say than the specification, and judged as it does, since what both have
     /// decides: where that is always so, no kernel that keeps to the specification can tell the two apart.
     pub fn agreed(&self, juror: usize) -> u32 {
         self.jurors.get(juror).map_or(0, |juror| juror.agreed.load(Ordering::Relaxed))

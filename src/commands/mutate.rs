@@ -29,8 +29,8 @@ use std::time::Duration;
   abispec mutate --syscalls dup3 --only EBADF --verbose
 
 A mutant that no engine notices is a clause that nobody checks, unless no run could ever tell it from the
-original; those are listed with a reason in ci/equivalent-mutants.yaml. It is no survivor where another rule
-decides in every call that could tell (`hidden`).
+original; those are listed with a reason in ci/equivalent-mutants.yaml. It is no survivor where every call of which it
+says something else is judged alike, since another clause decides (`hidden`).
 Exit codes: 0 every mutant is noticed, 1 some survive, 2 could not run.")]
 pub(crate) struct Args {
     /// System calls and `group:NAME`s, separated by commas
@@ -265,10 +265,7 @@ impl Report<'_> {
                 Outcome::Verdict(Verdict::Hidden(times)) => {
                     if verbose {
                         writeln!(out, "hidden {name}: {}", mutant.change)?;
-                        writeln!(
-                            out,
-                            "  because another rule decides in all {times} calls to which it applies otherwise"
-                        )?;
+                        writeln!(out, "  because all {times} calls of which it says something else are judged alike")?;
                     }
                 }
                 Outcome::Equivalent(reason) => {

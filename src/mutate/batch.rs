@@ -14,8 +14,8 @@ use std::thread;
 /// Mutants that share a run, if it is not one call alone that has more; a mutant takes some ten kilobytes.
 const BATCH: usize = 60_000;
 
-/// Calls to which the changed rule applies otherwise than the original, and none that is judged otherwise, after which the change is
-/// taken for one that other rules always hide.
+/// Calls of which a mutant says something else than the original, and none that it judges otherwise, after which it is taken for one
+/// that other clauses always hide.
 const HIDDEN: u32 = 20;
 
 /// A call with its mutants.

@@ -9,10 +9,11 @@ use crate::jury::{Jury, Seat};
 use crate::lower::Probe;
 use crate::oracle::{Answer, Verdict, judge_ensures, judge_error, judge_left, judge_success, leaves, may_be_value};
 use crate::plan::{VariantPlan, WrittenParam};
-use crate::world::{Scene, View, World, apply, apply_failure, apply_partly};
+use crate::world::{Scene, View, World, applies, apply, apply_failure, apply_partly};
 use abispec::errno::Errno;
 use abispec::expr::{Moment, Truth, truth};
-use abispec::target::{ClauseId, Rule, Variant};
+use abispec::model::Effect;
+use abispec::target::{ClauseId, ResolvedEffect, Rule, Variant};
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -39,14 +40,30 @@ pub(super) struct Reserved<'j> {
     pub(super) instead_of: Range<usize>,
     /// Those that it owns by the seat's version.
     pub(super) owned: Vec<(u64, u64)>,
+    pub(super) succeeded: bool,
 }
 
 impl Reserved<'_> {
+    /// Whether the call owns the same by this version.
+    pub(super) fn is_same(&self, owned: &[(u64, u64)]) -> bool {
+        owned[self.instead_of.clone()] == self.owned
+    }
+
     /// All that the calls of the program own by this version.
     pub(super) fn all(&self, owned: &[(u64, u64)]) -> Vec<(u64, u64)> {
         let Range { start, end } = self.instead_of;
         [&owned[..start], &self.owned, &owned[end..]].concat()
     }
+}
+
+/// What another version says of a call that is right by the specification.
+enum Otherwise {
+    /// It is wrong.
+    Verdict(Verdict),
+    /// The same, although it has other rules or effects for it.
+    Alike,
+    /// The same.
+    Silent,
 }
 
 /// What a contract says of a call.
@@ -149,17 +166,19 @@ impl<'a> Hearing<'a> {
             if self.is_cut_off(&seat.text) {
                 continue;
             }
-            if let Some(verdict) = self.otherwise(seat, next, &mut seen) {
-                jury.vote(seat, &verdict);
-                continue;
-            }
-            if self.is_at_stake(seat) {
-                jury.agrees(seat);
+            match self.otherwise(seat, next, &mut seen) {
+                Otherwise::Verdict(verdict) => {
+                    jury.vote(seat, &verdict);
+                    continue;
+                }
+                Otherwise::Alike => jury.agrees(seat),
+                Otherwise::Silent => {}
             }
             if seat.differs.memory && self.answer != Answer::Left {
                 let mut owned = Vec::new();
                 self.own(&seat.text, &seat.written, &mut owned);
-                later.push(Reserved { seat, instead_of: own.clone(), owned });
+                let succeeded = matches!(self.answer, Answer::Value(_));
+                later.push(Reserved { seat, instead_of: own.clone(), owned, succeeded });
             }
         }
     }
@@ -174,11 +193,29 @@ impl<'a> Hearing<'a> {
         own(&self.returned(variant), written, self.answers.low, error, self.context, owned);
     }
 
-    /// Whether the version has other rules for this call than the specification: some for other errors hold, or hold no more.
-    fn is_at_stake(&self, seat: &Seat) -> bool {
-        if seat.differs.needs_all() {
-            return false;
+    /// What a version of the contract says that differs from the specification only in what its seat names.
+    fn otherwise(&self, seat: &Seat, next: Option<&World>, seen: &mut Vec<ClauseId>) -> Otherwise {
+        let (verdict, alike) = if seat.differs.effects {
+            let Heard { verdict, next: own } = self.judge(&seat.text, seen);
+            let world = own.as_ref().unwrap_or(self.world);
+            let end = || table(world, self.end, self.answers.sandbox, false);
+            let verdict = verdict.or_else(|| self.table(own.as_ref())).or_else(end);
+            // What the model says otherwise and nobody looks at is not hidden, but unseen.
+            let alike = || self.has_other_effects(seat) && world == next.unwrap_or(self.world);
+            let alike = verdict.is_none() && alike();
+            (verdict, alike)
+        } else {
+            (self.by_rest(seat, next, seen), !seat.differs.needs_all() && self.has_other_rules(seat))
+        };
+        match verdict {
+            Some(verdict) => Otherwise::Verdict(verdict),
+            None if alike => Otherwise::Alike,
+            None => Otherwise::Silent,
         }
+    }
+
+    /// Whether the version has other rules for this call than the specification: some for other errors hold, or hold no more.
+    fn has_other_rules(&self, seat: &Seat) -> bool {
         let view = self.view(&seat.text);
         let held = |rules: &[Rule]| -> BTreeSet<Errno> {
             let holding = rules.iter().filter(|rule| truth(&rule.condition, &view, Moment::Before) == Truth::True);
@@ -187,15 +224,20 @@ impl<'a> Hearing<'a> {
         held(&seat.gone) != held(&seat.text.rules[..seat.new])
     }
 
-    /// What a version of the contract says that differs from the specification only in what its seat names.
-    fn otherwise(&self, seat: &Seat, next: Option<&World>, seen: &mut Vec<ClauseId>) -> Option<Verdict> {
+    /// Whether this call has other effects by the version than by the specification.
+    fn has_other_effects(&self, seat: &Seat) -> bool {
+        let view = self.returned(&seat.text);
+        let [own, others] = &seat.effects;
+        let happen = |list: &'_ [ResolvedEffect]| -> Vec<Effect> {
+            let happening = list.iter().filter(|effect| applies(&view, effect) == Truth::True);
+            happening.map(|effect| effect.effect.effect.clone()).collect()
+        };
+        matches!(self.answer, Answer::Value(_)) && happen(own) != happen(others)
+    }
+
+    /// The same of a version that has the same effects: only what differs need be asked.
+    fn by_rest(&self, seat: &Seat, next: Option<&World>, seen: &mut Vec<ClauseId>) -> Option<Verdict> {
         let (variant, differs) = (&seat.text, seat.differs);
-        if differs.effects {
-            let Heard { verdict, next } = self.judge(variant, seen);
-            let world = next.as_ref().unwrap_or(self.world);
-            let end = || table(world, self.end, self.answers.sandbox, false);
-            return verdict.or_else(|| self.table(next.as_ref())).or_else(end);
-        }
         match self.answer {
             Answer::Error(number) => {
                 let errno = Errno::from_number(number, self.context.resolved.target.arch);

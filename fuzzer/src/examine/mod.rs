@@ -20,7 +20,7 @@ use crate::world::process::Alteration;
 use crate::world::{Numbers, World};
 use abispec::target::{ClauseId, Resolved, Variant};
 use abispec::types::Type;
-use hearing::{Heard, Hearing};
+use hearing::{Heard, Hearing, Reserved};
 use looks::{Answers, table};
 use memory::stray_write;
 
@@ -181,12 +181,19 @@ pub fn examine(
     }
     // A call that was killed on its way out may have written what it owns; nobody knows what that is.
     if examined.suspicion.is_none() && !examined.cut_short {
-        let versions: Vec<_> = reserved.iter().map(|reserved| (reserved.seat, reserved.all(owned))).collect();
+        let versions: Vec<_> = reserved
+            .iter()
+            .filter(|reserved| !reserved.is_same(owned))
+            .map(|reserved| (reserved, reserved.all(owned)))
+            .collect();
         examined.suspicion = stray_write(lowered, &after_memory, owned);
         if let Some(jury) = context.jury.filter(|_| examined.suspicion.is_none()) {
-            for (seat, mut owned) in versions {
-                if let Some(found) = stray_write(lowered, &after_memory, &mut owned) {
-                    jury.vote(seat, &found.verdict);
+            for (Reserved { seat, succeeded, .. }, mut owned) in versions {
+                match stray_write(lowered, &after_memory, &mut owned) {
+                    Some(found) => jury.vote(seat, &found.verdict),
+                    // A call that failed wrote nothing yet where it might have.
+                    None if *succeeded => jury.agrees(seat),
+                    None => {}
                 }
             }
         }

@@ -3,7 +3,7 @@
 use abispec::errno::Errno;
 use abispec::expr::Expr;
 use abispec::model::Effect;
-use abispec::target::{ResolvedParam, Rule, Variant};
+use abispec::target::{ResolvedEffect, ResolvedParam, Rule, Variant};
 
 /// In what two contracts of a variant differ, of what judging a call looks at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -78,6 +78,8 @@ pub(super) struct Rest {
     pub(super) text: Variant,
     /// How many rules are its own.
     pub(super) new: usize,
+    /// Effects that only one of the two has: of the specification, and of the version.
+    pub(super) effects: [Vec<ResolvedEffect>; 2],
 }
 
 impl Rest {
@@ -96,6 +98,10 @@ impl Rest {
         let mut text = other.clone();
         text.rules = rules;
         text.ensures.retain(|one| !own.ensures.iter().any(|other| other.condition == one.condition));
-        Self { errnos, gone, text, new }
+        let only = |one: &Variant, other: &Variant| {
+            let has = |effect: &ResolvedEffect| other.effects.iter().any(|other| other.effect == effect.effect);
+            one.effects.iter().filter(|effect| !has(effect)).cloned().collect()
+        };
+        Self { errnos, gone, text, new, effects: [only(own, other), only(other, own)] }
     }
 }

@@ -87,7 +87,7 @@ enum Part<'a> {
 }
 
 /// The mappings of the caller.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Mappings {
     /// In order, without overlap.
     spans: Vec<Span>,

@@ -23,7 +23,7 @@ mod text;
 pub mod tree;
 pub mod walk;
 
-pub use apply::{Touched, apply, apply_failure, apply_partly};
+pub use apply::{Touched, applies, apply, apply_failure, apply_partly};
 pub use numbers::{Fault, Numbers};
 pub use observe::{Looks, Scene, View};
 pub use process::Identity;
@@ -39,7 +39,7 @@ use std::sync::Arc;
 use tree::{Tree, WORK};
 
 /// The state of the sandbox.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct World {
     /// Open descriptors.
     pub descriptors: Arc<Descriptors>,

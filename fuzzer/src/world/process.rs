@@ -16,7 +16,7 @@ const CAP_FOWNER: u32 = 3;
 pub type Limit = (Option<u64>, Option<u64>);
 
 /// Who the program is and where it starts: what the sandbox knows about its executor.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Identity {
     /// Effective (and permitted) capabilities in the caller's user namespace, bit n for capability n.
     pub capabilities: u64,
@@ -86,7 +86,7 @@ impl Default for Identity {
 }
 
 /// The state of the calling process.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Process {
     /// Who it is; what calls change is beside it.
     pub identity: Arc<Identity>,

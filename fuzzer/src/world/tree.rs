@@ -130,7 +130,7 @@ impl Inode {
 }
 
 /// The file tree that the caller sees.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Tree {
     base: Arc<[Inode]>,
     /// Files that differ from the base, and new ones, by number.

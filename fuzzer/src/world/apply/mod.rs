@@ -61,8 +61,7 @@ struct Applying<'v, 'a, 'w> {
 pub fn apply(view: &View<'_>, effects: &[ResolvedEffect], world: &mut World) -> Touched {
     let mut applying = Applying::new(view, world);
     for effect in effects {
-        let when = effect.effect.when.as_ref().map_or(Truth::True, |when| applying.truth(&when.value));
-        match when {
+        match applies(view, effect) {
             Truth::True => applying.effect(&effect.effect.effect, true),
             Truth::Unknown => applying.effect(&effect.effect.effect, false),
             Truth::False => {}
@@ -72,12 +71,16 @@ pub fn apply(view: &View<'_>, effects: &[ResolvedEffect], world: &mut World) -> 
     applying.touched
 }
 
+/// Whether an effect happens in a call that succeeded; the view is that of the call after it returned.
+pub fn applies(view: &View<'_>, effect: &ResolvedEffect) -> Truth {
+    effect.effect.when.as_ref().map_or(Truth::True, |when| truth(&when.value, &Seen(view), Moment::After))
+}
+
 /// Applies the effects that may have happened although the call answered this errno (`on:`): what they reach is unknown after.
 pub fn apply_partly(view: &View<'_>, effects: &[ResolvedEffect], errno: Errno, world: &mut World) {
     let mut applying = Applying::new(view, world);
     for effect in effects.iter().filter(|effect| effect.effect.on.contains(&errno)) {
-        let when = effect.effect.when.as_ref().map_or(Truth::True, |when| applying.truth(&when.value));
-        if when != Truth::False {
+        if applies(view, effect) != Truth::False {
             applying.effect(&effect.effect.effect, false);
         }
     }
@@ -98,10 +101,6 @@ impl<'v, 'a, 'w> Applying<'v, 'a, 'w> {
 
     fn value(&self, expr: &Expr) -> Option<i128> {
         evaluate(expr, &Seen(self.view), Moment::After)
-    }
-
-    fn truth(&self, expr: &Expr) -> Truth {
-        truth(expr, &Seen(self.view), Moment::After)
     }
 
     fn optional(&self, expr: Option<&Expr>) -> Option<i128> {
