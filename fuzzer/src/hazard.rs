@@ -427,6 +427,23 @@ mod tests {
     }
 
     #[test]
+    fn timers_and_queues_do_not_send_what_nobody_survives() {
+        let resolved = abispec::resolve(abispec::embedded(), &Target::new(Arch::X86_64, Release::new(7, 3)));
+        for (name, at) in [("timer_create", 1), ("mq_notify", 1)] {
+            let call = resolved.calls.iter().position(|call| call.name == name).unwrap_or_default();
+            for (signal, expected) in [(10, None), (64, Some(Hazard::Signal)), (9, Some(Hazard::Signal)), (65, None)] {
+                let mut bytes = vec![0; 64];
+                bytes[8] = signal;
+                let mut args = vec![Argument::Number(0); 3];
+                args[at] = Argument::Block(Block::new(bytes));
+                let found =
+                    find(&resolved, &Invocation { call, args }, &resolved.calls[call].variants[0], Entry::Native);
+                assert_eq!(found, expected, "{name} with signal {signal}");
+            }
+        }
+    }
+
+    #[test]
     fn what_nobody_survives_is_not_tried() {
         let resolved = resolved();
         let hazard = |name: &str, args: &[u64]| {
