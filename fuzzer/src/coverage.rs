@@ -8,7 +8,7 @@ pub use alone::strike_out_others;
 use crate::habitat::Habitat;
 use crate::scope;
 use crate::world;
-use abispec::expr::{BinaryOp, Expr, Function, UnaryOp, Word, contradicts_itself};
+use abispec::expr::{BinaryOp, Expr, Function, UnaryOp, Word, contradicts_itself, with_what_follows};
 use abispec::model::Extent;
 use abispec::target::{Call, ClauseId, ClauseKind, Resolved, Rule, Variant};
 use std::collections::BTreeMap;
@@ -174,22 +174,6 @@ fn reachable_among(condition: &Expr, kinds: &'static [Word], here: &Here) -> Exe
         }
     }
     Executable::Yes
-}
-
-/// The condition with what the hardware adds to it: memory that can be written can be read.
-fn with_what_follows(condition: &Expr) -> Expr {
-    let conjuncts = condition.joined(BinaryOp::And);
-    let readable = conjuncts.iter().filter_map(|conjunct| match conjunct {
-        Expr::Call(Function::Mapped, list) => match &list[..] {
-            [at, bytes, Expr::Word(Word::Write)] => {
-                Some(Expr::Call(Function::Mapped, vec![at.clone(), bytes.clone(), Expr::Word(Word::Read)]))
-            }
-            _ => None,
-        },
-        _ => None,
-    });
-    let both = |all: Expr, one: Expr| Expr::Binary(BinaryOp::And, Box::new(all), Box::new(one));
-    readable.fold(condition.clone(), both)
 }
 
 /// Why a conjunct cannot come true in the sandbox; `None` where it can.

@@ -24,7 +24,7 @@ pub(crate) enum Verdict {
         /// What it reported.
         how: String,
     },
-    /// Nobody noticed, and nobody could: in so many calls of which it says something else, another clause decided.
+    /// Nobody noticed: in so many calls of which it says something else, another clause decided.
     Hidden(u32),
     /// Nobody noticed.
     Survived,

@@ -14,7 +14,6 @@ use abispec::errno::Errno;
 use abispec::expr::{Moment, Truth, truth};
 use abispec::model::Effect;
 use abispec::target::{ClauseId, ResolvedEffect, Rule, Variant};
-use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// What is known of a call after it.
@@ -214,14 +213,23 @@ impl<'a> Hearing<'a> {
         }
     }
 
-    /// Whether the version has other rules for this call than the specification: some for other errors hold, or hold no more.
+    /// Whether this answer is one that the version's own rules might have judged otherwise: an error that a rule of the
+    /// specification demands or permits here and the version's does not, or any answer where the version alone demands an error.
+    /// What is permitted and did not happen says nothing.
     fn has_other_rules(&self, seat: &Seat) -> bool {
-        let view = self.view(&seat.text);
-        let held = |rules: &[Rule]| -> BTreeSet<Errno> {
-            let holding = rules.iter().filter(|rule| truth(&rule.condition, &view, Moment::Before) == Truth::True);
-            holding.map(|rule| rule.errno).collect()
+        let answered = match self.answer {
+            Answer::Error(number) => Errno::from_number(number, self.context.resolved.target.arch),
+            Answer::Value(_) | Answer::Left => None,
         };
-        held(&seat.gone) != held(&seat.text.rules[..seat.new])
+        let view = self.view(&seat.text);
+        let holds = |rule: &&Rule| truth(&rule.condition, &view, Moment::Before) == Truth::True;
+        let own: Vec<&Rule> = seat.gone.iter().filter(holds).collect();
+        let others: Vec<&Rule> = seat.text.rules[..seat.new].iter().filter(holds).collect();
+        let lacks =
+            |list: &[&Rule], one: &Rule| !list.iter().any(|other| (other.errno, other.duty) == (one.errno, one.duty));
+        let no_more = |rule: &Rule| answered.is_some_and(|errno| rule.duty || rule.errno == errno);
+        own.iter().any(|rule| lacks(&others, rule) && no_more(rule))
+            || others.iter().any(|rule| rule.duty && lacks(&own, rule))
     }
 
     /// Whether this call has other effects by the version than by the specification.

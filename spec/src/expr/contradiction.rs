@@ -1,6 +1,7 @@
 //! Conditions that nothing can make true, because they ask for a thing and for its contrary.
 
-use super::ast::{BinaryOp, Expr, UnaryOp};
+use super::ast::{BinaryOp, Expr, UnaryOp, Word};
+use super::functions::Function;
 
 /// Whether a condition contradicts itself, whatever its parts mean: `a && !a`, `a && b && (!a || !b)`, `x == 1 && x == 2`.
 ///
@@ -52,13 +53,105 @@ impl Search {
 
 /// Whether two demands cannot both hold.
 fn exclude(a: Demand<'_>, b: Demand<'_>) -> bool {
-    if let (Expr::Binary(BinaryOp::Eq, x, one), Expr::Binary(BinaryOp::Eq, y, other)) = (a.0, b.0)
-        && let (true, true, Expr::Int(one), Expr::Int(other)) = (a.1, b.1, &**one, &**other)
+    if let Some(((x, one), (y, other))) = range(a).zip(range(b))
+        && same(x, y)
     {
-        return one != other && same(x, y);
+        return one.1 < other.0 || other.1 < one.0;
+    }
+    if let Some(((x, ones), (y, others))) = among(a).zip(among(b))
+        && same(x, y)
+    {
+        return match (ones, others) {
+            (Words::These(ones), Words::These(others)) => !ones.iter().any(|word| others.contains(word)),
+            (Words::These(ones), Words::Others(others)) | (Words::Others(others), Words::These(ones)) => {
+                ones.iter().all(|word| others.contains(word))
+            }
+            (Words::Others(_), Words::Others(_)) => false,
+        };
+    }
+    if let Some(((x, there), (y, lacking))) = readable(a).zip(readable(b))
+        && a.1 != b.1
+        && same(x, y)
+    {
+        // Where so many bytes can be read, so can fewer.
+        return if a.1 { there >= lacking } else { lacking >= there };
     }
     let ((a, a_truth), (b, b_truth)) = (positive(a), positive(b));
     a_truth != b_truth && a.is_same(&b)
+}
+
+/// An expression and the least and the greatest number that it has to be, both included.
+fn range((expr, truth): Demand<'_>) -> Option<(&Expr, (i128, i128))> {
+    const ALL: (i128, i128) = (i128::MIN, i128::MAX);
+    let Expr::Binary(op, left, right) = expr else { return None };
+    let (subject, number, swapped) = match (&**left, &**right) {
+        (Expr::Int(_), Expr::Int(_)) => return None,
+        (subject, Expr::Int(number)) => (subject, *number, false),
+        (Expr::Int(number), subject) => (subject, *number, true),
+        _ => return None,
+    };
+    let below = (ALL.0, number.checked_sub(1)?);
+    let above = (number.checked_add(1)?, ALL.1);
+    let (up_to, from) = ((ALL.0, number), (number, ALL.1));
+    let range = match (op, truth) {
+        (BinaryOp::Eq, true) | (BinaryOp::Ne, false) => (number, number),
+        (BinaryOp::Lt, true) | (BinaryOp::Ge, false) => {
+            if swapped {
+                above
+            } else {
+                below
+            }
+        }
+        (BinaryOp::Ge, true) | (BinaryOp::Lt, false) => {
+            if swapped {
+                up_to
+            } else {
+                from
+            }
+        }
+        (BinaryOp::Gt, true) | (BinaryOp::Le, false) => {
+            if swapped {
+                below
+            } else {
+                above
+            }
+        }
+        (BinaryOp::Le, true) | (BinaryOp::Gt, false) => {
+            if swapped {
+                from
+            } else {
+                up_to
+            }
+        }
+        _ => return None,
+    };
+    Some((subject, range))
+}
+
+/// Words that something has to be, or must not be.
+enum Words {
+    These(Vec<Word>),
+    Others(Vec<Word>),
+}
+
+fn among((expr, truth): Demand<'_>) -> Option<(&Expr, Words)> {
+    let word = |expr: &Expr| if let Expr::Word(word) = expr { Some(*word) } else { None };
+    let (subject, list, is) = match expr {
+        Expr::Binary(BinaryOp::Eq, subject, other) => (subject, vec![word(other)?], truth),
+        Expr::Binary(BinaryOp::Ne, subject, other) => (subject, vec![word(other)?], !truth),
+        Expr::In(subject, list) => (subject, list.iter().map(word).collect::<Option<_>>()?, truth),
+        _ => return None,
+    };
+    Some((subject, if is { Words::These(list) } else { Words::Others(list) }))
+}
+
+/// An address and how many bytes have to be readable there, or must not be.
+fn readable((expr, _): Demand<'_>) -> Option<(&Expr, i128)> {
+    let Expr::Call(Function::Mapped, list) = expr else { return None };
+    match &list[..] {
+        [at, Expr::Int(bytes), Expr::Word(Word::Read)] => Some((at, *bytes)),
+        _ => None,
+    }
 }
 
 /// A comparison, or anything else that is true or false.
@@ -171,5 +264,25 @@ mod tests {
         assert!(!both(binary(BinaryOp::Lt, x(), y()), binary(BinaryOp::Lt, y(), Expr::Int(5))));
         assert!(!both(binary(BinaryOp::Eq, x(), Expr::Int(1)), binary(BinaryOp::Eq, y(), Expr::Int(2))));
         assert!(!both(binary(BinaryOp::Le, x(), y()), binary(BinaryOp::Le, y(), x())));
+    }
+
+    #[test]
+    fn numbers_and_words_that_nothing_can_be_at_once_are_seen() {
+        let both = |a, b| contradicts_itself(&binary(BinaryOp::And, a, b));
+        let x = |op, number| binary(op, Expr::Param(0), Expr::Int(number));
+        assert!(both(x(BinaryOp::Gt, 4), x(BinaryOp::Lt, 5)));
+        assert!(both(x(BinaryOp::Eq, 4), not(x(BinaryOp::Lt, 5))));
+        assert!(both(x(BinaryOp::Le, 4), binary(BinaryOp::Lt, Expr::Int(4), Expr::Param(0))));
+        assert!(!both(x(BinaryOp::Ge, 4), x(BinaryOp::Le, 4)));
+        assert!(!both(x(BinaryOp::Ne, 4), x(BinaryOp::Ge, 4)));
+        let kind = || Expr::Call(Function::Kind, vec![Expr::Param(0)]);
+        let among = |words: &[Word]| Expr::In(Box::new(kind()), words.iter().map(|word| Expr::Word(*word)).collect());
+        let is = |word| binary(BinaryOp::Eq, kind(), Expr::Word(word));
+        assert!(both(is(Word::Pipe), is(Word::Socket)));
+        assert!(both(among(&[Word::Pipe, Word::Epoll]), is(Word::Socket)));
+        assert!(both(among(&[Word::Pipe, Word::Epoll]), among(&[Word::Regular])));
+        assert!(both(not(among(&[Word::Pipe, Word::Epoll])), is(Word::Epoll)));
+        assert!(!both(among(&[Word::Pipe, Word::Epoll]), not(is(Word::Pipe))));
+        assert!(!both(not(is(Word::Epoll)), not(is(Word::Pipe))));
     }
 }

@@ -6,6 +6,7 @@ mod constants;
 mod contradiction;
 mod eval;
 mod functions;
+mod implied;
 pub(crate) mod parse;
 mod print;
 
@@ -15,5 +16,6 @@ pub use constants::{LANGUAGE_CONSTANTS, language_constant};
 pub use contradiction::contradicts_itself;
 pub use eval::{Moment, Observer, Operand as OperandValue, Truth, evaluate, truth};
 pub use functions::{Function, Gives, Operand, Subject};
+pub use implied::with_what_follows;
 pub use parse::{Node, Syntax, SyntaxError, parse};
 pub use print::print;

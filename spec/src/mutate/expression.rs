@@ -1,5 +1,6 @@
 //! Expressions with one thing changed.
 
+use super::granule::{larger, smaller};
 use crate::expr::{BinaryOp, Expr, Function, Gives, UnaryOp, Word, print};
 
 /// An expression with one thing changed.
@@ -69,7 +70,7 @@ pub(super) fn values(value: &Expr, names: &[&str]) -> Vec<Variation> {
             .collect();
     }
     let mut varying = Varying { names, consequences: Vec::new(), found: Vec::new() };
-    varying.found.push(other(plus(value, 1), format!("`{}` becomes one more", print(value, names))));
+    varying.found.push(other(larger(value, value), format!("`{}` becomes one more", print(value, names))));
     varying.number(value, &|expr| expr);
     varying.found
 }
@@ -185,30 +186,30 @@ impl Varying<'_> {
             let change = format!("`{old}` becomes `{}`", self.text(&new));
             self.differ(whole, new, change, direction.under(positive), around);
         };
-        let more = |by| plus(right, by);
+        let (more, less) = (|| larger(left, right), || smaller(left, right));
         match op {
             BinaryOp::Lt => {
                 push(now(BinaryOp::Le, right.clone()), Direction::Wider);
-                push(now(op, more(-1)), Direction::Narrower);
+                push(now(op, less()), Direction::Narrower);
             }
             BinaryOp::Le => {
                 push(now(BinaryOp::Lt, right.clone()), Direction::Narrower);
-                push(now(op, more(1)), Direction::Wider);
+                push(now(op, more()), Direction::Wider);
             }
             BinaryOp::Gt => {
                 push(now(BinaryOp::Ge, right.clone()), Direction::Wider);
-                push(now(op, more(1)), Direction::Narrower);
+                push(now(op, more()), Direction::Narrower);
             }
             BinaryOp::Ge => {
                 push(now(BinaryOp::Gt, right.clone()), Direction::Narrower);
-                push(now(op, more(-1)), Direction::Wider);
+                push(now(op, less()), Direction::Wider);
             }
             BinaryOp::Eq if is_number(left) && is_number(right) => {
                 // No masked value equals what has another bit.
                 let masked = matches!(left, Expr::Binary(BinaryOp::BitAnd, ..));
-                push(now(op, more(1)), if masked { Direction::Narrower } else { Direction::Other });
+                push(now(op, more()), if masked { Direction::Narrower } else { Direction::Other });
             }
-            BinaryOp::Ne if is_number(left) && is_number(right) => push(now(op, more(1)), Direction::Wider),
+            BinaryOp::Ne if is_number(left) && is_number(right) => push(now(op, more()), Direction::Wider),
             BinaryOp::Eq => push(now(BinaryOp::Ne, right.clone()), Direction::Other),
             BinaryOp::Ne => push(now(BinaryOp::Eq, right.clone()), Direction::Other),
             _ => {}
@@ -243,14 +244,6 @@ fn denied(expr: &Expr) -> Expr {
         Expr::Binary(BinaryOp::And, a, b) => Expr::Binary(BinaryOp::Or, Box::new(denied(a)), Box::new(denied(b))),
         Expr::Binary(BinaryOp::Or, a, b) => Expr::Binary(BinaryOp::And, Box::new(denied(a)), Box::new(denied(b))),
         other => negated(other),
-    }
-}
-
-fn plus(expr: &Expr, by: i128) -> Expr {
-    match expr {
-        Expr::Int(value) => Expr::Int(value + by),
-        other if by < 0 => Expr::Binary(BinaryOp::Sub, Box::new(other.clone()), Box::new(Expr::Int(-by))),
-        other => Expr::Binary(BinaryOp::Add, Box::new(other.clone()), Box::new(Expr::Int(by))),
     }
 }
 

@@ -6,6 +6,7 @@ mod effects;
 mod ensures;
 mod errors;
 mod expression;
+mod granule;
 mod number;
 mod params;
 mod returns;
