@@ -12,8 +12,8 @@ use crate::generate::{Aim, Aims};
 use crate::oracle::Verdict;
 use crate::plan::{self, WrittenParam};
 use abispec::errno::Errno;
-use abispec::target::{Resolved, ResolvedEffect, Rule, Variant};
-use std::collections::BTreeMap;
+use abispec::target::{ClauseId, Resolved, ResolvedEffect, Rule, Variant};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -27,6 +27,8 @@ pub struct Version {
     call: usize,
     /// The variants that judge calls otherwise, with their places among the call's.
     variants: Vec<(usize, Seat)>,
+    /// The clause of the specification that it has otherwise.
+    clause: Option<ClauseId>,
     aims: Vec<Aim>,
 }
 
@@ -44,7 +46,13 @@ impl Version {
             differs.any().then_some((index, Seat { juror: 0, text, errnos, gone, new, effects, written, differs }))
         });
         let variants: Vec<_> = differing.collect();
-        (owns.len() == others.len() && !variants.is_empty()).then_some(Self { call, variants, aims })
+        (owns.len() == others.len() && !variants.is_empty()).then_some(Self { call, variants, clause: None, aims })
+    }
+
+    /// The same, of a clause that calls should show as long as it is not found out; it is one of those of the calls that are made.
+    #[must_use]
+    pub fn about(self, clause: Option<ClauseId>) -> Self {
+        Self { clause, ..self }
     }
 }
 
@@ -75,6 +83,7 @@ struct Juror {
     /// Calls of which it has something else to say, and which it judges as the specification does.
     agreed: AtomicU32,
     how: OnceLock<String>,
+    clause: Option<ClauseId>,
     aims: Vec<Aim>,
 }
 
@@ -104,6 +113,7 @@ impl Jury {
             votes: AtomicU32::new(0),
             agreed: AtomicU32::new(0),
             how: OnceLock::new(),
+            clause: version.clause,
             aims: version.aims,
         });
         for (variant, seat) in version.variants {
@@ -146,6 +156,11 @@ impl Jury {
     /// What programs should be like, for those that still sit.
     pub(crate) fn aims(&self) -> Aims {
         self.jurors.iter().filter(|juror| juror.sits()).flat_map(|juror| juror.aims.iter().cloned()).collect()
+    }
+
+    /// The clauses that those have otherwise who still sit.
+    pub(crate) fn clauses(&self) -> BTreeSet<ClauseId> {
+        self.jurors.iter().filter(|juror| juror.sits()).filter_map(|juror| juror.clause).collect()
     }
 
     /// Those who hear a variant of a call and still sit.

@@ -109,8 +109,9 @@ impl<'t, 'a> Alone<'t, 'a> {
             return Then::Settled(Verdict::NotExecutable(format!("a difference {why}")));
         }
         let aims = self.aims(mutant, tells_apart);
+        let clause = mutant.clause(&self.trials.resolved);
         match Version::of(self.name, self.call, &self.resolved, &self.changed, aims) {
-            Some(version) => Then::Hear(version),
+            Some(version) => Then::Hear(version.about(clause)),
             None => Then::Settled(Verdict::NotExecutable("changes nothing that the call is judged by".to_owned())),
         }
     }

@@ -5,6 +5,7 @@ use super::side::Side;
 use crate::coverage::{Coverage, Executable};
 use crate::exec::Entry;
 use crate::generate::{Recall, Wishes};
+use crate::jury::Jury;
 use abispec::target::{Call, ClauseId};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,12 +17,15 @@ impl Working<'_> {
         let Side { generator, executable, .. } = self.side;
         let resolved = generator.resolved();
         let focus: BTreeSet<usize> = generator.focus().iter().copied().collect();
-        let missing =
-            |clause: &ClauseId| executable[clause.0 as usize] == Executable::Yes && coverage.count(*clause) == 0;
+        let jury = self.side.setting.jury.as_deref();
+        let heard_of = jury.map(Jury::clauses).unwrap_or_default();
+        let missing = |clause: &ClauseId| {
+            executable[clause.0 as usize] == Executable::Yes
+                && (coverage.count(*clause) == 0 || heard_of.contains(clause))
+        };
         let by_servers = served && generator.served().iter().any(missing);
         let unseen = |clause: ClauseId| missing(&clause) && (!by_servers || generator.served().contains(&clause));
         let wanted = |clause| u32::from(unseen(clause));
-        let jury = self.side.setting.jury.as_deref();
         let wish = |call: usize, index: usize, variant: &abispec::target::Variant| {
             let rules = variant.rules.iter().map(|rule| wanted(rule.clause)).sum::<u32>();
             let others = variant.ensures.iter().map(|ensure| wanted(ensure.clause)).sum::<u32>()
