@@ -33,6 +33,7 @@ use crate::worker::{BATCH, Ran, Room, Setting, UNKILLABLE, VARIATIONS, WorkerErr
 use abispec::target::{Call, ClauseId, Resolved};
 use alarm::at_once;
 use budget::Budget;
+use proptest::prelude::Rng;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use side::Side;
 use std::collections::btree_map;
@@ -462,7 +463,12 @@ impl<'a> Working<'a> {
                 break;
             }
             let wishes = if served { &self.served } else { &self.wishes };
-            let program = self.side.generator.program(self.runner.rng(), wishes);
+            let rng = self.runner.rng();
+            let shown = self.side.setting.jury.as_ref().filter(|_| rng.next_u32() & 1 == 0);
+            let program = match shown.and_then(|jury| jury.shown(rng.next_u64())) {
+                Some(shown) => self.side.generator.near(rng, wishes, &shown),
+                None => self.side.generator.program(rng, wishes),
+            };
             self.planned += 1;
             let footprint = footprint_of(&program, &plans);
             if footprint.solitary() { self.solitary.push(program) } else { batch.push(program) }

@@ -4,13 +4,16 @@
 //! So a single run settles the question of `abispec mutate` for all mutants of a call, where one run each would ask it anew.
 
 mod differs;
+mod shown;
 
 pub(crate) use differs::Differs;
 use differs::Rest;
+use shown::Shown;
 
 use crate::generate::{Aim, Aims};
 use crate::oracle::Verdict;
 use crate::plan::{self, WrittenParam};
+use crate::program::{Invocation, Program};
 use abispec::errno::Errno;
 use abispec::target::{ClauseId, Resolved, ResolvedEffect, Rule, Variant};
 use std::collections::{BTreeMap, BTreeSet};
@@ -94,6 +97,7 @@ pub struct Jury {
     /// By call and variant.
     seats: BTreeMap<(usize, usize), Vec<Seat>>,
     sitting: AtomicUsize,
+    shown: Shown,
     patience: Duration,
     /// When somebody was told apart last.
     last: Mutex<Option<Instant>>,
@@ -103,7 +107,7 @@ impl Jury {
     /// A jury that has heard enough when for so long nobody was told apart.
     pub fn new(patience: Duration) -> Self {
         let (jurors, seats) = (Vec::new(), BTreeMap::new());
-        Self { jurors, seats, sitting: AtomicUsize::new(0), patience, last: Mutex::new(None) }
+        Self { jurors, seats, sitting: AtomicUsize::new(0), shown: Shown::default(), patience, last: Mutex::new(None) }
     }
 
     /// Takes in another version, and gives its number.
@@ -120,6 +124,7 @@ impl Jury {
             self.seats.entry((version.call, variant)).or_default().push(Seat { juror, ..seat });
         }
         self.sitting.fetch_add(1, Ordering::Relaxed);
+        self.shown.open(version.clause);
         juror
     }
 
@@ -153,6 +158,16 @@ impl Jury {
         self.jurors[seat.juror].agreed.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Keeps the first calls of a program, the last of which showed these clauses.
+    pub(crate) fn keep(&self, clauses: &[ClauseId], calls: &[Invocation]) {
+        self.shown.keep(clauses, calls);
+    }
+
+    /// A program that showed a clause which somebody has otherwise who still sits; `ticket` is any number.
+    pub(crate) fn shown(&self, ticket: u64) -> Option<Program> {
+        self.shown.any(ticket)
+    }
+
     /// What programs should be like, for those that still sit.
     pub(crate) fn aims(&self) -> Aims {
         self.jurors.iter().filter(|juror| juror.sits()).flat_map(|juror| juror.aims.iter().cloned()).collect()
@@ -179,6 +194,7 @@ impl Jury {
         // The last vote is cast once.
         let _ = juror.how.set(format!("{id}: {actual}, not {expected}"));
         self.sitting.fetch_sub(1, Ordering::Relaxed);
+        self.shown.settle(juror.clause);
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 }

@@ -143,6 +143,7 @@ pub fn examine(
             examined.cut_short = true;
             break;
         }
+        let before = seen.len();
         let Heard { verdict, next } = hearing.judge(variant, seen);
         let first = owned.len();
         hearing.own(variant, &plan.written, owned);
@@ -157,6 +158,7 @@ pub fn examine(
             && let Some(jury) = context.jury
         {
             let place = (call.call, low.variant);
+            jury.keep(&seen[before..], &program.calls[..=index]);
             hearing.before_the_jury(jury, place, next.as_ref(), &(first..owned.len()), &mut reserved);
         }
         if let Some(mut next) = next {

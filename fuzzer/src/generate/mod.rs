@@ -7,6 +7,7 @@ mod laws;
 mod memory;
 mod mine;
 mod names;
+mod near;
 mod objects;
 mod paths;
 mod producers;
