@@ -84,3 +84,17 @@ fn a_broken_replay_file_is_told_where() {
         assert!(stderr(&output).contains(message), "{text}: no `{message}` in {}", stderr(&output));
     }
 }
+
+#[test]
+fn a_program_that_is_never_run_does_not_pass_for_one_that_ran() {
+    let file = scratch("refused-replay").join("kill.yaml");
+    let text = |signal| format!("format: 1\ncalls:\n  - call: kill\n    args: [{{number: 0}}, {{number: {signal}}}]\n");
+    fs::write(&file, text(9)).unwrap();
+    let output = abispec(&["replay", file.to_str().unwrap()]);
+    assert_eq!(code(&output), 2, "{}", stderr(&output));
+    assert!(stderr(&output).contains("the program is not run"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("r0 = kill(0, 9)"), "{}", stderr(&output));
+    fs::write(&file, text(0)).unwrap();
+    let output = abispec(&["replay", file.to_str().unwrap()]);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+}

@@ -24,6 +24,7 @@ pub mod pending;
 pub mod plan;
 pub mod plant;
 pub mod program;
+pub mod refusal;
 pub mod reproduce;
 pub mod scope;
 pub mod setup;

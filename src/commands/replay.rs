@@ -11,6 +11,7 @@ use abispec_fuzzer::campaign;
 use abispec_fuzzer::confirm;
 use abispec_fuzzer::environment::Environment;
 use abispec_fuzzer::exec::Entry;
+use abispec_fuzzer::refusal;
 use abispec_fuzzer::reproduce::{self, ReplayError};
 use abispec_fuzzer::worker::{Room, Setting};
 use serde_json::json;
@@ -62,6 +63,10 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     let mut room = Room::open(setting).map_err(failed)?;
     if let Some(case) = &replay.law {
         return law::run(&spec, &mut room, case, &shown, context, out);
+    }
+    if let Some((index, why)) = refusal::find(&resolved, &replay.program, entry) {
+        let line = replay.program.lines(&resolved).swap_remove(index);
+        return Err(Failure::new("the program is not run").at(shown).why(format!("of `{line}`: {why}")));
     }
     let (answers, suspicion) = confirm::watch(&mut room, &replay.program).map_err(failed)?;
     let lines = replay.program.lines(&resolved);

@@ -7,6 +7,7 @@ use super::dice::Dice;
 use super::mine::Spot;
 use super::values::{Intent, bad_pointer, number};
 use super::{Generator, LONGEST, Making, Wishes, upper_half};
+use crate::lower::variant_index;
 use crate::program::{Argument, Block, Placement, Program};
 use abispec::target::{Resolved, ResolvedField, ResolvedParam};
 use abispec::types::{IntType, Type};
@@ -49,13 +50,7 @@ impl Generator {
     fn turn(&self, dice: &mut Dice<'_>, program: &mut Program, at: usize) {
         let call = &program.calls[at];
         let spec = &self.resolved.calls[call.call];
-        let selected = spec.select.and_then(|select| match call.args.get(usize::from(select)) {
-            Some(Argument::Number(value)) => {
-                spec.variants.iter().position(|variant| variant.selector == Some(i128::from(*value)))
-            }
-            _ => None,
-        });
-        let variant = selected.unwrap_or(0);
+        let variant = variant_index(spec, call);
         let text = &spec.variants[variant];
         let Some(position) = (!call.args.is_empty()).then(|| dice.below(call.args.len())) else { return };
         let Some(param) = text.params.get(position) else { return };

@@ -10,6 +10,7 @@ use abispec::known::{Circumstances, Entry as Known, Known as List, Waivers};
 use abispec_fuzzer::campaign::First;
 use abispec_fuzzer::environment::Environment;
 use abispec_fuzzer::habitat::Habitat;
+use abispec_fuzzer::refusal;
 use abispec_fuzzer::reproduce;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -70,7 +71,14 @@ impl Waiving {
                     .why(format!("its line {}: {}", error.line, error.message))
             })?;
             // What this kernel or this run has not cannot be tried.
-            let Some(Ok(replay)) = ports.of(way).map(|resolved| reproduce::read(text, resolved)) else { continue };
+            let Some(resolved) = ports.of(way) else { continue };
+            let Ok(replay) = reproduce::read(text, resolved) else { continue };
+            if let Some((_, why)) = refusal::find(resolved, &replay.program, way) {
+                return Err(Failure::new("the program of a known divergence is not run")
+                    .at(self.list.place(*at).to_string())
+                    .why(why)
+                    .help("write it so that it can be, or leave `replay` out"));
+            }
             // A run with more rights shows what one with fewer does.
             let habitat = Habitat { privileged: replay.habitat.privileged || job.privileged, ..replay.habitat };
             if job.entries.contains(&way) && habitats.contains(&habitat) {
