@@ -73,7 +73,7 @@ impl<'t, 'a> Alone<'t, 'a> {
                 }
                 if mutant.shows == Shows::Witness {
                     let silent = || Verdict::NotExecutable("no witness on this machine states it".to_owned());
-                    return Then::Settled(if self.trials.facts.is_empty() { silent() } else { Verdict::Survived });
+                    return Then::Settled(if self.is_stated(mutant) { Verdict::Survived } else { silent() });
                 }
                 if let Some(why) = self.never_heard(mutant) {
                     return Then::Settled(Verdict::NotExecutable(why));
@@ -84,6 +84,14 @@ impl<'t, 'a> Alone<'t, 'a> {
                 then
             }
         }
+    }
+
+    /// Whether anything on this machine says what a mutant changes of a number or a prototype.
+    fn is_stated(&self, mutant: &Mutant) -> bool {
+        self.trials.facts.iter().any(|facts| match mutant.id.as_str() {
+            "nr.number" => facts.numbers.contains_key(self.name),
+            _ => facts.prototypes.contains_key(self.name),
+        })
     }
 
     /// Makes a change in the call as it is specified.

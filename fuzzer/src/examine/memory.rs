@@ -54,13 +54,13 @@ fn written_bytes(
         if *index != param {
             continue;
         }
+        let holds = rule.effect.when.as_ref().map_or(Truth::True, |when| truth(&when.value, view, Moment::Before));
         if let Some(number) = error {
-            if rule.effect.on.iter().any(|errno| errno.number(arch) == number) {
+            if rule.effect.on.iter().any(|errno| errno.number(arch) == number) && holds != Truth::False {
                 return Some(None);
             }
             continue;
         }
-        let holds = rule.effect.when.as_ref().map_or(Truth::True, |when| truth(&when.value, view, Moment::Before));
         match holds {
             Truth::False => {}
             Truth::Unknown => return Some(None),

@@ -3,7 +3,7 @@
 use super::reader::{Fields, Log, errno, expression, text};
 use super::sets::names;
 use super::yaml::{Value, Yaml};
-use crate::expr::{Expected, Expr, Scope};
+use crate::expr::{BinaryOp, Expected, Expr, Scope, contradicts_itself};
 use crate::model::{Changed, Effect, EffectRule, SocketSort};
 use crate::place::Place;
 use crate::suggest::nearest;
@@ -48,7 +48,14 @@ pub(super) fn load(log: &Log<'_>, after: Scope<'_>, yaml: Yaml) -> Option<Effect
     let when = fields.expr("when", after, Expected::Truth);
     let span = fields.span();
     let on = fields.take("on").map(|yaml| names(log, "on", yaml)).unwrap_or_default();
-    let on = on.iter().filter_map(|name| errno(log, name)).map(|at| at.value).collect();
+    let on: Vec<_> = on.iter().filter_map(|name| errno(log, name)).map(|at| at.value).collect();
+    if let (Some(when), [_, ..]) = (&when, &on[..])
+        && contradicts_itself(&after_failure(&when.value))
+    {
+        let help = "a call that failed returned less than 0: write `ret != 0`, or leave `ret` out";
+        let message = "with none of the errnos of `on` this can be true";
+        log.report("bad-effect", when.at, message, Some(help.to_owned()));
+    }
     let mut rest = fields.rest();
     if rest.len() != 1 {
         log.report("bad-effect", at, "an effect is one of the effects' names, with `when` beside it", None);
@@ -69,6 +76,12 @@ pub(super) fn load(log: &Log<'_>, after: Scope<'_>, yaml: Yaml) -> Option<Effect
         effect?
     };
     Some(EffectRule { effect, when, on, span, at: name.at })
+}
+
+/// A condition, where the call failed.
+fn after_failure(when: &Expr) -> Expr {
+    let failed = Expr::Binary(BinaryOp::Lt, Box::new(Expr::Ret), Box::new(Expr::Int(0)));
+    Expr::Binary(BinaryOp::And, Box::new(when.clone()), Box::new(failed))
 }
 
 fn changes(log: &Log<'_>, body: Yaml) -> Option<Effect> {

@@ -1,6 +1,7 @@
 //! What success changes.
 
-use super::expression::{Variation, negated, toggled, values, variations};
+use super::expression::{Direction, Variation, negated, toggled, values, variations};
+use super::granule::smaller;
 use super::{Making, Part, Shows};
 use crate::expr::{Expr, print};
 use crate::model::{Contract, Effect};
@@ -23,9 +24,10 @@ pub(super) fn mutants(making: &mut Making<'_>, part: Part, contract: &Contract) 
         });
         if let Some(when) = &rule.when {
             let mut list = vec![(negated(&when.value), "negated".to_owned(), Expr::Bool(true))];
-            list.extend(
-                variations(&when.value, &names).into_iter().map(|found| (found.expr, found.change, found.difference)),
-            );
+            // Who may write more often is contradicted by nobody who writes.
+            let narrower = |found: &Variation| !is_written(&rule.effect) || found.direction != Direction::Wider;
+            let variations = variations(&when.value, &names).into_iter().filter(narrower);
+            list.extend(variations.map(|found| (found.expr, found.change, found.difference)));
             for (number, (expr, change, difference)) in list.into_iter().enumerate() {
                 let change = format!("effect {name}, when `{}`: {change}", print(&when.value, &names));
                 making.add_to_contract(part, &subject, &format!("when.{number}"), change, move |contract| {
@@ -72,10 +74,18 @@ fn keys(making: &mut Making<'_>, part: Part, index: usize, effect: &Effect, subj
     }
 }
 
-/// Other values for a key. Status flags and access modes have bits that count and bits that do not.
+fn is_written(effect: &Effect) -> bool {
+    matches!(effect, Effect::Writes { .. })
+}
+
+/// Other values for a key. Of what may be written, one byte less: more of it permits more. Status flags and access modes have bits that count and bits that do not.
 fn values_of(effect: &Effect, value: &Expr, names: &[&str]) -> Vec<Variation> {
     let mut list = values(value, names);
-    if let Effect::Opens { access, flags, .. } = effect {
+    if is_written(effect) {
+        list.truncate(1);
+        list[0].change = format!("`{}` becomes one less", print(value, names));
+        list[0].expr = smaller(value, value);
+    } else if let Effect::Opens { access, flags, .. } = effect {
         if flags.as_ref() == Some(value) {
             list[0] = toggled(value, "O_NONBLOCK", names);
         } else if access.as_ref() == Some(value) {

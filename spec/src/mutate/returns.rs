@@ -29,7 +29,12 @@ fn others(ty: &Type) -> Vec<Type> {
         Type::Int { int, range: Some(range) } => {
             let (low, high) = &**range;
             let with = |low: Expr, high: Expr| Type::Int { int: *int, range: Some(Box::new((low, high))) };
-            vec![with(more(low, BinaryOp::Add), high.clone()), with(low.clone(), more(high, BinaryOp::Sub))]
+            let mut list = vec![with(more(low, BinaryOp::Add), high.clone())];
+            // Nothing ever returns the largest number that its type has, and a bound that only says so permits no less without it.
+            if !matches!(high, Expr::Const(name) if name.ends_with("_MAX")) {
+                list.push(with(low.clone(), more(high, BinaryOp::Sub)));
+            }
+            list
         }
         _ => vec![Type::Zero],
     }
