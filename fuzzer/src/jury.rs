@@ -153,6 +153,12 @@ impl Jury {
         self.jurors.get(juror).map_or(0, |juror| juror.agreed.load(Ordering::Relaxed))
     }
 
+    /// Whether any call showed the clause that a version has otherwise, or it has none.
+    pub fn was_shown(&self, juror: usize) -> bool {
+        let clause = self.jurors.get(juror).and_then(|juror| juror.clause);
+        clause.is_none_or(|clause| self.shown.was_shown(clause))
+    }
+
     /// Counts such a call.
     pub(crate) fn agrees(&self, seat: &Seat) {
         self.jurors[seat.juror].agreed.fetch_add(1, Ordering::Relaxed);

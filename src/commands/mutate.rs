@@ -109,7 +109,7 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     let noisy: Vec<(String, usize)> = judged.divergences.into_iter().collect();
     let outcome = |(mutant, verdict)| {
         let outcome = match (&verdict, listed.iter().find(|entry| entry.names(&mutant))) {
-            (Verdict::Survived | Verdict::Hidden(_), Some(entry)) => Outcome::Equivalent(entry.reason.clone()),
+            (Verdict::Survived(_) | Verdict::Hidden(_), Some(entry)) => Outcome::Equivalent(entry.reason.clone()),
             _ => Outcome::Verdict(verdict),
         };
         Judged { mutant, outcome }
@@ -185,7 +185,7 @@ impl Sums {
         *match outcome {
             Outcome::Equivalent(_) => &mut self.equivalent,
             Outcome::Verdict(Verdict::Killed { .. }) => &mut self.killed,
-            Outcome::Verdict(Verdict::Survived | Verdict::Interrupted) => &mut self.survived,
+            Outcome::Verdict(Verdict::Survived(_) | Verdict::Interrupted) => &mut self.survived,
             Outcome::Verdict(Verdict::Hidden(_)) => &mut self.hidden,
             Outcome::Verdict(Verdict::NotExecutable(_)) => &mut self.not_executable,
         } += 1;
@@ -258,9 +258,10 @@ impl Report<'_> {
             let place = self.spec.place(mutant.at);
             let name = format!("{} {}", mutant.syscall, mutant.id);
             match outcome {
-                Outcome::Verdict(Verdict::Survived | Verdict::Interrupted) => {
+                Outcome::Verdict(Verdict::Interrupted) => {}
+                Outcome::Verdict(Verdict::Survived(missed)) => {
                     writeln!(out, "{} {name}: {}", paint("1;31", "survived"), mutant.change)?;
-                    writeln!(out, "  --> {place}")?;
+                    writeln!(out, "  --> {place}\n  because {missed}")?;
                 }
                 Outcome::Verdict(Verdict::Hidden(times)) => {
                     if verbose {
@@ -309,7 +310,8 @@ impl Report<'_> {
         for Judged { mutant, outcome } in self.judged {
             let (verdict, detail) = match outcome {
                 Outcome::Verdict(Verdict::Killed { by, how }) => ("killed", Some(format!("{by}: {how}"))),
-                Outcome::Verdict(Verdict::Survived | Verdict::Interrupted) => ("survived", None),
+                Outcome::Verdict(Verdict::Survived(missed)) => ("survived", Some(missed.to_string())),
+                Outcome::Verdict(Verdict::Interrupted) => ("interrupted", None),
                 Outcome::Verdict(Verdict::Hidden(times)) => ("hidden", Some(times.to_string())),
                 Outcome::Verdict(Verdict::NotExecutable(why)) => ("not-executable", Some(why.clone())),
                 Outcome::Equivalent(reason) => ("equivalent", Some(reason.clone())),

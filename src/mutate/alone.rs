@@ -2,7 +2,7 @@
 
 use super::aims::{aim, keys};
 use super::batch::key;
-use super::trial::{Trials, Verdict};
+use super::trial::{Missed, Trials, Verdict};
 use abispec::model::Spec;
 use abispec::mutate::{Mutant, Shows};
 use abispec::target::Resolved;
@@ -73,7 +73,11 @@ impl<'t, 'a> Alone<'t, 'a> {
                 }
                 if mutant.shows == Shows::Witness {
                     let silent = || Verdict::NotExecutable("no witness on this machine states it".to_owned());
-                    return Then::Settled(if self.is_stated(mutant) { Verdict::Survived } else { silent() });
+                    return Then::Settled(if self.is_stated(mutant) {
+                        Verdict::Survived(Missed::Witness)
+                    } else {
+                        silent()
+                    });
                 }
                 if let Some(why) = self.never_heard(mutant) {
                     return Then::Settled(Verdict::NotExecutable(why));

@@ -1,7 +1,7 @@
 //! Mutants of many calls at once: the engines at rest are asked about each, and one run hears what is left.
 
 use super::alone::{Alone, Then};
-use super::trial::{Name, Trials, Verdict};
+use super::trial::{Missed, Name, Trials, Verdict};
 use crate::failure::Failure;
 use abispec::mutate::Mutant;
 use abispec_fuzzer::jury::Jury;
@@ -80,7 +80,9 @@ impl Trials<'_> {
                     None if self.interrupted() => Verdict::Interrupted,
                     None => match jury.agreed(juror) {
                         times @ HIDDEN.. => Verdict::Hidden(times),
-                        _ => Verdict::Survived,
+                        0 if !jury.was_shown(juror) => Verdict::Survived(Missed::Clause),
+                        0 => Verdict::Survived(Missed::Difference),
+                        times => Verdict::Survived(Missed::Few(times)),
                     },
                 },
             };
@@ -138,7 +140,7 @@ fn share(mutants: &mut [(Mutant, Verdict)]) {
     });
     let killed: BTreeMap<Name, (&'static str, String)> = killed.collect();
     for (mutant, verdict) in
-        mutants.iter_mut().filter(|(_, verdict)| matches!(verdict, Verdict::Survived | Verdict::Hidden(_)))
+        mutants.iter_mut().filter(|(_, verdict)| matches!(verdict, Verdict::Survived(_) | Verdict::Hidden(_)))
     {
         if let Some((by, how)) = killed.get(&key(mutant)) {
             *verdict = Verdict::Killed { by, how: how.clone() };

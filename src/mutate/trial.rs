@@ -10,6 +10,7 @@ use abispec_fuzzer::exec::FileSystem;
 use abispec_fuzzer::habitat::Habitat;
 use abispec_fuzzer::jury::Jury;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -26,12 +27,36 @@ pub(crate) enum Verdict {
     },
     /// Nobody noticed: in so many calls of which it says something else, another clause decided.
     Hidden(u32),
-    /// Nobody noticed.
-    Survived,
+    /// Nobody noticed, for what this says.
+    Survived(Missed),
     /// The changed clause cannot be exercised here.
     NotExecutable(String),
     /// The run was ended first.
     Interrupted,
+}
+
+/// What a run lacked to notice a mutant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Missed {
+    /// A witness states what it changes, and the checker does not compare it.
+    Witness,
+    /// No call showed the clause at all.
+    Clause,
+    /// Calls showed the clause, and none was one of which the mutant says something else.
+    Difference,
+    /// So few calls were, and were judged alike.
+    Few(u32),
+}
+
+impl fmt::Display for Missed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Witness => f.write_str("the checker does not compare what a witness states of it"),
+            Self::Clause => f.write_str("no call showed the clause"),
+            Self::Difference => f.write_str("no call is known to be one of which it says something else"),
+            Self::Few(calls) => write!(f, "the {calls} call(s) of which it says something else are judged alike"),
+        }
+    }
 }
 
 /// The engines, and what they are given.

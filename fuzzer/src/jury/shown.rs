@@ -57,6 +57,11 @@ impl Shown {
         }
     }
 
+    /// Whether any call showed a clause.
+    pub(super) fn was_shown(&self, clause: ClauseId) -> bool {
+        self.clauses.get(&clause).is_some_and(|clause| clause.noted.load(Ordering::Relaxed) > 0)
+    }
+
     /// One of the programs, of any clause that is not settled.
     pub(super) fn any(&self, ticket: u64) -> Option<Program> {
         let open =
