@@ -133,7 +133,7 @@ impl<'a> Producers<'a> {
     }
 
     /// Makes a pipe: the end to read from, and the one to write to.
-    fn pipe(&self, flags: u64, program: &mut Program) -> Option<(Argument, Argument)> {
+    pub(super) fn pipe(&self, flags: u64, program: &mut Program) -> Option<(Argument, Argument)> {
         let ends = Argument::Block(Block::new(vec![crate::lower::POISON; 8]));
         let made = self.push(program, "pipe2", vec![ends, Argument::Number(flags)])?;
         let end = |offset| Argument::Result { of: made, output: Output::Written { param: 0, offset }, high: None };
@@ -141,11 +141,19 @@ impl<'a> Producers<'a> {
     }
 
     /// Makes a file of some pages that has no name.
-    fn memory(&self, program: &mut Program) -> Option<Argument> {
+    pub(super) fn memory(&self, program: &mut Program) -> Option<Argument> {
         let text = Argument::Block(Block::text(b"m"));
         let made = Argument::ret(self.push(program, "memfd_create", vec![text, Argument::Number(0)])?);
         let _ = self.push(program, "ftruncate", vec![made.clone(), Argument::Number(16384)]);
         Some(made)
+    }
+
+    /// Mostly the flag that makes a file in memory executable, where the release has it: without, which seals the file begins with
+    /// is for the system to say.
+    pub(super) fn executable(&self, dice: &mut Dice<'_>) -> u64 {
+        let known = self.resolved.sets.get("memfd_flags").map_or(0, |set| set.known);
+        let flag = self.constant("MFD_EXEC");
+        if known & i128::from(flag) != 0 && dice.chance(80) { flag } else { 0 }
     }
 
     pub(super) fn constant(&self, name: &str) -> u64 {
@@ -288,8 +296,8 @@ impl<'a> Producers<'a> {
             }
             Object::Memfd => {
                 let sealing = if dice.chance(60) { self.constant("MFD_ALLOW_SEALING") } else { 0 };
-                let made =
-                    self.push(program, "memfd_create", vec![Argument::Block(Block::text(b"m")), number(sealing)])?;
+                let flags = number(sealing | self.executable(dice));
+                let made = self.push(program, "memfd_create", vec![Argument::Block(Block::text(b"m")), flags])?;
                 if dice.chance(70) {
                     let length = dice.of([1, 10, 10, 4096, 5000, 16 << 20]);
                     let _ = self.push(program, "ftruncate", vec![Argument::ret(made), number(length)]);
@@ -308,7 +316,7 @@ impl<'a> Producers<'a> {
                 Some(Argument::ret(made))
             }
             Object::SealedMemfd => {
-                let flags = number(self.constant("MFD_ALLOW_SEALING"));
+                let flags = number(self.constant("MFD_ALLOW_SEALING") | self.executable(dice));
                 let made = self.push(program, "memfd_create", vec![Argument::Block(Block::text(b"m")), flags])?;
                 let length = number(dice.of([10, 10, 5000]));
                 let _ = self.push(program, "ftruncate", vec![Argument::ret(made), length]);
