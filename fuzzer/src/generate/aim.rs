@@ -1,23 +1,29 @@
 //! Aimed arguments: the values that make one condition of the specification true, or miss it by one conjunct.
 
+mod caller;
+mod draft;
+mod mappings;
+mod numbers;
 mod places;
 mod refusals;
 
 use super::Wishes;
 use super::dice::Dice;
-use super::mine::Spot;
 use super::names::{PathWish, name};
 use super::objects::{ObjectWish, object};
 use super::producers::{Names, Producers};
 use super::search::search;
 use super::served::Served;
 use super::values::{AT_FDCWD, bad_pointer};
+use crate::exec::{ENDED_CHILD, EXECUTOR_PID, SLEEPING_CHILD};
 use crate::program::{Argument, Block, Placement, Program};
-use crate::unmade::{BEHIND, Unmade};
 use abispec::errno::Errno;
-use abispec::expr::{BinaryOp, Expr, Function, Moment, Observer, OperandValue, Truth, UnaryOp, Word, truth};
-use abispec::target::{Call, Variant};
+use abispec::expr::{BinaryOp, Expr, Function, Truth, UnaryOp, Word};
+use abispec::target::{Call, Resolved, Variant};
 use abispec::types::Type;
+use caller::CallerWish;
+use draft::{Draft, Planned};
+use mappings::RangeWish;
 
 /// A condition, and the errno of the rule that has it.
 #[derive(Clone, Copy)]
@@ -31,12 +37,24 @@ pub(super) struct Goals<'a> {
     all: Vec<Goal<'a>>,
     /// Those that are wanted most.
     wanted: Vec<Goal<'a>>,
+    /// Somebody asked for those.
+    asked: bool,
 }
 
 impl Goals<'_> {
     /// Whether some are wanted more than others.
-    pub(super) fn wanted(&self) -> bool {
+    fn wanted(&self) -> bool {
         !self.wanted.is_empty()
+    }
+
+    /// Of a hundred calls, how many should be aimed at one.
+    pub(super) fn share(&self, served: bool) -> u32 {
+        match (self.wanted(), self.asked, served) {
+            (false, ..) => 35,
+            (true, _, true) => 85,
+            (true, true, false) => 70,
+            (true, false, false) => 55,
+        }
     }
 }
 
@@ -54,7 +72,7 @@ pub(super) fn goals<'a>(
         variant.effects.iter().filter_map(|rule| Some((rule.clause, &rule.effect.when.as_ref()?.value, None)));
     let useful = |condition: &&Expr| !matches!(condition, Expr::Bool(_) | Expr::Unknown(_));
     let plain = |condition| Goal { condition, errno: None };
-    let mut goals = Goals { all: Vec::new(), wanted: Vec::new() };
+    let mut goals = Goals { all: Vec::new(), wanted: Vec::new(), asked: false };
     for (clause, condition, errno) in rules.chain(ensures).chain(effects).filter(|(_, condition, _)| useful(condition))
     {
         let goal = Goal { condition, errno };
@@ -73,13 +91,13 @@ pub(super) fn goals<'a>(
     let asked: Vec<Goal<'_>> = own.iter().map(|own| &**own).filter(useful).map(plain).collect();
     // What is asked for goes before what has not been seen.
     if !asked.is_empty() {
-        goals.wanted = asked;
+        (goals.wanted, goals.asked) = (asked, true);
     }
     goals
 }
 
 /// Changes arguments so that a condition of the call, picked by chance, is true or misses one conjunct. What the condition
-/// says nothing about becomes plain, so that nothing else hides it.
+/// says nothing about becomes plain, so that nothing else hides it. Gives the parameters, a bit for each, whose numbers it chose.
 pub(super) fn aim(
     dice: &mut Dice<'_>,
     variant: &Variant,
@@ -88,56 +106,97 @@ pub(super) fn aim(
     call: &Call,
     program: &mut Program,
     args: &mut [Argument],
-) {
-    let unseen = goals.wanted() && dice.chance(if producers.is_served() { 90 } else { 60 });
+) -> u8 {
+    let unseen = goals.wanted()
+        && dice.chance(if producers.is_served() {
+            90
+        } else if goals.asked {
+            80
+        } else {
+            60
+        });
     let list = if unseen { &goals.wanted } else { &goals.all };
-    let Some(Goal { condition, errno }) = dice.pick(list).copied() else { return };
+    let Some(Goal { condition, errno }) = dice.pick(list).copied() else { return 0 };
     let served = errno.filter(|_| dice.chance(75)).and_then(|errno| producers.served(errno, variant));
-    let wishes = variant.params.iter().map(|_| PathWish::default()).collect();
-    let objects = variant.params.iter().map(|_| ObjectWish::default()).collect();
-    let mut aiming = Aiming { dice, variant, selector: call.select, args, wishes, objects, served };
+    let draft = Draft {
+        args: args.iter_mut().map(|arg| std::mem::replace(arg, Argument::Number(0))).collect(),
+        paths: variant.params.iter().map(|_| PathWish::default()).collect(),
+        objects: variant.params.iter().map(|_| ObjectWish::default()).collect(),
+        caller: CallerWish::default(),
+        ranges: Vec::new(),
+        settled: 0,
+    };
+    let resolved = producers.resolved;
+    let word = resolved.target.arch.data_model().word();
+    let selector = call.select;
+    let mut aiming = Aiming { dice, variant, resolved, word, selector, reads: Vec::new(), draft, served, fails: false };
+    aiming.look(condition);
     if aiming.dice.chance(75) {
         aiming.make_plain();
     }
-    let want = aiming.dice.chance(65);
+    let want = aiming.dice.chance(if unseen && goals.asked { 85 } else { 65 });
     aiming.solve(condition, want);
+    if want {
+        aiming.mend(condition);
+    }
     if aiming.dice.chance(70) {
         aiming.clear_the_way(condition);
     }
     if unseen && want {
         aiming.search(condition);
     }
-    if aiming.dice.chance(25) {
+    if aiming.dice.chance(if want { 10 } else { 25 }) {
         aiming.turn_a_bit();
     }
     aiming.request();
     aiming.name_files(producers.names);
     aiming.make_objects(producers, program);
+    aiming.make_mappings(producers, program);
+    aiming.draft.caller.make(producers, program);
+    let settled = aiming.draft.settled;
+    for (slot, arg) in args.iter_mut().zip(aiming.draft.args) {
+        *slot = arg;
+    }
+    settled
 }
 
 struct Aiming<'a, 'd, 'r> {
     dice: &'d mut Dice<'r>,
     variant: &'a Variant,
+    resolved: &'a Resolved,
+    /// Bytes of a pointer.
+    word: u32,
     selector: Option<u8>,
-    args: &'d mut [Argument],
-    wishes: Vec<PathWish>,
-    objects: Vec<ObjectWish>,
+    /// How far the condition reads behind pointer parameters.
+    reads: Vec<(u8, usize)>,
+    draft: Draft,
     /// Names that bring the errno about.
     served: Option<Served<'a>>,
+    /// The condition is about a failure, and one was chosen.
+    fails: bool,
 }
 
-/// A number that a condition looks at: where it is, its bytes, which of its bits count, and what is added to it.
-struct Number {
-    spot: Spot,
-    bytes: usize,
-    mask: i128,
-    add: i128,
-}
+/// How often conjuncts that others made false again are made true.
+const MENDS: usize = 3;
+/// How many conjuncts of a rule are tried that is in the way.
+const DENIALS: usize = 3;
 
 impl Aiming<'_, '_, '_> {
+    /// Notes how far a condition reads behind pointers.
+    fn look(&mut self, condition: &Expr) {
+        let reads = &mut self.reads;
+        condition.walk(&mut |expr| {
+            if let Expr::Load { address, size, .. } = expr
+                && let Some((index, offset)) = numbers::behind(address)
+            {
+                reads.push((index, offset as usize + usize::from(*size)));
+            }
+        });
+    }
+
     /// Flags become 0, and so does what the kernel reads of structs.
     fn make_plain(&mut self) {
-        for (position, (param, arg)) in self.variant.params.iter().zip(self.args.iter_mut()).enumerate() {
+        for (position, (param, arg)) in self.variant.params.iter().zip(self.draft.args.iter_mut()).enumerate() {
             let selects = self.selector.map(usize::from) == Some(position);
             match (&param.ty, arg) {
                 (Type::Flags { .. }, arg @ Argument::Number(_)) if !selects => *arg = Argument::Number(0),
@@ -153,33 +212,80 @@ impl Aiming<'_, '_, '_> {
         }
     }
 
-    /// Makes rules false that the numbers and the names wished for make true: they would hide the condition.
-    fn clear_the_way(&mut self, condition: &Expr) {
-        let variant = self.variant;
-        for _ in 0..2 {
-            for rule in variant.rules.iter().filter(|rule| rule.duty && &rule.condition != condition) {
-                let planned = Planned { args: self.args, wishes: &self.wishes };
-                if truth(&rule.condition, &planned, Moment::Before) == Truth::True {
-                    self.solve(&rule.condition, false);
+    /// Makes conjuncts true again that the ones after them made false.
+    fn mend(&mut self, condition: &Expr) {
+        let parts = condition.joined(BinaryOp::And);
+        for _ in 0..MENDS {
+            let mut mended = false;
+            for part in &parts {
+                if self.planned().truth(part) == Truth::False {
+                    self.solve(part, true);
+                    mended = true;
                 }
+            }
+            if !mended {
+                return;
             }
         }
     }
 
+    fn false_parts(&self, parts: &[&Expr]) -> usize {
+        parts.iter().filter(|part| self.planned().truth(part) == Truth::False).count()
+    }
+
+    /// Makes rules false that what is known makes true: they would hide the condition.
+    fn clear_the_way(&mut self, condition: &Expr) {
+        if self.fails {
+            return;
+        }
+        let variant = self.variant;
+        let parts = condition.joined(BinaryOp::And);
+        for _ in 0..2 {
+            let mut cleared = true;
+            for rule in variant.rules.iter().filter(|rule| rule.duty && &rule.condition != condition) {
+                if self.planned().truth(&rule.condition) == Truth::True {
+                    cleared &= self.deny(&rule.condition, &parts);
+                }
+            }
+            if cleared {
+                return;
+            }
+        }
+    }
+
+    /// Makes one conjunct of a rule false that leaves alone what is aimed at; says whether there was nothing to be done.
+    fn deny(&mut self, rule: &Expr, aim: &[&Expr]) -> bool {
+        let missing = self.false_parts(aim);
+        let conjuncts = rule.joined(BinaryOp::And);
+        for _ in 0..DENIALS {
+            let Some(part) = self.dice.pick(&conjuncts).copied() else { return true };
+            let before = self.draft.clone();
+            self.solve(part, false);
+            if self.planned().truth(rule) != Truth::True && self.false_parts(aim) <= missing {
+                return false;
+            }
+            self.draft = before;
+        }
+        true
+    }
+
     /// Looks for numbers that the condition does not name.
     fn search(&mut self, condition: &Expr) {
-        let wishes = &self.wishes;
-        let judge = |condition: &Expr, args: &[Argument]| truth(condition, &Planned { args, wishes }, Moment::Before);
-        search(self.dice, condition, self.selector, self.args, &judge);
+        let Self { dice, variant, word, selector, draft, .. } = self;
+        let mut args = std::mem::take(&mut draft.args);
+        let judge =
+            |condition: &Expr, args: &[Argument]| Planned { args, draft, variant, word: *word }.truth(condition);
+        search(dice, condition, *selector, &mut args, &judge);
+        draft.args = args;
     }
 
     /// Turns one bit of a flags parameter or of what the kernel reads, low ones more often.
     fn turn_a_bit(&mut self) {
-        let position = self.dice.below(self.args.len());
+        let position = self.dice.below(self.draft.args.len());
         let few = if self.dice.chance(70) { 24 } else { 64 };
         let bit = self.dice.below(few);
         let Some(param) = self.variant.params.get(position) else { return };
-        match (&param.ty, &mut self.args[position]) {
+        match (&param.ty, &mut self.draft.args[position]) {
             (Type::Flags { .. }, Argument::Number(value)) => *value ^= 1 << bit,
             (Type::Ptr { .. }, Argument::Block(block)) if block.links.is_empty() => {
                 let at = self.dice.below(block.bytes.len().div_ceil(8)) * 8 + bit / 8;
@@ -196,15 +302,19 @@ impl Aiming<'_, '_, '_> {
             Expr::Binary(op @ (BinaryOp::And | BinaryOp::Or), ..) => {
                 let parts = expr.joined(*op);
                 // An AND is false, and an OR true, by one part alone.
-                let all = want == (*op == BinaryOp::And);
-                let one = self.dice.below(parts.len());
-                for (index, part) in parts.iter().enumerate() {
-                    if all || index != one {
-                        self.solve(part, *op == BinaryOp::And);
-                    }
+                let one = (want != (*op == BinaryOp::And)).then(|| self.dice.below(parts.len()));
+                let sought = |index: usize| (*op == BinaryOp::And) != (one == Some(index));
+                for (index, part) in parts.iter().enumerate().filter(|(index, _)| one != Some(*index)) {
+                    self.solve(part, sought(index));
                 }
-                if !all {
-                    self.solve(parts[one], *op == BinaryOp::Or);
+                let Some(one) = one else { return };
+                self.solve(parts[one], sought(one));
+                // What makes the one so may have made others so too.
+                for (index, part) in parts.iter().enumerate() {
+                    let missed = if sought(index) { Truth::False } else { Truth::True };
+                    if self.planned().truth(part) == missed {
+                        self.solve(part, sought(index));
+                    }
                 }
             }
             Expr::Binary(BinaryOp::Implies, when, _) => self.solve(when, want),
@@ -225,79 +335,90 @@ impl Aiming<'_, '_, '_> {
         if let (Some((Function::Walk, path)), Expr::Int(errno)) = (path_function(left), right) {
             return self.fail_walk(path, *errno, op == BinaryOp::Eq);
         }
-        if let (Expr::Param(a), Expr::Param(b)) = (left, right) {
-            if op == BinaryOp::Eq && usize::from(*a) < self.args.len() {
-                let both = places::shared(&self.args[usize::from(*a)]);
-                self.args[usize::from(*a)] = both.clone();
-                self.args[usize::from(*b)] = both;
-            }
+        if let (Expr::Ret, Expr::Int(value)) = (left, right) {
+            let negative = *value < 0 && matches!(op, BinaryOp::Eq | BinaryOp::Le) || *value <= 0 && op == BinaryOp::Lt;
+            return if negative {
+                self.fail()
+            };
+        }
+        if let (Expr::Param(a), Expr::Param(b)) = (left, right)
+            && op == BinaryOp::Eq
+            && matches!(self.draft.args.get(usize::from(*a)), Some(Argument::Block(_)))
+        {
+            let both = places::shared(&self.draft.args[usize::from(*a)]);
+            self.draft.args[usize::from(*a)] = both.clone();
+            self.draft.args[usize::from(*b)] = both;
             return;
         }
         if self.sort(left, std::slice::from_ref(right), op == BinaryOp::Eq) {
             return;
         }
         if let (Expr::Param(index), Expr::Int(0), BinaryOp::Eq) = (left, right, op)
-            && let Some(pointer @ Argument::Block(_)) = self.args.get_mut(usize::from(*index))
+            && let Some(pointer @ Argument::Block(_)) = self.draft.args.get_mut(usize::from(*index))
         {
             *pointer = Argument::Number(0);
             return;
         }
-        let (Some(number), Some(value)) = (self.number(left), self.value(right)) else { return };
-        let Some(current) = self.read(&number) else { return };
-        let width = if number.bytes >= 8 { u64::MAX.into() } else { (1_i128 << (8 * number.bytes)) - 1 };
-        let mask = number.mask & width;
-        let masked = number.mask != -1;
-        let near =
-            |dice: &mut Dice<'_>, by: i128| if dice.chance(60) { by } else { by * (1 + dice.below(5000) as i128) };
-        let new = match op {
-            BinaryOp::Eq if masked => current & !mask | value & mask,
-            BinaryOp::Ne if masked => {
-                let Some(bit) = self.bit(mask) else { return };
-                let kept = current & !mask | value & mask;
-                kept ^ bit
+        if let (Expr::Param(index), Expr::Int(0), BinaryOp::Ne) = (left, right, op)
+            && self.is_memory(usize::from(*index), 1)
+        {
+            return;
+        }
+        let left_first = self.dice.chance(70);
+        for on_the_left in [left_first, !left_first] {
+            let (side, other, op) = if on_the_left { (left, right, op) } else { (right, left, mirrored(op)) };
+            if matches!(side, Expr::Int(_)) {
+                continue;
             }
-            _ if masked => return,
-            BinaryOp::Eq | BinaryOp::Le | BinaryOp::Ge if self.dice.chance(60) => value,
+            let Some(other) = self.value(other) else { continue };
+            let Some(target) = self.beside(op, side, other) else { continue };
+            if self.make(side, target) {
+                return;
+            }
+        }
+    }
+
+    /// A number that compares so with another one, at the edge more often than not.
+    fn beside(&mut self, op: BinaryOp, side: &Expr, value: i128) -> Option<i128> {
+        let by = if self.dice.chance(60) { 1 } else { 1 + self.dice.below(5000) as i128 };
+        if let (BinaryOp::Ne, Expr::Binary(BinaryOp::BitAnd, inner, mask)) = (op, side) {
+            let mask = match (self.planned().value(mask), self.planned().value(inner)) {
+                (Some(mask), _) | (None, Some(mask)) => mask,
+                (None, None) => return None,
+            };
+            let bit = self.bit(mask)?;
+            return Some(value & mask ^ bit);
+        }
+        Some(match op {
+            BinaryOp::Le | BinaryOp::Ge if self.dice.chance(60) => value,
             BinaryOp::Eq => value,
-            BinaryOp::Lt | BinaryOp::Le => value - near(self.dice, 1),
-            BinaryOp::Gt | BinaryOp::Ge => value + near(self.dice, 1),
-            _ => {
-                let up = self.dice.chance(50);
-                value + near(self.dice, if up { 1 } else { -1 })
-            }
+            BinaryOp::Lt | BinaryOp::Le => value - by,
+            BinaryOp::Gt | BinaryOp::Ge => value + by,
+            // Below 0 many a number is refused for what it is.
+            _ => value + if self.dice.chance(if value == 0 { 75 } else { 50 }) { by } else { -by },
+        })
+    }
+
+    /// Lets the call fail in a way that some effect has.
+    fn fail(&mut self) {
+        if std::mem::replace(&mut self.fails, true) {
+            return;
+        }
+        let variant = self.variant;
+        let effects: Vec<Errno> = variant.effects.iter().flat_map(|rule| rule.effect.on.iter().copied()).collect();
+        let able = |rule: &&abispec::target::Rule| {
+            effects.contains(&rule.errno) && rule.duty && self.planned().truth(&rule.condition) != Truth::False
         };
-        self.write(&number, new - number.add);
+        let rules: Vec<&Expr> = variant.rules.iter().filter(able).map(|rule| &rule.condition).collect();
+        if let Some(rule) = self.dice.pick(&rules).copied() {
+            self.solve(rule, true);
+        }
     }
 
     fn fail_walk(&mut self, path: u8, errno: i128, want: bool) {
-        if let (false, Some(wish)) = (self.is_descriptor(path), self.wishes.get_mut(usize::from(path))) {
+        if let (false, Some(wish)) = (self.is_descriptor(path), self.draft.paths.get_mut(usize::from(path))) {
             wish.any = true;
             wish.walk = if want { errno } else { 0 };
-        }
-    }
-
-    /// The number that an expression looks at; a part of a sum that only the kernel knows is guessed.
-    fn number(&mut self, expr: &Expr) -> Option<Number> {
-        if let Expr::Binary(BinaryOp::Add, known, unknown) = expr {
-            for (a, b) in [(known, unknown), (unknown, known)] {
-                if let (Some(found), Expr::Call(..) | Expr::Old(_)) = (number(a), &**b) {
-                    return self.value(b).map(|value| Number { add: found.add + value, ..found });
-                }
-            }
-        }
-        number(expr)
-    }
-
-    /// A number, or what it may well be: the length of a file, a position.
-    fn value(&mut self, expr: &Expr) -> Option<i128> {
-        match expr {
-            Expr::Int(value) => Some(*value),
-            Expr::Old(inner) => self.value(inner),
-            Expr::Call(Function::Size | Function::Offset | Function::Available | Function::Room, _) => {
-                Some(self.dice.of([0, 10, 10, 100, 300, 4096, 5000, 9000, 9000]))
-            }
-            Expr::Call(function, _) => places::of_the_caller(*function),
-            _ => None,
         }
     }
 
@@ -310,7 +431,7 @@ impl Aiming<'_, '_, '_> {
         if let Some(function) = path_function(inner) {
             let words = list.iter().filter_map(|item| if let Expr::Word(word) = item { Some(*word) } else { None });
             if self.is_descriptor(function.1) {
-                match (function.0, self.objects.get_mut(usize::from(function.1))) {
+                match (function.0, self.draft.objects.get_mut(usize::from(function.1))) {
                     (Function::Kind, Some(wish)) if want => wish.kinds = words.collect(),
                     (Function::Kind, Some(wish)) => wish.not_kinds.extend(words),
                     (Function::Fs, Some(wish)) => wish.elsewhere = true,
@@ -318,7 +439,7 @@ impl Aiming<'_, '_, '_> {
                 }
                 return;
             }
-            let Some(wish) = self.wishes.get_mut(usize::from(function.1)) else { return };
+            let Some(wish) = self.draft.paths.get_mut(usize::from(function.1)) else { return };
             wish.any |= matches!(function.0, Function::Kind | Function::Fs);
             if function.0 == Function::Kind {
                 if want { wish.kinds = words.collect() } else { wish.not_kinds.extend(words) }
@@ -328,11 +449,15 @@ impl Aiming<'_, '_, '_> {
         if self.sort(inner, list, want) {
             return;
         }
-        let Some(number) = self.number(inner) else { return };
-        let values: Vec<i128> =
-            list.iter().filter_map(|item| if let Expr::Int(value) = item { Some(*value) } else { None }).collect();
-        if let (true, Some(value)) = (want, self.dice.pick(&values).copied()) {
-            self.write(&number, value - number.add);
+        let values: Vec<i128> = list.iter().filter_map(|item| self.value(item)).collect();
+        let Some(value) = self.dice.pick(&values).copied() else { return };
+        if want {
+            self.make(inner, value);
+        } else if self.value(inner).is_none_or(|now| values.contains(&now)) {
+            let beside = self.dice.of([value + 1, value - 1, value + 5000]);
+            if !values.contains(&beside) {
+                self.make(inner, beside);
+            }
         }
     }
 
@@ -341,7 +466,7 @@ impl Aiming<'_, '_, '_> {
         let Some((function @ (Function::Family | Function::SocketType), index)) = path_function(of) else {
             return false;
         };
-        let Some(wish) = self.objects.get_mut(usize::from(index)) else { return true };
+        let Some(wish) = self.draft.objects.get_mut(usize::from(index)) else { return true };
         let numbers = list.iter().filter_map(|item| if let Expr::Int(number) = item { Some(*number) } else { None });
         let socket = &mut wish.socket;
         wish.kinds = vec![Word::Socket];
@@ -358,7 +483,24 @@ impl Aiming<'_, '_, '_> {
         if self.about_a_place(function, list, want) {
             return;
         }
+        if let (Function::Process, [number]) = (function, list) {
+            let children = [EXECUTOR_PID, EXECUTOR_PID, SLEEPING_CHILD, ENDED_CHILD].map(i128::from);
+            let known =
+                if want { self.dice.of(children) } else { self.dice.of([12345, 12345, 0x3f_ffff, 0x7fff_ffff]) };
+            self.make(number, known);
+            return;
+        }
+        let of_pages = [Function::VmaMapped, Function::VmaFree, Function::VmaSingle, Function::VmaIs];
+        if of_pages.contains(&function) {
+            return self.draft.ranges.push(RangeWish { function, operands: list.to_vec(), want });
+        }
         let Some(Expr::Param(index)) = list.first() else { return };
+        if let (Function::SameDescription, true, Some(Expr::Param(other))) = (function, want, list.get(1)) {
+            if let Some(wish) = self.draft.objects.get_mut(usize::from(*other)) {
+                wish.same = Some(*index);
+            }
+            return;
+        }
         if self.is_descriptor(*index) {
             return self.wish_for_object(function, *index, want);
         }
@@ -367,7 +509,7 @@ impl Aiming<'_, '_, '_> {
         if !is_path {
             return;
         }
-        let Some(wish) = self.wishes.get_mut(usize::from(*index)) else { return };
+        let Some(wish) = self.draft.paths.get_mut(usize::from(*index)) else { return };
         let any = std::mem::replace(&mut wish.any, true);
         match function {
             Function::Exists => wish.exists = Some(want),
@@ -392,13 +534,14 @@ impl Aiming<'_, '_, '_> {
     }
 
     fn wish_for_object(&mut self, function: Function, index: u8, want: bool) {
-        let Some(wish) = self.objects.get_mut(usize::from(index)) else { return };
+        let Some(wish) = self.draft.objects.get_mut(usize::from(index)) else { return };
         match function {
             Function::Open => wish.closed = !want,
             Function::IsPath => wish.is_path = want,
             Function::Readable => wish.readable = Some(want),
             Function::Writable => wish.writable = Some(want),
-            Function::Append => wish.append = want,
+            Function::Append => wish.append = Some(want),
+            Function::PeerClosed => wish.state.lonely = Some(want),
             Function::Fresh => wish.socket.fresh = Some(want),
             Function::Nonblock => wish.socket.nonblock = Some(want),
             Function::Seekable if want => wish.kinds = vec![Word::Regular, Word::Directory],
@@ -409,60 +552,34 @@ impl Aiming<'_, '_, '_> {
 
     /// Makes the descriptors that are wished for, before the call.
     fn make_objects(&mut self, producers: &Producers<'_>, program: &mut Program) {
-        for position in 0..self.objects.len() {
-            let wish = std::mem::take(&mut self.objects[position]);
+        for position in 0..self.draft.objects.len() {
+            let wish = std::mem::take(&mut self.draft.objects[position]);
             if wish == ObjectWish::default() {
+                continue;
+            }
+            if let Some(shared) = wish.same.and_then(|same| self.draft.args.get(usize::from(same))) {
+                self.draft.args[position] = shared.clone();
                 continue;
             }
             let made = self
                 .refusing(position, &wish, producers, program)
                 .or_else(|| object(self.dice, &wish, producers, program));
             if let Some(made) = made {
-                self.args[position] = made;
+                self.draft.args[position] = made;
             }
-        }
-    }
-
-    fn read(&self, number: &Number) -> Option<i128> {
-        match (number.spot, self.args.get(usize::from(spot_param(number.spot)))?) {
-            (Spot::Param(_), Argument::Number(value)) => Some((*value).into()),
-            (Spot::Behind(_, offset), Argument::Block(block)) => {
-                let at = offset as usize;
-                let mut bytes = [0; 8];
-                bytes.get_mut(..number.bytes)?.copy_from_slice(block.bytes.get(at..at + number.bytes)?);
-                Some(u64::from_le_bytes(bytes).into())
-            }
-            _ => None,
-        }
-    }
-
-    fn write(&mut self, number: &Number, value: i128) {
-        if self.selector == Some(spot_param(number.spot)) {
-            return;
-        }
-        let low = value as u64;
-        match (number.spot, self.args.get_mut(usize::from(spot_param(number.spot)))) {
-            (Spot::Param(_), Some(Argument::Number(slot))) => *slot = low,
-            (Spot::Behind(_, offset), Some(Argument::Block(block))) => {
-                let at = offset as usize;
-                if let Some(slot) = block.bytes.get_mut(at..at + number.bytes.min(8)) {
-                    slot.copy_from_slice(&low.to_le_bytes()[..number.bytes.min(8)]);
-                }
-            }
-            _ => {}
         }
     }
 
     fn name_files(&mut self, names: &Names) {
-        for position in 0..self.wishes.len() {
+        for position in 0..self.draft.paths.len() {
             let keys = self.variant.params[position].path.as_ref();
-            if !self.wishes[position].any || keys.is_none() {
+            if !self.draft.paths[position].any || keys.is_none() {
                 continue;
             }
-            self.args[position] = if self.wishes[position].unreadable {
+            self.draft.args[position] = if self.draft.paths[position].unreadable {
                 Argument::Number(bad_pointer(self.dice))
             } else {
-                let wish = &self.wishes[position];
+                let wish = &self.draft.paths[position];
                 let named = self.served.and_then(|served| served.pick(self.dice, position, |stands| wish.fits(stands)));
                 let text = match named.filter(|_| self.dice.chance(80)) {
                     Some(named) => named.path.clone(),
@@ -473,60 +590,9 @@ impl Aiming<'_, '_, '_> {
             if let Some(base) = keys.and_then(|keys| keys.base)
                 && self.dice.chance(70)
             {
-                self.args[usize::from(base)] = Argument::Number(AT_FDCWD);
+                self.draft.args[usize::from(base)] = Argument::Number(AT_FDCWD);
             }
         }
-    }
-}
-
-/// A call that is not made yet: its registers, memory behind them, and what its names will be.
-struct Planned<'a> {
-    args: &'a [Argument],
-    wishes: &'a [PathWish],
-}
-
-/// Where memory of programs ends, on the port that sees most of it; a page less or more is a near miss.
-const USER_END: i128 = (1 << 47) - 4096;
-impl Observer for Planned<'_> {
-    fn argument(&self, index: u8) -> Option<i128> {
-        Unmade(self.args).argument(index)
-    }
-
-    fn result(&self) -> Option<i128> {
-        None
-    }
-
-    fn load(&self, address: i128, size: u8, signed: bool, moment: Moment) -> Option<i128> {
-        Unmade(self.args).load(address, size, signed, moment)
-    }
-
-    fn call(&self, function: Function, operands: &[OperandValue], _: Moment) -> Option<i128> {
-        let OperandValue::Param { index, value } = operands.first()? else { return None };
-        if let (Function::UserRange, Some(start), Some(len)) = (function, value, operands.get(1)?.value()) {
-            return Some(i128::from(*start >= BEHIND || start + len <= USER_END));
-        }
-        let wish = self.wishes.get(usize::from(*index)).filter(|wish| wish.any)?;
-        match function {
-            Function::Exists => Some(i128::from(wish.exists != Some(false))),
-            Function::Empty => Some(i128::from(wish.empty)),
-            Function::Overlong => Some(i128::from(wish.overlong)),
-            Function::Unreadable => Some(i128::from(wish.unreadable)),
-            Function::Walk => Some(wish.walk),
-            Function::TrailingSlash => Some(i128::from(wish.slash)),
-            Function::LastIsSymlink => Some(i128::from(wish.last_link)),
-            Function::ViaSymlink => Some(i128::from(wish.link || wish.last_link)),
-            Function::Kind => match wish.kinds[..] {
-                [only] => Some(only.number()),
-                _ => None,
-            },
-            _ => None,
-        }
-    }
-}
-
-fn spot_param(spot: Spot) -> u8 {
-    match spot {
-        Spot::Param(index) | Spot::Behind(index, _) => index,
     }
 }
 
@@ -538,6 +604,16 @@ fn opposite(op: BinaryOp) -> BinaryOp {
         BinaryOp::Ge => BinaryOp::Lt,
         BinaryOp::Gt => BinaryOp::Le,
         BinaryOp::Le => BinaryOp::Gt,
+        other => other,
+    }
+}
+
+fn mirrored(op: BinaryOp) -> BinaryOp {
+    match op {
+        BinaryOp::Lt => BinaryOp::Gt,
+        BinaryOp::Gt => BinaryOp::Lt,
+        BinaryOp::Le => BinaryOp::Ge,
+        BinaryOp::Ge => BinaryOp::Le,
         other => other,
     }
 }
@@ -554,29 +630,5 @@ fn path_function(expr: &Expr) -> Option<(Function, u8)> {
     }
 }
 
-fn number(expr: &Expr) -> Option<Number> {
-    let plain = |spot, bytes| Some(Number { spot, bytes, mask: -1, add: 0 });
-    match expr {
-        Expr::Param(index) => plain(Spot::Param(*index), 8),
-        Expr::Load { address, size, .. } => match &**address {
-            Expr::Param(index) => plain(Spot::Behind(*index, 0), usize::from(*size)),
-            Expr::Binary(BinaryOp::Add, base, offset) => match (&**base, &**offset) {
-                (Expr::Param(index), Expr::Int(offset)) => {
-                    plain(Spot::Behind(*index, u32::try_from(*offset).ok()?), usize::from(*size))
-                }
-                _ => None,
-            },
-            _ => None,
-        },
-        Expr::Binary(BinaryOp::BitAnd, inner, other) => match &**other {
-            Expr::Int(mask) => number(inner).map(|number| Number { mask: number.mask & mask, ..number }),
-            _ => None,
-        },
-        Expr::Binary(BinaryOp::Add, inner, other) => match &**other {
-            Expr::Int(value) => number(inner).map(|number| Number { add: number.add + value, ..number }),
-            _ => None,
-        },
-        Expr::Old(inner) => number(inner),
-        _ => None,
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 mod aim;
 mod aims;
 mod dice;
+mod fit;
 mod laws;
 mod memory;
 mod mine;
@@ -16,6 +17,7 @@ mod resources;
 mod search;
 mod served;
 mod sockets;
+mod states;
 mod strategy;
 mod values;
 mod vary;
@@ -197,14 +199,7 @@ impl<'a> Making<'a> {
         let of_pages = variant.params.iter().any(|param| matches!(param.ty, Type::Vma));
         let goals = aim::goals(variant, wishes, &mined.links, index, variant_index);
         // What is made for another call's sake has to succeed.
-        let aimed = !self.nested
-            && dice.chance(if !goals.wanted() {
-                35
-            } else if self.served {
-                85
-            } else {
-                55
-            });
+        let aimed = !self.nested && dice.chance(goals.share(self.served));
         let odd = match dice.below(10) {
             _ if aimed || self.nested => u8::MAX,
             0..5 => u8::MAX,
@@ -280,12 +275,15 @@ impl<'a> Making<'a> {
         if dice.chance(if self.nested { 70 } else { 15 }) {
             self.as_before(dice, index, &mut args);
         }
+        let mut settled = 0;
         if aimed {
             let producers = self.producers();
-            aim::aim(dice, variant, &goals, &producers, call, &mut self.program, &mut args);
+            settled = aim::aim(dice, variant, &goals, &producers, call, &mut self.program, &mut args);
+            self.grow(variant, &mut args);
+            self.keep_one_edge(&mut args);
         }
         paths::executed(dice, variant, &intents, &mut args);
-        lengths(dice, variant, &intents, &mut args);
+        fit::lengths(dice, variant, &intents, settled, &mut args);
         if odd != 0x80 {
             let producers = self.producers();
             sockets::dress(dice, variant, &producers, &mut self.program, &mut args);
@@ -498,50 +496,6 @@ impl<'a> Making<'a> {
     }
 }
 
-impl Making<'_> {
-    /// Lets no block claim more than it has, unless what lies behind it is inaccessible.
-    fn contain(&mut self, variant: &Variant, args: &mut [Argument]) {
-        for position in 0..args.len() {
-            let count = match &variant.params[position].ty {
-                Type::Buffer { count: Count::Param(count), .. } => (usize::from(*count), 1),
-                Type::Ptr { to, .. } => match &**to {
-                    Type::Array { of, count: Count::Param(count) } => (usize::from(*count), self.element(of)),
-                    Type::Extensible { size, .. } => (usize::from(*size), 1),
-                    _ => continue,
-                },
-                _ => continue,
-            };
-            let claimed = match args.get(count.0) {
-                Some(Argument::Number(value)) => value.saturating_mul(count.1),
-                _ => u64::MAX,
-            };
-            let Argument::Block(block) = &mut args[position] else { continue };
-            let length = block.bytes.len() as u64;
-            if matches!(block.placement, Placement::Edge(_)) || claimed <= length {
-                continue;
-            }
-            if self.edge_free && block.links.is_empty() {
-                self.edge_free = false;
-                block.placement = Placement::Edge(u32::try_from(length).unwrap_or(0));
-            } else if let Some(slot) = args.get_mut(count.0) {
-                *slot = Argument::Number(length / count.1.max(1));
-            }
-        }
-    }
-
-    fn element(&self, of: &Type) -> u64 {
-        let word = self.generator.resolved.target.arch.data_model().word();
-        match of {
-            Type::Struct(name) | Type::Union(name) => {
-                self.generator.resolved.structs.get(name).map_or(1, |found| u64::from(found.size))
-            }
-            Type::Int { int, .. } => u64::from(int.bytes(word)),
-            Type::Resource(_) => 4,
-            _ => 8,
-        }
-    }
-}
-
 fn choose_variant(dice: &mut Dice<'_>, call: &Call, wishes: Option<&Vec<u32>>) -> usize {
     if call.variants.len() == 1 {
         return 0;
@@ -591,19 +545,6 @@ fn text(dice: &mut Dice<'_>, intent: Intent) -> Block {
         (Intent::Odd, _) => Block::text(&[b'x'; 4096]),
         (Intent::Valid, 0) => Block::text(ATTRIBUTES[dice.below(ATTRIBUTES.len())]),
         (Intent::Valid, _) => Block::text(b"name"),
-    }
-}
-
-/// Gives parameters that measure another one their value.
-fn lengths(dice: &mut Dice<'_>, variant: &Variant, intents: &[Intent], args: &mut [Argument]) {
-    for (position, param) in variant.params.iter().enumerate() {
-        let (Type::Len(of) | Type::Bytesize(of)) = &param.ty else { continue };
-        let Some(Argument::Block(block)) = args.get(usize::from(*of)) else { continue };
-        if intents[position] == Intent::Odd && dice.chance(80) {
-            continue;
-        }
-        let bytes = block.bytes.len() as u64;
-        args[position] = Argument::Number(bytes);
     }
 }
 

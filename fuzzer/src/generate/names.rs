@@ -6,7 +6,7 @@ use crate::exec::Stands;
 use abispec::expr::Word;
 
 /// What a condition wants of a name.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct PathWish {
     /// Anything at all.
     pub(super) any: bool,

@@ -1,9 +1,10 @@
 //! Descriptors that have what a condition wants of them.
 
 use super::dice::Dice;
-use super::names::among;
+use super::names::{PathWish, among, name};
 use super::producers::{Object, Producers};
 use super::sockets::{self, SocketWish};
+use super::states::{State, in_state};
 use crate::exec::Stands;
 use crate::program::{Argument, Program};
 use abispec::expr::Word;
@@ -17,10 +18,13 @@ pub(super) struct ObjectWish {
     pub(super) is_path: bool,
     pub(super) readable: Option<bool>,
     pub(super) writable: Option<bool>,
-    pub(super) append: bool,
+    pub(super) append: Option<bool>,
     pub(super) socket: SocketWish,
+    pub(super) state: State,
     /// Of which file system it is, matters.
     pub(super) elsewhere: bool,
+    /// The position of another parameter whose descriptor it is too.
+    pub(super) same: Option<u8>,
 }
 
 impl ObjectWish {
@@ -41,24 +45,38 @@ pub(super) fn object(
         return Some(Argument::Number(dice.of([77, 63, u64::MAX])));
     }
     if wish.is_path {
-        return producers.make(dice, Object::OnlyPath, program);
+        let names = PathWish { kinds: wish.kinds.clone(), not_kinds: wish.not_kinds.clone(), ..PathWish::default() };
+        let path = name(dice, &names, producers.names);
+        let nofollow = if dice.chance(30) { producers.constant("O_NOFOLLOW") } else { 0 };
+        return producers.open(program, &path, producers.constant("O_PATH") | nofollow);
     }
     let any = wish.kinds.is_empty() && wish.socket.fresh.is_some();
     if wish.socket != SocketWish::default() && (any || wish.kinds == [Word::Socket]) {
         return sockets::scene(dice, &wish.socket, producers, program);
     }
+    let ends = wish.readable.is_some() || wish.writable.is_some() || wish.socket.nonblock.is_some();
+    let named: &[Word] = match (wish.state.kinds(), &wish.kinds[..]) {
+        ([], [Word::Pipe | Word::Eventfd]) if ends => &wish.kinds,
+        (kinds, _) => kinds,
+    };
+    let able: Vec<Word> = named.iter().copied().filter(|kind| among(*kind, &wish.kinds, &wish.not_kinds)).collect();
+    if let Some(kind) = dice.pick(&able).copied()
+        && let Some(made) = in_state(dice, wish, kind, producers, program)
+    {
+        return Some(made);
+    }
     let fits = |(kind, _): &(Word, Object)| among(*kind, &wish.kinds, &wish.not_kinds);
     let fitting: Vec<Object> = MADE.into_iter().filter(fits).map(|(_, object)| object).collect();
     let object = dice.pick(&fitting).copied()?;
     let access = (wish.readable, wish.writable);
-    if object == Object::Regular && (access != (None, None) || wish.append) {
+    if object == Object::Regular && (access != (None, None) || wish.append.is_some()) {
         let access = match access {
             (Some(true), Some(true)) => "O_RDWR",
             (_, Some(true)) | (Some(false), _) => "O_WRONLY",
             (_, Some(false)) | (Some(true), _) => "O_RDONLY",
             (None, None) => dice.of(["O_RDWR", "O_WRONLY"]),
         };
-        return producers.file(dice, access, wish.append, program);
+        return producers.file(dice, access, wish.append == Some(true), program);
     }
     producers.make(dice, object, program)
 }

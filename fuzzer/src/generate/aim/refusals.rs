@@ -17,7 +17,7 @@ impl Aiming<'_, '_, '_> {
         let served = self.served.filter(|_| !wish.closed && !wish.is_path && self.dice.chance(80))?;
         let named = served.pick(self.dice, position, |stands| wish.fits(stands))?;
         self.move_bytes(position, producers, program);
-        producers.named(self.dice, named, wish.append, program)
+        producers.named(self.dice, named, wish.append == Some(true), program)
     }
 
     /// Lets bytes be moved between a descriptor that refuses that and one that does not.
@@ -26,10 +26,10 @@ impl Aiming<'_, '_, '_> {
         let (other, source) = if refusing == ends.to { (ends.from, true) } else { (ends.to, false) };
         let made = if source { producers.source(ends.by_pipe, program) } else { producers.sink(program) };
         let Some(made) = made else { return };
-        self.args[other] = made;
-        self.objects[other] = ObjectWish::default();
-        self.args[ends.length] = Argument::Number(1 + self.dice.below(9) as u64);
-        for (param, arg) in self.variant.params.iter().zip(self.args.iter_mut()) {
+        self.draft.args[other] = made;
+        self.draft.objects[other] = ObjectWish::default();
+        self.draft.args[ends.length] = Argument::Number(1 + self.dice.below(9) as u64);
+        for (param, arg) in self.variant.params.iter().zip(self.draft.args.iter_mut()) {
             if param.ty.pointer().is_some() && self.dice.chance(75) {
                 *arg = Argument::Number(0);
             }
@@ -40,7 +40,7 @@ impl Aiming<'_, '_, '_> {
     pub(super) fn request(&mut self) {
         let number = self.served.and_then(|served| served.request(self.dice));
         if let (Some(number), Some(select)) = (number, self.selector)
-            && let Some(slot) = self.args.get_mut(usize::from(select))
+            && let Some(slot) = self.draft.args.get_mut(usize::from(select))
         {
             *slot = Argument::Number(number);
         }
