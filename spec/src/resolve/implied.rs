@@ -90,7 +90,8 @@ pub(super) fn of_param(spec: &Spec, resolved: &Resolved, index: u8, param: &Para
             if direction.reads()
                 && let Type::Struct(name) | Type::Extensible { name, .. } = &**to
             {
-                fields(spec, resolved, &mut rules, &x(), name, &present());
+                let passed = if let Type::Extensible { size, .. } = &**to { Some(Expr::Param(*size)) } else { None };
+                fields(spec, resolved, &mut rules, (&x(), passed), name, &present());
             }
         }
         Type::Buffer { direction, count, .. } => {
@@ -186,8 +187,15 @@ fn extensible(resolved: &Resolved, rules: &mut Vec<Implied>, x: Expr, n: Expr, n
     rules.push(Implied::when("EFAULT", and([present.clone(), not(few), not(many), not(readable)])));
 }
 
-/// Rules of the fields of a struct that the kernel reads.
-fn fields(spec: &Spec, resolved: &Resolved, rules: &mut Vec<Implied>, x: &Expr, name: &str, present: &Expr) {
+/// Rules of the fields of a struct that the kernel reads: all of it, or as many bytes as were passed, behind which all is zero.
+fn fields(
+    spec: &Spec,
+    resolved: &Resolved,
+    rules: &mut Vec<Implied>,
+    (x, passed): (&Expr, Option<Expr>),
+    name: &str,
+    present: &Expr,
+) {
     let Some(found) = spec.structs.get(name) else { return };
     let model = resolved.target.arch.data_model();
     for field in found.fields.iter().filter(|field| field.span.contains(resolved.target.release)) {
@@ -196,8 +204,15 @@ fn fields(spec: &Spec, resolved: &Resolved, rules: &mut Vec<Implied>, x: &Expr, 
             continue;
         };
         let Unknown::Rejected(errno) = unknown.value else { continue };
-        let whole = Expr::Int(found.size.on(model).into());
-        let readable = call(Function::Mapped, [x.clone(), whole, Expr::Word(Word::Read)]);
+        let mapped = |bytes| call(Function::Mapped, [x.clone(), bytes, Expr::Word(Word::Read)]);
+        let readable = match &passed {
+            Some(passed) => {
+                let end = i128::from(field.offset.value.on(model))
+                    + size_of(spec, &field.ty.value, model).map_or(0, i128::from);
+                and([compare(BinaryOp::Ge, passed.clone(), Expr::Int(end)), mapped(passed.clone())])
+            }
+            None => mapped(Expr::Int(found.size.on(model).into())),
+        };
         let value = Expr::Field(Box::new(x.clone()), field.name.value.clone());
         rules.push(Implied::rejected(errno, and([present.clone(), readable, strange(spec, value, set)])));
     }
