@@ -303,4 +303,17 @@ mod tests {
         }
         assert!(count > 100);
     }
+    #[test]
+    fn fields_are_looked_at_as_far_as_a_struct_was_passed() {
+        let spec = crate::embedded();
+        let resolved = crate::resolve(spec, &Target::new(Arch::X86_64, Release::new(7, 3)));
+        let has = |call: &str, errno: &str, text: &str| {
+            let mut implied = resolved.clauses.iter().filter(|clause| clause.implied && clause.syscall == call);
+            implied.any(|clause| clause.errno.is_some_and(|own| own.name() == errno) && clause.text.contains(text))
+        };
+        assert!(has("clone3", "EINVAL", "size >= 8 && mapped(uargs, size, read)"));
+        assert!(!has("clone3", "EINVAL", "mapped(uargs, 88, read)"));
+        // Where nobody says how much there is, the kernel reads it all.
+        assert!(has("io_uring_setup", "EINVAL", "mapped(params, 120, read)"));
+    }
 }
