@@ -100,7 +100,7 @@ impl Plant {
             Deviation::AnswerAfterSuccess(other) if success => other,
             Deviation::AnswerAfterFailure(other) if !success => other,
             Deviation::AnswerFor { truth, seen } if ret == truth => seen,
-            Deviation::Shift(by) if success => ret + by,
+            Deviation::Shift(by) if success => ret.wrapping_add(by),
             _ => ret,
         })
     }
