@@ -136,7 +136,8 @@ pub(crate) fn table() -> Vec<Planted> {
     add("a negative size is accepted", &["ftruncate"], vec![only("ftruncate", 1, 1 << 63, 1 << 63, swap(libc::EINVAL, 0))],
         vec![clause("missing-error", "ftruncate", "length < 0")]);
     add("an empty pipe looks closed", &["read"], vec![plant("read", swap(libc::EAGAIN, 0))],
-        vec![clause("missing-error", "read", "available(fd) == 0")]);
+        // An event counter is empty in the same way, and promises eight bytes.
+        vec![clause("missing-error", "read", "available(fd) == 0"), clause("broken-ensures", "read", "kind(fd) == eventfd")]);
     add("a short buffer holds a long path", &["getcwd"], vec![plant("getcwd", swap(libc::ERANGE, 2))],
         vec![clause("missing-error", "getcwd", "size < cwd_length()")]);
     add("a file is entered", &["chdir"], vec![plant("chdir", swap(libc::ENOTDIR, 0))],
