@@ -180,11 +180,10 @@ fn signal(resolved: &Resolved, call: &Invocation, variant: &Variant) -> Option<H
             (Type::Ptr { to, .. }, Argument::Block(block)) => {
                 let Type::Struct(name) = &**to else { continue };
                 let fields = resolved.structs.get(name).map(|found| found.fields.as_slice()).unwrap_or_default();
-                arranged |= fields.iter().filter(|field| field.shape.ty == Type::Signal).any(|field| {
-                    let at = field.offset as usize;
-                    let bytes = block.bytes.get(at..at + 4).and_then(|bytes| <[u8; 4]>::try_from(bytes).ok());
-                    bytes.is_some_and(|bytes| deadly(i32::from_le_bytes(bytes)))
-                });
+                arranged |= fields
+                    .iter()
+                    .filter(|field| field.shape.ty == Type::Signal)
+                    .any(|field| block.word(field.offset as usize, 4).is_some_and(|signal| deadly(signal as i32)));
             }
             _ => {}
         }
@@ -193,7 +192,7 @@ fn signal(resolved: &Resolved, call: &Invocation, variant: &Variant) -> Option<H
 }
 
 /// Where `clone3` is told the signal.
-const EXIT_SIGNAL: std::ops::Range<usize> = 32..40;
+const EXIT_SIGNAL: usize = 32;
 
 /// What begins in a call may be told to send its parent a signal when it ends. The stand-in blocks all that can be blocked. Of
 /// what begins nothing else is left out: whatever it shares, it touches nothing and ends at once.
@@ -204,9 +203,8 @@ fn end_signal(call: &Invocation, variant: &Variant) -> Option<Hazard> {
             (Type::Flags { set, .. }, Argument::Number(flags)) if set == "clone_flags" => forced(flags & 0xff),
             (Type::Flags { set, .. }, Argument::Result { .. } | Argument::Block(_)) => set == "clone_flags",
             (Type::Ptr { to, .. }, Argument::Block(block)) => {
-                let told = block.bytes.get(EXIT_SIGNAL).and_then(|bytes| <[u8; 8]>::try_from(bytes).ok());
                 let described = matches!(&**to, Type::Extensible { name, .. } if name == "clone_args");
-                described && told.is_some_and(|bytes| forced(u64::from_le_bytes(bytes)))
+                described && block.word(EXIT_SIGNAL, 8).is_some_and(forced)
             }
             _ => false,
         };
@@ -273,16 +271,9 @@ fn leads_into(resolved: &Resolved, ty: &Type, block: &Block, arena: &std::ops::R
     found.fields.iter().filter(|field| matches!(field.shape.ty, Type::Ptr { .. } | Type::Buffer { .. })).any(|field| {
         (0..elements).map(|element| element * found.size as usize + field.offset as usize).any(|at| {
             let linked = || block.links.iter().any(|(linked, _)| *linked as usize == at);
-            word_at(block, at, word).is_some_and(|address| arena.contains(&address)) && !linked()
+            block.word(at, word).is_some_and(|address| arena.contains(&address)) && !linked()
         })
     })
-}
-
-/// The word at an offset of a block, if the block is so long.
-fn word_at(block: &Block, at: usize, word: usize) -> Option<u64> {
-    let mut whole = [0; 8];
-    whole.get_mut(..word)?.copy_from_slice(block.bytes.get(at..at + word)?);
-    Some(u64::from_le_bytes(whole))
 }
 
 fn overrun(resolved: &Resolved, call: &Invocation, variant: &Variant, entry: Entry) -> Option<Hazard> {
@@ -322,12 +313,12 @@ fn links_overrun(resolved: &Resolved, ty: &Type, block: &Block, word: usize) -> 
     block.links.iter().any(|(at, inner)| {
         let at = *at as usize + word;
         let bytes = width(at).filter(|bytes| *bytes < word).unwrap_or(word);
-        word_at(block, at, bytes).is_none_or(|length| length > inner.present() as u64)
+        block.word(at, bytes).is_none_or(|length| length > inner.present() as u64)
     })
 }
 
 /// The struct that a pointer leads to, one or many of them.
-fn pointee(ty: &Type) -> Option<&str> {
+pub(crate) fn pointee(ty: &Type) -> Option<&str> {
     let Type::Ptr { to, .. } = ty else { return None };
     let one = if let Type::Array { of, .. } = &**to { of } else { to };
     match &**one {

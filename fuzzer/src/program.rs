@@ -86,6 +86,13 @@ impl Block {
         Self::new(bytes)
     }
 
+    /// The little-endian number of so many bytes, eight at most, that lies at an offset; `None` beyond the block.
+    pub fn word(&self, at: usize, bytes: usize) -> Option<u64> {
+        let mut whole = [0; 8];
+        whole.get_mut(..bytes)?.copy_from_slice(self.bytes.get(at..at.checked_add(bytes)?)?);
+        Some(u64::from_le_bytes(whole))
+    }
+
     /// How many bytes exist.
     pub fn present(&self) -> usize {
         match self.placement {

@@ -26,10 +26,7 @@ impl Observer for Unmade<'_> {
         let index = usize::try_from(address / BEHIND - 1).ok()?;
         let at = usize::try_from(address % BEHIND).ok()?;
         let Argument::Block(block) = self.0.get(index)? else { return None };
-        let mut bytes = [0; 8];
-        let size = usize::from(size);
-        bytes.get_mut(..size)?.copy_from_slice(block.bytes.get(at..at + size)?);
-        Some(u64::from_le_bytes(bytes).into())
+        block.word(at, size.into()).map(i128::from)
     }
 
     fn call(&self, _: Function, _: &[OperandValue], _: Moment) -> Option<i128> {

@@ -12,7 +12,6 @@ use crate::plan::{VariantPlan, WrittenParam};
 use crate::world::{Scene, View, World, applies, apply, apply_failure, apply_partly};
 use abispec::errno::Errno;
 use abispec::expr::{Moment, Truth, truth};
-use abispec::model::Effect;
 use abispec::target::{ClauseId, ResolvedEffect, Rule, Variant};
 use std::ops::Range;
 
@@ -235,12 +234,10 @@ impl<'a> Hearing<'a> {
     /// Whether this call has other effects by the version than by the specification.
     fn has_other_effects(&self, seat: &Seat) -> bool {
         let view = self.returned(&seat.text);
-        let [own, others] = &seat.effects;
-        let happen = |list: &'_ [ResolvedEffect]| -> Vec<Effect> {
-            let happening = list.iter().filter(|effect| applies(&view, effect) == Truth::True);
-            happening.map(|effect| effect.effect.effect.clone()).collect()
-        };
-        matches!(self.answer, Answer::Value(_)) && happen(own) != happen(others)
+        let happens = |effect: &&ResolvedEffect| applies(&view, effect) == Truth::True;
+        let [own, others] =
+            seat.effects.each_ref().map(|list| list.iter().filter(happens).map(|one| &one.effect.effect));
+        matches!(self.answer, Answer::Value(_)) && !own.eq(others)
     }
 
     /// The same of a version that has the same effects: only what differs need be asked.

@@ -7,9 +7,10 @@ use super::dice::Dice;
 use super::mine::Spot;
 use super::values::{Intent, bad_pointer, number};
 use super::{Generator, LONGEST, Making, Wishes, upper_half};
+use crate::hazard;
 use crate::lower::variant_index;
 use crate::program::{Argument, Block, Placement, Program};
-use abispec::target::{Resolved, ResolvedField, ResolvedParam};
+use abispec::target::{ResolvedField, ResolvedParam};
 use abispec::types::{IntType, Type};
 use proptest::test_runner::TestRng;
 
@@ -67,7 +68,7 @@ impl Generator {
                 let fresh = |dice: &mut Dice<'_>| {
                     number(dice, &self.resolved, &param.ty, mined, Spot::Param(spot), Intent::Odd)
                 };
-                Argument::Number(self.neighbour(dice, *old, &others, fresh))
+                Argument::Number(neighbour(dice, *old, &others, fresh))
             }
             Argument::Result { .. } => match dice.below(3) {
                 0 => Argument::Number(dice.of([u64::MAX, 77, 0, 3])),
@@ -85,18 +86,6 @@ impl Generator {
         upper_half(dice, param.int, arg);
     }
 
-    /// A number beside another one: the next, what a condition compares with, or one beside another argument's.
-    fn neighbour(&self, dice: &mut Dice<'_>, old: u64, others: &[u64], fresh: impl Fn(&mut Dice<'_>) -> u64) -> u64 {
-        let steps = [1, 1, 1, 8, 4096_u64];
-        match dice.below(8) {
-            0 | 1 => old.wrapping_add(dice.of(steps)),
-            2 | 3 => old.wrapping_sub(dice.of(steps)),
-            4 => dice.pick(others).copied().unwrap_or(old).wrapping_add(dice.of([0, 1, u64::MAX])),
-            5 => old ^ 1 << dice.below(32),
-            _ => fresh(dice),
-        }
-    }
-
     fn turn_block(
         &self,
         dice: &mut Dice<'_>,
@@ -112,7 +101,8 @@ impl Generator {
                 dice.of([Placement::Edge(bytes), Placement::Edge(less), Placement::ReadOnly, Placement::Middle]);
             return;
         }
-        let fields = fields(&self.resolved, &param.ty);
+        let found = hazard::pointee(&param.ty).and_then(|name| self.resolved.structs.get(name));
+        let fields = found.map_or(&[][..], |found| &found.fields);
         let numbers = fields.iter().filter(|field| matches!(field.shape.size, 1 | 2 | 4 | 8));
         let numbers: Vec<&ResolvedField> = numbers.collect();
         let (offset, size, ty) = match dice.pick(&numbers) {
@@ -124,38 +114,28 @@ impl Generator {
             ),
         };
         let linked = block.links.iter().any(|(at, _)| (offset..offset + size).contains(&(*at as usize)));
-        let read = |block: &Block, offset: usize, size: usize| {
-            let mut word = [0; 8];
-            word.get_mut(..size)?.copy_from_slice(block.bytes.get(offset..offset + size)?);
-            Some(u64::from_le_bytes(word))
-        };
-        let Some(old) = read(block, offset, size).filter(|_| !linked) else { return };
-        let of = |field: &&ResolvedField| read(block, field.offset as usize, field.shape.size as usize);
+        let Some(old) = block.word(offset, size).filter(|_| !linked) else { return };
+        let of = |field: &&ResolvedField| block.word(field.offset as usize, field.shape.size as usize);
         let others: Vec<u64> = numbers.iter().filter_map(of).collect();
         let mined = &self.mined[call][variant];
         let behind = Spot::Behind(spot, u32::try_from(offset).unwrap_or(0));
         let fresh = |dice: &mut Dice<'_>| number(dice, &self.resolved, ty, mined, behind, Intent::Odd);
-        let value = self.neighbour(dice, old, &others, fresh);
+        let value = neighbour(dice, old, &others, fresh);
         if let Some(bytes) = block.bytes.get_mut(offset..offset + size) {
             bytes.copy_from_slice(&value.to_le_bytes()[..size]);
         }
     }
 }
 
-/// The fields of the struct that a pointer leads to, or of the first of many.
-fn fields<'a>(resolved: &'a Resolved, ty: &Type) -> &'a [ResolvedField] {
-    let to = match ty {
-        Type::Ptr { to, .. } => match &**to {
-            Type::Array { of, .. } => of,
-            other => other,
-        },
-        _ => return &[],
-    };
-    match to {
-        Type::Struct(name) | Type::Extensible { name, .. } => {
-            resolved.structs.get(name).map_or(&[][..], |found| found.fields.as_slice())
-        }
-        _ => &[],
+/// A number beside another one: the next, what a condition compares with, or one beside another argument's.
+fn neighbour(dice: &mut Dice<'_>, old: u64, others: &[u64], fresh: impl Fn(&mut Dice<'_>) -> u64) -> u64 {
+    let steps = [1, 1, 1, 8, 4096_u64];
+    match dice.below(8) {
+        0 | 1 => old.wrapping_add(dice.of(steps)),
+        2 | 3 => old.wrapping_sub(dice.of(steps)),
+        4 => dice.pick(others).copied().unwrap_or(old).wrapping_add(dice.of([0, 1, u64::MAX])),
+        5 => old ^ 1 << dice.below(32),
+        _ => fresh(dice),
     }
 }
 
@@ -163,15 +143,18 @@ fn fields<'a>(resolved: &'a Resolved, ty: &Type) -> &'a [ResolvedField] {
 mod tests {
     use super::*;
     use abispec::arch::Arch;
-    use abispec::target::Target;
+    use abispec::target::{Resolved, Target};
     use abispec::version::Release;
     use proptest::test_runner::RngAlgorithm;
     use std::sync::Arc;
 
+    fn resolved() -> Arc<Resolved> {
+        abispec::resolve(abispec::embedded(), &Target::new(Arch::X86_64, Release::new(7, 3))).into()
+    }
+
     #[test]
     fn neighbours_are_sound_and_differ_in_little() {
-        let resolved: Arc<Resolved> =
-            abispec::resolve(abispec::embedded(), &Target::new(Arch::X86_64, Release::new(7, 3))).into();
+        let resolved = resolved();
         let generator = Generator::new(resolved.clone(), &|_| true, &|_| true);
         let wishes = generator.even();
         let mut rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
@@ -190,8 +173,7 @@ mod tests {
 
     #[test]
     fn the_edge_of_a_condition_is_next_to_where_it_holds() {
-        let resolved: Arc<Resolved> =
-            abispec::resolve(abispec::embedded(), &Target::new(Arch::X86_64, Release::new(7, 3))).into();
+        let resolved = resolved();
         let generator = Generator::new(resolved.clone(), &|call| call.name == "write", &|_| true);
         let write = resolved.calls.iter().position(|call| call.name == "write").unwrap_or_default();
         let bytes = Argument::Block(Block::new(vec![7; 1000]));

@@ -80,10 +80,7 @@ impl Planned<'_> {
         if wish.closed {
             return None;
         }
-        let kind = match wish.kinds[..] {
-            [only] => Some(only),
-            _ => None,
-        };
+        let kind = only(&wish.kinds);
         match function {
             Function::Kind => kind.map(Word::number),
             Function::IsPath => Some(wish.is_path.into()),
@@ -120,16 +117,13 @@ impl Planned<'_> {
             Function::TrailingSlash => Some(i128::from(wish.slash)),
             Function::LastIsSymlink => Some(i128::from(wish.last_link)),
             Function::ViaSymlink => Some(i128::from(wish.link || wish.last_link)),
-            Function::Kind => match wish.kinds[..] {
-                [only] => Some(only.number()),
-                _ => None,
-            },
+            Function::Kind => only(&wish.kinds).map(Word::number),
             _ => None,
         }
     }
 }
 
-fn only(list: &[i128]) -> Option<i128> {
+fn only<T: Copy>(list: &[T]) -> Option<T> {
     match list[..] {
         [only] => Some(only),
         _ => None,

@@ -164,13 +164,11 @@ impl Aiming<'_, '_, '_> {
         let Some(Argument::Block(block)) = self.draft.args.get_mut(usize::from(index)) else { return false };
         let lengths: Vec<usize> = (0..block.bytes.len() / (2 * word)).map(|one| one * 2 * word + word).collect();
         let Some((first, others)) = lengths.split_first() else { return false };
-        let read = |block: &Block, at: usize| {
-            let mut whole = [0; 8];
-            whole[..word].copy_from_slice(&block.bytes[at..at + word]);
-            u64::from_le_bytes(whole)
+        let rest = if together {
+            others.iter().fold(0, |sum: u64, at| sum.saturating_add(block.word(*at, word).unwrap_or(0)))
+        } else {
+            0
         };
-        let rest =
-            if together { others.iter().fold(0, |sum: u64, at| sum.saturating_add(read(block, *at))) } else { 0 };
         let own = target.wrapping_sub(rest);
         block.bytes[*first..first + word].copy_from_slice(&own.to_le_bytes()[..word]);
         let base = u32::try_from(first - word).unwrap_or(0);
