@@ -1,28 +1,29 @@
 //! Why a program that somebody wrote is not run.
 
 use crate::exec::Entry;
-use crate::foreign;
 use crate::hazard::{self, Hazard};
-use crate::lower::variant_index;
+use crate::lower::{LowerError, refuse, variant_index};
 use crate::program::Program;
 use abispec::target::Resolved;
 
 /// The first call of a program for which the whole is not run, and the reason; `None` where it can be.
 pub fn find(resolved: &Resolved, program: &Program, entry: Entry) -> Option<(usize, &'static str)> {
     if !hazard::fits(program) {
-        return Some((program.calls.len().saturating_sub(1), meaning(Hazard::Edges)));
+        return Some((program.calls.len().saturating_sub(1), meaning(LowerError::Hazard(Hazard::Edges))));
     }
     program.calls.iter().enumerate().find_map(|(index, call)| {
         let spec = &resolved.calls[call.call];
-        if entry == Entry::Ia32 && foreign::find(call, spec, resolved) {
-            return Some((index, "what it takes through this entry is not specified"));
-        }
-        let hazard = hazard::find(resolved, call, &spec.variants[variant_index(spec, call)], entry)?;
-        Some((index, meaning(hazard)))
+        let error = refuse(resolved, call, &spec.variants[variant_index(spec, call)], entry)?;
+        Some((index, meaning(error)))
     })
 }
 
-const fn meaning(hazard: Hazard) -> &'static str {
+const fn meaning(error: LowerError) -> &'static str {
+    let hazard = match error {
+        LowerError::Hazard(hazard) => hazard,
+        LowerError::Foreign => return "what it takes through this entry is not specified",
+        LowerError::TooMuchMemory | LowerError::BatchFull => return "it does not fit",
+    };
     match hazard {
         Hazard::Mappings => "it may change mappings that are the executor's own",
         Hazard::Signal => "it may send the executor a signal that ends or stops it",

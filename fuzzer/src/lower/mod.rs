@@ -13,7 +13,7 @@ use crate::plan::{Plans, Reach};
 use crate::plant::Plant;
 use crate::program::{Argument, Block, Invocation, Output, Placement, Program};
 use crate::setup;
-use abispec::target::{Call, Resolved, ResolvedParam};
+use abispec::target::{Call, Resolved, ResolvedParam, Variant};
 use abispec::types::Type;
 use std::ops::Range;
 
@@ -157,6 +157,14 @@ pub fn lower(
     Ok(())
 }
 
+/// Why no program with this call is made, whatever else there is in it; `variant` is the call's.
+pub(crate) fn refuse(resolved: &Resolved, call: &Invocation, variant: &Variant, entry: Entry) -> Option<LowerError> {
+    if entry == Entry::Ia32 && foreign::find(call, &resolved.calls[call.call], resolved) {
+        return Some(LowerError::Foreign);
+    }
+    hazard::find(resolved, call, variant, entry).map(LowerError::Hazard)
+}
+
 impl Lowered {
     /// Becomes an empty program.
     fn restart(&mut self, index: u64, entry: Entry) {
@@ -184,11 +192,8 @@ impl Lowering<'_> {
             let spec = &self.resolved.calls[call.call];
             let mut low = lowered.blank();
             low.variant = variant_index(spec, call);
-            if self.entry == Entry::Ia32 && foreign::find(call, spec, self.resolved) {
-                return Err(LowerError::Foreign);
-            }
-            if let Some(hazard) = hazard::find(self.resolved, call, &spec.variants[low.variant], self.entry) {
-                return Err(LowerError::Hazard(hazard));
+            if let Some(error) = refuse(self.resolved, call, &spec.variants[low.variant], self.entry) {
+                return Err(error);
             }
             for (param, (arg, address)) in (0..).zip(call.args.iter().zip(&mut low.addresses)) {
                 if let Argument::Block(block) = arg {
