@@ -76,6 +76,10 @@ impl View<'_> {
         if mapped.0.is_some() && mapped.1.is_some() {
             return mapped;
         }
+        // Where something is mapped, it is no guard page of the arena, nor one of the first that nobody has mostly.
+        if scene.world.mappings.free(address.into(), len.into()) == Some(false) {
+            return mapped;
+        }
         let arena = scene.memory.access(address, len);
         (mapped.0.or(arena.0), mapped.1.or(arena.1))
     }
