@@ -355,10 +355,11 @@ fn errors(log: &Log<'_>, before: Scope<'_>, yaml: Yaml) -> Vec<ErrorRule> {
             log.report("empty-rules", name.at, format!("{} has no rule", name.value), None);
         }
         // What is said of several is read once, so that a mistake in it is reported once.
-        for rule in items.into_iter().filter_map(|item| rule(log, before, errnos.first(), item)) {
-            for errno in &errnos {
-                rules.push(ErrorRule { errno: At::new(errno.value, rule.errno.at), ..rule.clone() });
-            }
+        let said: Vec<ErrorRule> =
+            items.into_iter().filter_map(|item| rule(log, before, errnos.first(), item)).collect();
+        for errno in &errnos {
+            let of = |rule: &ErrorRule| ErrorRule { errno: At::new(errno.value, rule.errno.at), ..rule.clone() };
+            rules.extend(said.iter().map(of));
         }
     }
     rules
