@@ -148,6 +148,29 @@ fn a_call_that_no_kernel_has_answers_enosys() {
 }
 
 #[test]
+fn of_a_register_as_much_counts_as_the_type_says() {
+    let call = |ty: &str| {
+        spec(&format!(
+            "syscall: x\nsummary: takes bits\nnr: {{x86_64: 1}}\nparams:\n  - {{name: bits, c: unsigned long, type: \"{ty}\", unknown: EINVAL}}\nreturns: zero\n"
+        ))
+    };
+    for (ty, bytes) in [("flags[f]", 8), ("flags[f, uint32]", 4)] {
+        let resolved = on(&call(ty), 7, 3);
+        assert_eq!(resolved.call("x").unwrap().variants[0].params[0].int.bytes(8), bytes, "{ty}");
+    }
+}
+
+#[test]
+fn rules_of_several_errnos_are_each_ones_in_order() {
+    let call = "syscall: x\nsummary: fails\nnr: {x86_64: 1}\nparams:\n  - {name: a, c: int, type: int32}\nreturns: zero\nerrors:\n  \
+                \"EIO, ENXIO\": [{may: a > 1}, {may: a < 0}]\n";
+    let spec = spec(call);
+    let rules = &on(&spec, 7, 3).call("x").unwrap().variants[0].rules.clone();
+    assert_eq!(rules.iter().map(|rule| rule.errno.name()).collect::<Vec<_>>(), ["EIO", "EIO", "ENXIO", "ENXIO"]);
+    assert_eq!((&rules[0].condition, &rules[1].condition), (&rules[2].condition, &rules[3].condition));
+}
+
+#[test]
 fn beside_a_kind_a_name_is_a_kind_whatever_the_parameters_are_called() {
     let file = |path: &str, text: &str| SourceFile { path: path.to_owned(), text: text.to_owned() };
     let call = "syscall: x\nsummary: takes a pidfd\nnr: {x86_64: 1}\nparams:\n  - {name: pidfd, c: int, type: fd}\nreturns: zero\nerrors:\n  \

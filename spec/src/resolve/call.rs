@@ -426,6 +426,11 @@ pub(super) fn register(param: &Param) -> IntType {
     let declared = int_of(&param.c.value).unwrap_or(IntType::Long { signed: false });
     match (declared, &param.ty.value) {
         (IntType::Long { .. }, Type::Int { int: int @ IntType::Fixed { bits: ..=32, .. }, .. }) => *int,
+        (
+            IntType::Long { .. },
+            Type::Flags { width: Some(int @ IntType::Fixed { bits: ..=32, .. }), .. }
+            | Type::Enum { width: Some(int @ IntType::Fixed { bits: ..=32, .. }), .. },
+        ) => *int,
         _ => declared,
     }
 }
