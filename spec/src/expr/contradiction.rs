@@ -2,10 +2,11 @@
 
 use super::ast::{BinaryOp, Expr, UnaryOp, Word};
 use super::functions::Function;
+use super::interval::{ALL, Bounds, Interval};
 
 /// Whether a condition contradicts itself, whatever its parts mean: `a && !a`, `a && b && (!a || !b)`, `x == 1 && x == 2`.
 ///
-/// `false` says nothing: what only arithmetic or the kernel's own logic rules out is not looked for, and a condition with
+/// `false` says nothing: of arithmetic little is looked at, of the kernel's own logic nothing, and a condition with
 /// very many alternatives is not looked through.
 pub fn contradicts_itself(condition: &Expr) -> bool {
     let mut search = Search { left: ALTERNATIVES };
@@ -40,7 +41,7 @@ impl Search {
                 _ => given.push((expr, truth)),
             }
         }
-        let Some((choice, truth)) = choices.pop() else { return true };
+        let Some((choice, truth)) = choices.pop() else { return can_be(&given) };
         let Expr::Binary(op, a, b) = choice else { return true };
         let first = if *op == BinaryOp::Implies { !truth } else { truth };
         [(&**a, first), (&**b, truth)].into_iter().any(|one| {
@@ -48,6 +49,28 @@ impl Search {
             self.left = left;
             self.consistent(choices.iter().copied().chain([one]).collect(), given.clone())
         })
+    }
+}
+
+/// Whether numbers can compare as all demands together want them to.
+fn can_be(given: &[Demand<'_>]) -> bool {
+    let Some(bounds) = Bounds::of(given.iter().filter_map(|demand| range(*demand))) else { return false };
+    given.iter().all(|(expr, truth)| match expr {
+        Expr::Binary(op, a, b) if op.precedence() == 4 => bounds.admit(if *truth { *op } else { opposite(*op) }, a, b),
+        Expr::In(inner, list) if *truth => list.iter().any(|item| bounds.admit(BinaryOp::Eq, inner, item)),
+        _ => true,
+    })
+}
+
+fn opposite(op: BinaryOp) -> BinaryOp {
+    match op {
+        BinaryOp::Eq => BinaryOp::Ne,
+        BinaryOp::Ne => BinaryOp::Eq,
+        BinaryOp::Lt => BinaryOp::Ge,
+        BinaryOp::Ge => BinaryOp::Lt,
+        BinaryOp::Gt => BinaryOp::Le,
+        BinaryOp::Le => BinaryOp::Gt,
+        other => other,
     }
 }
 
@@ -81,8 +104,7 @@ fn exclude(a: Demand<'_>, b: Demand<'_>) -> bool {
 }
 
 /// An expression and the least and the greatest number that it has to be, both included.
-fn range((expr, truth): Demand<'_>) -> Option<(&Expr, (i128, i128))> {
-    const ALL: (i128, i128) = (i128::MIN, i128::MAX);
+fn range((expr, truth): Demand<'_>) -> Option<(&Expr, Interval)> {
     let Expr::Binary(op, left, right) = expr else { return None };
     let (subject, number, swapped) = match (&**left, &**right) {
         (Expr::Int(_), Expr::Int(_)) => return None,
@@ -189,7 +211,7 @@ fn positive((expr, truth): Demand<'_>) -> (Atom<'_>, bool) {
 }
 
 /// Whether two expressions have the same value for the same reasons: equal but for the order of operands.
-fn same(a: &Expr, b: &Expr) -> bool {
+pub(super) fn same(a: &Expr, b: &Expr) -> bool {
     match (a, b) {
         (Expr::Binary(op, a1, a2), Expr::Binary(other, b1, b2)) if op == other => {
             let swapped = matches!(op, BinaryOp::Add | BinaryOp::Mul | BinaryOp::BitAnd | BinaryOp::BitOr);

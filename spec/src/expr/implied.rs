@@ -3,59 +3,99 @@
 use super::ast::{BinaryOp, Expr, UnaryOp, Word};
 use super::functions::Function;
 
-/// A condition with what follows from its conjuncts where they are known: the kind of a file of which a function is asked that
-/// other kinds do not answer, that memory can be read which is looked at, and that what can be written can be read.
+/// The first address that programs have memory at: the first page is nobody's.
+const FIRST_PAGE: i128 = 4096;
+
+/// A condition with what follows from its parts wherever they are known: the kind of a file of which a function is asked that other
+/// kinds do not answer, that memory can be read which is looked at, and that what can be written can be read.
 pub fn with_what_follows(condition: &Expr) -> Expr {
-    let mut all = condition.clone();
-    for conjunct in condition.joined(BinaryOp::And) {
-        if let Some(atom) = atom(conjunct) {
-            atom.walk(&mut |part| {
-                if let Some(implied) = implied(part) {
-                    all = binary(BinaryOp::And, std::mem::replace(&mut all, Expr::Bool(true)), implied);
-                }
-            });
-        }
-        if let Expr::Call(Function::Mapped, list) = conjunct
-            && let [at, bytes, Expr::Word(Word::Write)] = &list[..]
-        {
-            all = binary(BinaryOp::And, all, readable(at.clone(), bytes.clone()));
-        }
-    }
-    all
+    following(condition, true)
 }
 
-/// What is unknown as a whole where any part is. What was before the call is another matter.
-fn atom(conjunct: &Expr) -> Option<&Expr> {
-    match conjunct {
-        Expr::Unary(UnaryOp::Not, inner) => atom(inner),
-        Expr::Binary(BinaryOp::And | BinaryOp::Or | BinaryOp::Implies, ..) => None,
-        other => {
+/// The same of a part that has to be so (`truth`) for the whole to hold, or must not be.
+fn following(part: &Expr, truth: bool) -> Expr {
+    match part {
+        Expr::Unary(UnaryOp::Not, inner) => Expr::Unary(UnaryOp::Not, Box::new(following(inner, !truth))),
+        Expr::Binary(op @ (BinaryOp::And | BinaryOp::Or), a, b) => {
+            binary(*op, following(a, truth), following(b, truth))
+        }
+        Expr::Binary(BinaryOp::Implies, a, b) => binary(BinaryOp::Implies, following(a, !truth), following(b, truth)),
+        atom => {
+            let mut all = Vec::new();
+            // What was before the call is another matter.
             let mut before = false;
-            other.walk(&mut |part| before |= matches!(part, Expr::Old(_)));
-            (!before).then_some(other)
+            atom.walk(&mut |part| before |= matches!(part, Expr::Old(_)));
+            if !before {
+                atom.walk(&mut |part| known(part, &mut all));
+                settled(atom, truth, &mut all);
+            }
+            // A part that must not be so is unknown where what follows from it is not so.
+            all.into_iter().fold(atom.clone(), |atom, implied| match truth {
+                true => binary(BinaryOp::And, atom, implied),
+                false => binary(BinaryOp::Or, atom, not(implied)),
+            })
         }
     }
 }
 
-fn implied(part: &Expr) -> Option<Expr> {
+/// What is so where a part is known, whatever it is.
+fn known(part: &Expr, into: &mut Vec<Expr>) {
     match part {
         Expr::Call(function, list) => {
-            let file = list.first()?;
-            let is =
-                |kind: &Word| binary(BinaryOp::Eq, Expr::Call(Function::Kind, vec![file.clone()]), Expr::Word(*kind));
-            kinds(*function).iter().map(is).reduce(|a, b| binary(BinaryOp::Or, a, b))
+            let Some(file) = list.first() else { return };
+            let kinds = kinds(*function);
+            if !kinds.is_empty() {
+                let kind = Expr::Call(Function::Kind, vec![file.clone()]);
+                into.push(Expr::In(Box::new(kind), kinds.iter().map(|kind| Expr::Word(*kind)).collect()));
+            }
+            // What 0 means instead, is for each call to say.
+            if *function == Function::Process {
+                into.push(binary(BinaryOp::Ne, file.clone(), Expr::Int(0)));
+            }
+            if matches!(function, Function::Family | Function::SocketType | Function::Fresh) {
+                into.push(not(Expr::Call(Function::IsPath, vec![file.clone()])));
+            }
         }
         Expr::Load { address, size, .. } => {
             let (base, offset) = match &**address {
                 Expr::Binary(BinaryOp::Add, base, offset) => match &**offset {
                     Expr::Int(offset) => (&**base, *offset),
-                    _ => return None,
+                    _ => return,
                 },
                 base => (base, 0),
             };
-            Some(readable(base.clone(), Expr::Int(offset + i128::from(*size))))
+            into.push(readable(base.clone(), Expr::Int(offset + i128::from(*size))));
+            into.push(binary(BinaryOp::Ge, base.clone(), Expr::Int(FIRST_PAGE)));
         }
-        _ => None,
+        _ => {}
+    }
+}
+
+/// What is so where a whole atom is so (`truth`), or is not.
+fn settled(atom: &Expr, truth: bool, into: &mut Vec<Expr>) {
+    let Expr::Call(function, list) = atom else { return };
+    match (function, &list[..], truth) {
+        (Function::Mapped, [at, Expr::Int(bytes), word], true) if *bytes > 0 => {
+            if *word == Expr::Word(Word::Write) {
+                into.push(readable(at.clone(), Expr::Int(*bytes)));
+            }
+            into.push(binary(BinaryOp::Ge, at.clone(), Expr::Int(FIRST_PAGE)));
+        }
+        (Function::Mapped, [at, bytes, Expr::Word(Word::Write)], true) => {
+            into.push(readable(at.clone(), bytes.clone()));
+        }
+        // Of nothing all is there.
+        (Function::Mapped, [_, bytes, _], false) => into.push(binary(BinaryOp::Gt, bytes.clone(), Expr::Int(0))),
+        // Who is open as a path only is for neither.
+        (Function::Readable | Function::Writable, [fd], true) => {
+            into.push(not(Expr::Call(Function::IsPath, vec![fd.clone()])));
+        }
+        // The first process of a namespace lives as long as the others.
+        (Function::Process, [number], false) => into.push(binary(BinaryOp::Ne, number.clone(), Expr::Int(1))),
+        (Function::SameFile, [a, b], true) => {
+            into.extend([a, b].map(|path| Expr::Call(Function::Exists, vec![path.clone()])));
+        }
+        _ => {}
     }
 }
 
@@ -71,6 +111,10 @@ const fn kinds(function: Function) -> &'static [Word] {
         Function::TargetLength => &[Word::Symlink],
         _ => &[],
     }
+}
+
+fn not(expr: Expr) -> Expr {
+    Expr::Unary(UnaryOp::Not, Box::new(expr))
 }
 
 fn readable(at: Expr, bytes: Expr) -> Expr {
@@ -103,8 +147,26 @@ mod tests {
         let sealed = || binary(BinaryOp::Ne, of_fd(Function::Seals), Expr::Int(0));
         assert!(both(sealed(), kind(BinaryOp::Ne, Word::Regular)));
         assert!(!both(sealed(), kind(BinaryOp::Eq, Word::Regular)));
-        let either = binary(BinaryOp::Or, sealed(), full());
-        assert!(!both(either, kind(BinaryOp::Eq, Word::Directory)), "what stands beside an alternative is not needed");
+        let directory = || kind(BinaryOp::Eq, Word::Directory);
+        assert!(both(binary(BinaryOp::Or, sealed(), full()), directory()), "neither alternative");
+        let other = Expr::Call(Function::Open, vec![Expr::Param(1)]);
+        assert!(!both(binary(BinaryOp::Or, sealed(), other), directory()), "what stands beside one is not needed");
+        assert!(both(not(binary(BinaryOp::Eq, of_fd(Function::Room), Expr::Int(0))), directory()), "nor is it not so");
+        assert!(both(of_fd(Function::Writable), of_fd(Function::IsPath)));
+        assert!(!both(not(of_fd(Function::Writable)), of_fd(Function::IsPath)));
+    }
+
+    #[test]
+    fn what_two_files_have_in_common_they_have_both() {
+        let of = |function, list: &[u8]| Expr::Call(function, list.iter().map(|index| Expr::Param(*index)).collect());
+        for gone in [0, 1] {
+            assert!(both(of(Function::SameFile, &[0, 1]), not(of(Function::Exists, &[gone]))));
+            assert!(!both(not(of(Function::SameFile, &[0, 1])), not(of(Function::Exists, &[gone]))));
+        }
+        for number in [0, 1] {
+            let is = binary(BinaryOp::Eq, Expr::Param(0), Expr::Int(number));
+            assert!(both(not(of(Function::Process, &[0])), is));
+        }
     }
 
     #[test]
@@ -117,6 +179,14 @@ mod tests {
         assert!(both(field(8), dark(12)));
         assert!(both(field(8), dark(4)), "nor is what lies before it");
         assert!(!both(field(8), dark(16)));
+        let nowhere = |at| binary(BinaryOp::Eq, Expr::Param(1), Expr::Int(at));
+        assert!(both(field(8), nowhere(0)) && both(field(8), nowhere(1)) && both(not(field(8)), nowhere(0)));
+        assert!(!both(field(8), nowhere(8192)));
+        let least = Expr::Call(Function::Min, vec![Expr::Param(0), Expr::Int(64)]);
+        let missing = |bytes: &Expr| not(readable(Expr::Param(1), bytes.clone()));
+        let length = |number| binary(BinaryOp::Eq, Expr::Param(0), Expr::Int(number));
+        assert!(both(missing(&Expr::Param(0)), length(0)) && both(missing(&least), length(0)));
+        assert!(!both(missing(&Expr::Param(0)), length(1)) && !both(missing(&least), length(1)));
         let written = Expr::Call(Function::Mapped, vec![Expr::Param(1), Expr::Int(8), Expr::Word(Word::Write)]);
         assert!(both(written, dark(8)));
     }

@@ -7,6 +7,7 @@ mod contradiction;
 mod eval;
 mod functions;
 mod implied;
+mod interval;
 pub(crate) mod parse;
 mod print;
 
