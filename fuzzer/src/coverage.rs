@@ -1,6 +1,7 @@
 //! Spec coverage: which clauses have been seen to hold on a real kernel.
 
 mod alone;
+mod bounds;
 mod outside;
 
 pub use alone::strike_out_others;
@@ -66,28 +67,36 @@ const DENIED: &str = "needs a machine of its own (--privileged): the sandbox den
 /// Why a clause is not seen whose condition, or the success that it speaks of, is ruled out by the specification itself.
 const NEVER: &str = "never true on this target";
 
+/// Why nothing is seen that takes larger files than a program may have.
+const SMALL_FILES: &str = "needs a limit of file sizes above the sandbox's hard one";
+
 /// Judges every clause, by [`ClauseId`].
 pub fn executable(resolved: &Resolved, habitats: &[Habitat]) -> Vec<Executable> {
-    let here = &Here::of(habitats);
+    let here = &Here { word: resolved.target.arch.data_model().word(), ..Here::of(habitats) };
     let mut verdicts = vec![Executable::Yes; resolved.clauses.len()];
     for variant in resolved.calls.iter().flat_map(|call| &call.variants) {
         for rule in &variant.rules {
-            let verdict = if rule.duty { duty(rule, here) } else { permission(rule, here) };
+            let verdict = if rule.duty { duty(rule, variant, here) } else { permission(rule, variant, here) };
             verdicts[rule.clause.0 as usize] = verdict;
         }
         for ensure in &variant.ensures {
-            verdicts[ensure.clause.0 as usize] = reachable(&ensure.condition, here);
+            verdicts[ensure.clause.0 as usize] = reachable(&ensure.condition, variant, here);
         }
         for effect in &variant.effects {
-            let when = effect.effect.when.as_ref().map_or(Executable::Yes, |when| reachable(&when.value, here));
-            verdicts[effect.clause.0 as usize] = when;
+            let when = effect.effect.when.as_ref().map(|when| &when.value);
+            let refused = |when: &Expr| effect.effect.on.is_empty() && is_refused(variant, when, here);
+            verdicts[effect.clause.0 as usize] = match when {
+                None => Executable::Yes,
+                Some(when) if refused(when) => Executable::No("what it takes is refused here".to_owned()),
+                Some(when) => reachable(when, variant, here),
+            };
         }
-        if always_fails(variant) {
+        if let Some(why) = always_fails(variant, here) {
             let effects = variant.effects.iter().map(|effect| effect.clause);
             for clause in
                 variant.ensures.iter().map(|ensure| ensure.clause).chain(effects).chain([variant.returns_clause])
             {
-                verdicts[clause.0 as usize] = Executable::No(NEVER.to_owned());
+                verdicts[clause.0 as usize] = Executable::No(why.to_owned());
             }
         }
         if let Some(absent) = variant.rules.iter().find(|rule| is_absence(rule)).map(|rule| rule.clause) {
@@ -117,10 +126,49 @@ fn not_made(resolved: &Resolved, call: &Call, here: &Here) -> Option<String> {
     never.or_else(denied)
 }
 
-/// Whether no arguments can make a call succeed.
-fn always_fails(variant: &Variant) -> bool {
+/// Whether a call fails wherever a condition of its success holds, with the capabilities that there are here. Only what arguments
+/// alone decide is looked at: the rest may be otherwise after the call.
+fn is_refused(variant: &Variant, when: &Expr, here: &Here) -> bool {
+    let mut of_state = false;
+    when.walk(&mut |part| of_state |= matches!(part, Expr::Call(..) | Expr::Load { .. } | Expr::Ret));
+    if of_state {
+        return false;
+    }
     let not = |condition: &Expr| Expr::Unary(UnaryOp::Not, Box::new(condition.clone()));
-    variant.rules.iter().any(|rule| rule.duty && contradicts_itself(&not(&rule.condition)))
+    let and = |a, b| Expr::Binary(BinaryOp::And, Box::new(a), Box::new(b));
+    let fails = |rule: &Rule| {
+        let mut lacking = Vec::new();
+        rule.condition.walk(&mut |part| {
+            if matches!(part, Expr::Call(Function::Capable, _)) && !here.privileged {
+                lacking.push(not(part));
+            }
+        });
+        contradicts_itself(&lacking.into_iter().fold(and(when.clone(), not(&rule.condition)), and))
+    };
+    variant.rules.iter().filter(|rule| rule.duty).any(fails)
+}
+
+/// Why no arguments can make a call succeed here; `None` where some may.
+fn always_fails(variant: &Variant, here: &Here) -> Option<&'static str> {
+    let not = |condition: &Expr| Expr::Unary(UnaryOp::Not, Box::new(condition.clone()));
+    let and = |a, b| Expr::Binary(BinaryOp::And, Box::new(a), Box::new(b));
+    let duties = || variant.rules.iter().filter(|rule| rule.duty).map(|rule| &rule.condition);
+    if duties().any(|condition| contradicts_itself(&not(condition))) {
+        return Some(NEVER);
+    }
+    // What files there are here, and that the descriptors are open at all.
+    let short = || duties().filter(|condition| condition.joined(BinaryOp::Or).len() > 1).map(not);
+    let absent = |condition: &Expr| {
+        let mut files = Vec::new();
+        condition.walk(&mut |part| {
+            if let Expr::Call(Function::Fs, _) = part {
+                let words = here.file_systems.iter().map(|word| Expr::Word(*word)).collect();
+                files.push(Expr::In(Box::new(part.clone()), words));
+            }
+        });
+        !files.is_empty() && contradicts_itself(&files.into_iter().chain(short()).fold(not(condition), and))
+    };
+    duties().any(absent).then_some("only files of a file system that the run does not have are served")
 }
 
 /// Why no error but ENOSYS is seen of a call.
@@ -132,12 +180,12 @@ fn is_absence(rule: &Rule) -> bool {
 }
 
 /// A duty can be seen wherever its condition can come true, unless it says itself what that takes.
-fn duty(rule: &Rule, here: &Here) -> Executable {
-    outside::said(rule).map_or_else(|| reachable(&rule.condition, here), Executable::No)
+fn duty(rule: &Rule, variant: &Variant, here: &Here) -> Executable {
+    outside::said(rule).map_or_else(|| reachable(&rule.condition, variant, here), Executable::No)
 }
 
 /// A permission can be seen only where the sandbox can bring the error about.
-fn permission(rule: &Rule, here: &Here) -> Executable {
+fn permission(rule: &Rule, variant: &Variant, here: &Here) -> Executable {
     use abispec::model::Origin;
     let no = |why: &str| Executable::No(why.to_owned());
     if rule.condition == Expr::Bool(true) {
@@ -152,20 +200,24 @@ fn permission(rule: &Rule, here: &Here) -> Executable {
         Origin::Config => no("depends on how the kernel was built"),
         Origin::Arch => no("depends on the port"),
         Origin::Args | Origin::State | Origin::Filesystem | Origin::Limits | Origin::Signal => {
-            reachable_among(&rule.condition, PLAIN_KINDS, here)
+            reachable_among(&rule.condition, PLAIN_KINDS, variant, here)
         }
     }
 }
 
 /// Whether all conjuncts of a condition can be true in the sandbox.
-fn reachable(condition: &Expr, here: &Here) -> Executable {
-    reachable_among(condition, KINDS, here)
+fn reachable(condition: &Expr, variant: &Variant, here: &Here) -> Executable {
+    reachable_among(condition, KINDS, variant, here)
 }
 
-fn reachable_among(condition: &Expr, kinds: &'static [Word], here: &Here) -> Executable {
+fn reachable_among(condition: &Expr, kinds: &'static [Word], variant: &Variant, here: &Here) -> Executable {
     let here = &Here { kinds, ..here.clone() };
-    if contradicts_itself(&with_what_follows(condition)) {
-        return Executable::No(NEVER.to_owned());
+    let and = |a, b| Expr::Binary(BinaryOp::And, Box::new(a), Box::new(b));
+    let typed = bounds::of_types(variant, here.word, condition).into_iter().fold(with_what_follows(condition), and);
+    let limited = bounds::of_files(condition).into_iter().fold(typed.clone(), and);
+    if contradicts_itself(&limited) {
+        let why = if contradicts_itself(&typed) { NEVER } else { SMALL_FILES };
+        return Executable::No(why.to_owned());
     }
     let conjuncts = condition.joined(BinaryOp::And);
     for conjunct in conjuncts {
@@ -188,9 +240,7 @@ fn impossible(expr: &Expr, here: &Here) -> Option<String> {
         Expr::Binary(BinaryOp::Ne, a, b) if is_user(a) && (is_user(b) || **b == Expr::Int(0)) => {
             Some("needs another user; the sandbox's is always 0".to_owned())
         }
-        Expr::Binary(BinaryOp::Gt, a, b) if beyond_the_hard_limit(a, b) => {
-            Some("needs a limit of file sizes above the sandbox's hard one".to_owned())
-        }
+        Expr::Binary(BinaryOp::Gt, a, b) if beyond_the_hard_limit(a, b) => Some(SMALL_FILES.to_owned()),
         Expr::Binary(BinaryOp::Eq, a, b) if is_policy(a) && is_real_time(b) && !here.privileged => {
             Some(outside::REAL_TIME.to_owned())
         }
@@ -234,9 +284,7 @@ fn impossible(expr: &Expr, here: &Here) -> Option<String> {
 
 /// Whether a limit of file sizes would have to be larger than a `long`, which would let one call take all memory.
 fn beyond_the_hard_limit(limit: &Expr, than: &Expr) -> bool {
-    let of_files = |list: &[Expr]| matches!(list, [Expr::Int(number)] if *number == i128::from(libc::RLIMIT_FSIZE));
-    matches!(limit, Expr::Call(Function::Rlimit, list) if of_files(list))
-        && matches!(than, Expr::Int(size) if *size >= i128::from(i64::MAX))
+    bounds::is_limit_of_files(limit) && matches!(than, Expr::Int(size) if *size >= i128::from(i64::MAX))
 }
 
 /// Whether an expression is the caller's scheduling policy, or some of its bits.
@@ -299,13 +347,17 @@ struct Here {
     file_systems: Vec<Word>,
     /// Whether capabilities are those of the initial user namespace.
     privileged: bool,
+    /// Bytes of a pointer.
+    word: u32,
 }
 
 impl Here {
     fn of(habitats: &[Habitat]) -> Self {
-        // The sandbox's root is a tmpfs wherever the work directory lies.
-        let file_systems = [Word::Tmpfs].into_iter().chain(habitats.iter().map(|habitat| habitat.word())).collect();
-        Self { kinds: KINDS, file_systems, privileged: habitats.iter().any(|habitat| habitat.privileged) }
+        let privileged = habitats.iter().any(|habitat| habitat.privileged);
+        // The sandbox's root is a tmpfs wherever the work directory lies; who may, opens queues.
+        let always = [Word::Tmpfs].into_iter().chain(privileged.then_some(Word::Mqueue));
+        let file_systems = always.chain(habitats.iter().map(|habitat| habitat.word())).collect();
+        Self { kinds: KINDS, file_systems, privileged, word: 8 }
     }
 }
 
@@ -428,6 +480,37 @@ mod tests {
         let (late, torn, failing) =
             (Some("needs a late signal"), Some("needs a torn disk"), Some("needs failing storage"));
         assert_eq!(all, [late, peer, None, peer, failing, torn]);
+    }
+
+    #[test]
+    fn what_arguments_and_files_cannot_be_is_not_waited_for() {
+        let file =
+            |path: &str, text: &str| abispec::finding::SourceFile { path: path.to_owned(), text: text.to_owned() };
+        let call = "syscall: x\nsummary: a test\nnr: {x86_64: 1}\nparams: [{name: a, c: unsigned int, type: uint32}, {name: fd, c: int, type: fd}]\nreturns: zero\n\
+                    effects:\n  - {sets_offset: {fd: fd, to: \"0\"}, when: a == 7}\n  - {sets_offset: {fd: fd, to: \"1\"}, when: a == 8}\n\
+                    ensures: [a == 9 => ret == 0]\nerrors:\n  \
+                    EBADF: [{when: \"!open(fd) || is_path(fd)\"}, {when: \"open(fd) && (kind(fd) != regular || fs(fd) != WHERE)\"}]\n  \
+                    EFBIG: [{may: size(fd) == LLONG_MAX && size(fd) < rlimit(RLIMIT_FSIZE)}]\n  \
+                    EINVAL: [{may: a >= 0x80000000}, {may: a > 0xffffffff}]\n  EPERM: [{when: a == 7 && !capable(CAP_MKNOD)}]\n";
+        let judge = |fs: &str, privileged: bool| {
+            let resources = file("resources/r.yaml", "fd: {base: int32}\n");
+            let flags = file("flags/f.yaml", "l:\n  kind: enum\n  members: {RLIMIT_FSIZE: 1, CAP_MKNOD: 27}\n");
+            let (spec, findings) =
+                abispec::load::load(vec![resources, flags, file("syscalls/x.yaml", &call.replace("WHERE", fs))]);
+            assert!(findings.is_empty(), "{findings:#?}");
+            let resolved = abispec::resolve(&spec, &Target::new(Arch::X86_64, Release::new(7, 3)));
+            let judged = executable(&resolved, &Habitat::of_every_kind(&[FileSystem::Tmpfs], privileged));
+            let of = |kind: ClauseKind| {
+                let of_kind = resolved.clauses.iter().zip(&judged).filter(move |(clause, _)| clause.kind == kind);
+                of_kind.map(|(_, verdict)| *verdict == Executable::Yes).collect::<Vec<_>>()
+            };
+            (of(ClauseKind::May), of(ClauseKind::Effect), of(ClauseKind::Ensures))
+        };
+        let may = vec![false, true, false];
+        assert_eq!(judge("tmpfs", false), (may.clone(), vec![false, true], vec![true]));
+        assert_eq!(judge("tmpfs", true), (may.clone(), vec![true, true], vec![true]));
+        // Only files of another kind of file system let it succeed.
+        assert_eq!(judge("xfs", true), (may, vec![false, false], vec![false]));
     }
 
     #[test]
