@@ -3,8 +3,9 @@
 use super::expression::{Direction, Variation, negated, toggled, values, variations};
 use super::granule::smaller;
 use super::{Making, Part, Shows};
-use crate::expr::{Expr, print};
-use crate::model::{Contract, Effect};
+use crate::errno::Errno;
+use crate::expr::{BinaryOp, Expr, print};
+use crate::model::{Contract, Effect, EffectRule};
 use crate::resolve::{effect_name, for_each_expr};
 use crate::target::ClauseKind;
 
@@ -17,15 +18,25 @@ pub(super) fn mutants(making: &mut Making<'_>, part: Part, contract: &Contract) 
         if matches!(rule.effect, Effect::Changes { .. }) {
             subject.shows = Shows::Nobody("what changes is nothing that the tools model");
         }
-        making.add_to_contract(part, &subject, "removed", format!("effect {name}: removed"), move |contract| {
-            if index < contract.effects.len() {
-                contract.effects.remove(index);
+        let permits = Permits::of(rule);
+        if permits != Permits::Less && permits != Permits::Same {
+            making.add_to_contract(part, &subject, "removed", format!("effect {name}: removed"), move |contract| {
+                if index < contract.effects.len() {
+                    contract.effects.remove(index);
+                }
+            });
+        }
+        if let Some(when) = rule.when.as_ref().filter(|_| permits != Permits::Same) {
+            let mut list = Vec::new();
+            if permits != Permits::Less {
+                list.push((negated(&when.value), "negated".to_owned(), Expr::Bool(true)));
             }
-        });
-        if let Some(when) = &rule.when {
-            let mut list = vec![(negated(&when.value), "negated".to_owned(), Expr::Bool(true))];
-            // Who may write more often is contradicted by nobody who writes.
-            let narrower = |found: &Variation| !is_written(&rule.effect) || found.direction != Direction::Wider;
+            // Who may write more is contradicted by nobody who writes.
+            let narrower = |found: &Variation| match permits {
+                Permits::More => found.direction != Direction::Wider,
+                Permits::Less => found.direction != Direction::Narrower,
+                Permits::Same | Permits::Otherwise => true,
+            };
             let variations = variations(&when.value, &names).into_iter().filter(narrower);
             list.extend(variations.map(|found| (found.expr, found.change, found.difference)));
             for (number, (expr, change, difference)) in list.into_iter().enumerate() {
@@ -42,7 +53,9 @@ pub(super) fn mutants(making: &mut Making<'_>, part: Part, contract: &Contract) 
                 });
             }
         }
-        keys(making, part, index, &rule.effect, &subject, name);
+        if !fails(rule) {
+            keys(making, part, index, &rule.effect, &subject, name);
+        }
     }
 }
 
@@ -70,6 +83,39 @@ fn keys(making: &mut Making<'_>, part: Part, index: usize, effect: &Effect, subj
                     at += 1;
                 });
             });
+        }
+    }
+}
+
+/// Whether an effect is about calls that fail alone.
+fn fails(rule: &EffectRule) -> bool {
+    let negative = Expr::Binary(BinaryOp::Lt, Box::new(Expr::Ret), Box::new(Expr::Int(0)));
+    rule.when.as_ref().is_some_and(|when| when.value.joined(BinaryOp::And).contains(&&negative))
+}
+
+/// What may be written where an effect holds, beside where it does not; of a call that failed, what may have changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Permits {
+    /// It says nothing of that.
+    Otherwise,
+    /// What a call that failed otherwise leaves alone.
+    More,
+    /// The first bytes of it alone.
+    Less,
+    /// The same: on EFAULT anything may have been written.
+    Same,
+}
+
+impl Permits {
+    fn of(rule: &EffectRule) -> Self {
+        let faults = |errno: &Errno| errno.name() == "EFAULT";
+        match &rule.effect {
+            // What may have happened when a call failed is not known any more.
+            _ if fails(rule) => Self::More,
+            Effect::Writes { .. } if !rule.on.iter().all(faults) => Self::More,
+            Effect::Writes { bytes: Some(_), .. } => Self::Less,
+            Effect::Writes { bytes: None, .. } => Self::Same,
+            _ => Self::Otherwise,
         }
     }
 }

@@ -182,36 +182,42 @@ impl Varying<'_> {
     ) {
         let now = |op, right: Expr| Expr::Binary(op, Box::new(left.clone()), Box::new(right));
         let old = self.text(&now(op, right.clone()));
-        let mut push = |new: Expr, direction: Direction| {
+        // Both comparisons say the same but for these numbers on the left.
+        let mut push = |new: Expr, direction: Direction, numbers: &[Expr]| {
             let change = format!("`{old}` becomes `{}`", self.text(&new));
-            self.differ(whole, new, change, direction.under(positive), around);
+            let is = |number: &Expr| now(BinaryOp::Eq, number.clone());
+            let only = numbers.iter().map(is).reduce(|a, b| Expr::Binary(BinaryOp::Or, Box::new(a), Box::new(b)));
+            self.differ(whole, new, change, direction.under(positive), &extended(around, only));
         };
-        let (more, less) = (|| larger(left, right), || smaller(left, right));
+        let (same, more, less) = (right.clone(), larger(left, right), smaller(left, right));
         match op {
             BinaryOp::Lt => {
-                push(now(BinaryOp::Le, right.clone()), Direction::Wider);
-                push(now(op, less()), Direction::Narrower);
+                push(now(BinaryOp::Le, same.clone()), Direction::Wider, &[same]);
+                push(now(op, less.clone()), Direction::Narrower, &[less]);
             }
             BinaryOp::Le => {
-                push(now(BinaryOp::Lt, right.clone()), Direction::Narrower);
-                push(now(op, more()), Direction::Wider);
+                push(now(BinaryOp::Lt, same.clone()), Direction::Narrower, &[same]);
+                push(now(op, more.clone()), Direction::Wider, &[more]);
             }
             BinaryOp::Gt => {
-                push(now(BinaryOp::Ge, right.clone()), Direction::Wider);
-                push(now(op, more()), Direction::Narrower);
+                push(now(BinaryOp::Ge, same.clone()), Direction::Wider, &[same]);
+                push(now(op, more.clone()), Direction::Narrower, &[more]);
             }
             BinaryOp::Ge => {
-                push(now(BinaryOp::Gt, right.clone()), Direction::Narrower);
-                push(now(op, less()), Direction::Wider);
+                push(now(BinaryOp::Gt, same.clone()), Direction::Narrower, &[same]);
+                push(now(op, less.clone()), Direction::Wider, &[less]);
             }
             BinaryOp::Eq if is_number(left) && is_number(right) => {
                 // No masked value equals what has another bit.
                 let masked = matches!(left, Expr::Binary(BinaryOp::BitAnd, ..));
-                push(now(op, more()), if masked { Direction::Narrower } else { Direction::Other });
+                let direction = if masked { Direction::Narrower } else { Direction::Other };
+                push(now(op, more.clone()), direction, &[same, more]);
             }
-            BinaryOp::Ne if is_number(left) && is_number(right) => push(now(op, more()), Direction::Wider),
-            BinaryOp::Eq => push(now(BinaryOp::Ne, right.clone()), Direction::Other),
-            BinaryOp::Ne => push(now(BinaryOp::Eq, right.clone()), Direction::Other),
+            BinaryOp::Ne if is_number(left) && is_number(right) => {
+                push(now(op, more.clone()), Direction::Wider, &[same, more]);
+            }
+            BinaryOp::Eq => push(now(BinaryOp::Ne, same), Direction::Other, &[]),
+            BinaryOp::Ne => push(now(BinaryOp::Eq, same), Direction::Other, &[]),
             _ => {}
         }
     }
