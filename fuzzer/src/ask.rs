@@ -125,6 +125,8 @@ pub struct Asks {
     pub descriptors: Vec<(Subject, Aspect)>,
     /// What else is asked.
     pub questions: Vec<Ask>,
+    /// Whether some of what is asked may have changed too when the call answered EFAULT.
+    pub partly: bool,
 }
 
 /// A question that was put.
@@ -144,6 +146,8 @@ impl Asks {
         let mut asks = Self::default();
         for rule in &variant.effects {
             asks.effect(variant, &rule.effect.effect);
+            let sized = matches!(rule.effect.effect, Effect::SetsSize { .. });
+            asks.partly |= sized && rule.effect.on.iter().any(|errno| errno.name() == "EFAULT");
         }
         for ensure in &variant.ensures {
             ensure.condition.walk(&mut |expr| {
@@ -313,6 +317,8 @@ pub struct Asking<'a> {
     pub empty: u64,
     /// Memory for answers: from here to there.
     pub free: &'a mut (u64, u64),
+    /// Whether the call may have changed something when it answered EFAULT.
+    pub partly: bool,
 }
 
 impl Asking<'_> {
@@ -346,7 +352,11 @@ impl Asking<'_> {
     /// When the batch is full.
     pub fn put(&mut self, ask: Ask) -> Result<Option<Question>, PushError> {
         let Some((nr, args, answer)) = self.call(ask)? else { return Ok(None) };
-        let op = self.sandbox.push(Op::new(nr, &args).guarded(Guard::IfOk(self.op)))?;
+        let guard = match ask {
+            Ask::File(Subject::Param(_)) if self.partly => Guard::IfOkOrFault(self.op),
+            _ => Guard::IfOk(self.op),
+        };
+        let op = self.sandbox.push(Op::new(nr, &args).guarded(guard))?;
         Ok(Some(Question { ask, op, answer }))
     }
 

@@ -110,7 +110,9 @@ impl<'a> Hearing<'a> {
                         apply_partly(&view, &variant.effects, errno, next);
                     }
                 }
-                verdict
+                let faulted = i128::from(number) == context.numbers.efault();
+                let asked = answers.low.asked && faulted && self.plan.asks.partly;
+                verdict.or_else(|| if asked { self.after_fault(variant, next.as_ref(), seen) } else { None })
             }
             Answer::Left => {
                 let verdict = judge_left(variant, &self.view(variant), seen);
@@ -140,6 +142,28 @@ impl<'a> Hearing<'a> {
             }
         };
         Heard { verdict, next }
+    }
+
+    /// Holds what the kernel says of files after a fault against the model, which knows no more of what may have changed.
+    fn after_fault(&self, variant: &Variant, next: Option<&World>, seen: &mut Vec<ClauseId>) -> Option<Verdict> {
+        let view = self.afterwards(variant, next);
+        let Some(found) = self.answers.difference(&view) else {
+            let errno = self.errno()?;
+            let happened = |rule: &&ResolvedEffect| {
+                rule.effect.on.contains(&errno) && rule.effect.when.is_some() && applies(&view, rule) == Truth::True
+            };
+            seen.extend(variant.effects.iter().filter(happened).map(|rule| rule.clause));
+            return None;
+        };
+        let (expected, actual) = (found.expected(), found.actual());
+        Some(Verdict { id: "failure-changed-state", clause: None, expected, actual })
+    }
+
+    fn errno(&self) -> Option<Errno> {
+        match self.answer {
+            Answer::Error(number) => Errno::from_number(number, self.context.resolved.target.arch),
+            Answer::Value(_) | Answer::Left => None,
+        }
     }
 
     /// Holds the descriptor table after the call against a model.

@@ -389,7 +389,9 @@ fn admits(records: &Records, wire: &WireOp, guard: u8) -> bool {
         return false;
     };
     let made = matches!(state.load(Relaxed), bits::DONE | bits::INTERRUPTED | bits::DISTURBED);
-    made && op::is_error(ret.load(Relaxed)) == (guard == bits::GUARD_IF_ERR)
+    let ret = ret.load(Relaxed);
+    let fault = guard == bits::GUARD_IF_OK_OR_FAULT && ret == -i64::from(libc::EFAULT);
+    made && (fault || op::is_error(ret) == (guard == bits::GUARD_IF_ERR))
 }
 
 #[inline(never)]

@@ -222,6 +222,7 @@ pub(super) mod bits {
     pub(in crate::exec) const GUARD_ALWAYS: u8 = 0;
     pub(in crate::exec) const GUARD_IF_OK: u8 = 1;
     pub(in crate::exec) const GUARD_IF_ERR: u8 = 2;
+    pub(in crate::exec) const GUARD_IF_OK_OR_FAULT: u8 = 3;
     pub(in crate::exec) const DYNAMIC_SHIFT: u32 = 40;
     /// The operation and the two behind it are one look at a descriptor.
     pub(in crate::exec) const LOOK: u64 = 1 << 48;

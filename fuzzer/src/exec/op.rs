@@ -111,6 +111,8 @@ pub enum Guard {
     IfOk(OpIndex),
     /// Only if that earlier operation was made and failed.
     IfErr(OpIndex),
+    /// Only if that earlier operation was made and succeeded, or failed with EFAULT: then too it may have changed something.
+    IfOkOrFault(OpIndex),
 }
 
 /// One system call of a batch.

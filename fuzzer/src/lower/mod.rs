@@ -251,8 +251,15 @@ impl Lowering<'_> {
                 args.iter_mut().for_each(|arg| arg.cut(Entry::Ia32));
             }
             let empty = setup::empty_text();
-            let mut asking =
-                Asking { sandbox, op: low.op, args: &args, addresses: &low.addresses, empty, free: &mut free };
+            let mut asking = Asking {
+                sandbox,
+                op: low.op,
+                args: &args,
+                addresses: &low.addresses,
+                empty,
+                free: &mut free,
+                partly: plan.asks.partly,
+            };
             for look in &plan.asks.descriptors {
                 if let Some(fd) = asking.subject(look.0) {
                     low.probes.push(probes::probe(asking.sandbox, *look, fd, Some(low.op))?);

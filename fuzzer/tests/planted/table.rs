@@ -278,6 +278,9 @@ pub(crate) fn table() -> Vec<Planted> {
     add("a refused position is taken", &["lseek"],
         vec![plant("lseek", failing(libc::SYS_lseek, &[Param(0, 0), Number(7), Number(0)]))],
         vec![call("failure-changed-state", "lseek")]);
+    add("a write of bad memory leaves a longer file", &["write"],
+        vec![plant("write", failing(libc::SYS_ftruncate, &[Param(0, 0), Number(8192)]))],
+        vec![call("failure-changed-state", "write")]);
     add("another position than the answer", &["lseek"],
         vec![plant("lseek", also(libc::SYS_lseek, &[Param(0, 0), Number(1), Number(1)]))],
         vec![clause("broken-effect", "lseek", "sets_offset")]);

@@ -89,6 +89,7 @@ impl Sandbox {
             Guard::Always => (bits::GUARD_ALWAYS, 0),
             Guard::IfOk(op) => (bits::GUARD_IF_OK, earlier(op)?),
             Guard::IfErr(op) => (bits::GUARD_IF_ERR, earlier(op)?),
+            Guard::IfOkOrFault(op) => (bits::GUARD_IF_OK_OR_FAULT, earlier(op)?),
         };
         let (mut dynamic, mut kinds) = (0u64, 0u64);
         for (place, arg) in op.registers().iter().enumerate() {
