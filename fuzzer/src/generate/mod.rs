@@ -4,6 +4,7 @@ mod aim;
 mod aims;
 mod dice;
 mod fit;
+mod graft;
 mod laws;
 mod memory;
 mod mine;
@@ -34,6 +35,7 @@ use abispec::model::Effect;
 use abispec::target::{Call, ClauseId, Resolved, ResolvedParam, Variant};
 use abispec::types::{Count, IntType, Type};
 use dice::Dice;
+use graft::Stock;
 use memory::{Filling, place};
 use mine::{Mined, Spot, mine};
 use producers::{LISTENING, Names, Object, Producers, objects};
@@ -45,6 +47,9 @@ use values::{AT_FDCWD, Intent, bad_pointer, number};
 
 /// Calls that a program has at most.
 pub const LONGEST: usize = 12;
+
+/// Of a hundred programs, how many begin with what led another call to an error that is wished for.
+const GRAFTS: u32 = 15;
 
 /// Makes programs for the calls of a specification.
 pub struct Generator {
@@ -124,7 +129,12 @@ impl Generator {
         let mut dice = Dice::new(rng);
         let mut making = Making { recall: Some(&wishes.recall), served: wishes.served, ..Making::new(self) };
         let Some(call) = self.choose(&mut dice, wishes) else { return making.program };
+        let stock = dice.chance(GRAFTS).then(|| self.stock(&mut dice, wishes, &self.resolved.calls[call])).flatten();
+        if let Some(stock) = stock {
+            making = making.on(stock);
+        }
         making.call(&mut dice, call, Some(wishes), false);
+        making.graft = None;
         // State changes between calls on the same objects are where contracts break.
         if dice.chance(75) {
             let more = 1 + dice.below(8);
@@ -174,11 +184,14 @@ struct Making<'a> {
     recall: Option<&'a Recall>,
     /// A server answers for files.
     served: bool,
+    /// What led another call to an error, and whose descriptors this one takes.
+    graft: Option<&'a Stock>,
 }
 
 impl<'a> Making<'a> {
     fn new(generator: &'a Generator) -> Self {
-        Self { generator, program: Program::default(), edge_free: true, nested: false, recall: None, served: false }
+        let program = Program::default();
+        Self { generator, program, edge_free: true, nested: false, recall: None, served: false, graft: None }
     }
 
     fn producers(&self) -> Producers<'a> {
@@ -199,9 +212,9 @@ impl<'a> Making<'a> {
         let of_pages = variant.params.iter().any(|param| matches!(param.ty, Type::Vma));
         let goals = aim::goals(variant, wishes, &mined.links, index, variant_index);
         // What is made for another call's sake has to succeed.
-        let aimed = !self.nested && dice.chance(goals.share(self.served));
+        let aimed = !self.nested && self.graft.is_none() && dice.chance(goals.share(self.served));
         let odd = match dice.below(10) {
-            _ if aimed || self.nested => u8::MAX,
+            _ if aimed || self.nested || self.graft.is_some() => u8::MAX,
             0..5 => u8::MAX,
             5..9 => u8::try_from(dice.below(count)).unwrap_or(0),
             _ => 0x80,
@@ -340,6 +353,11 @@ impl<'a> Making<'a> {
             return given.unwrap_or_else(|| Argument::Number(dice.of(known)));
         }
         let directory = name == "fd[directory]" || name == "fd[dir]";
+        if let Some(stock) = self.graft.filter(|_| !directory && !self.nested && dice.chance(75))
+            && let Some(descriptor) = stock.descriptor(dice)
+        {
+            return descriptor;
+        }
         if intent == Intent::Odd && dice.chance(60) {
             let odd = [u64::MAX, 77, 63, 64, 1000, 0x7fff_ffff, 0x8000_0000, 0xffff_ff9c, 5, 6];
             return Argument::Number(dice.of(odd));

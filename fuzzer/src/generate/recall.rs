@@ -5,6 +5,7 @@
 
 use super::Making;
 use super::dice::Dice;
+use super::graft::Stocks;
 use crate::oracle::Answer;
 use crate::program::{Argument, Block, Placement, Program};
 use abispec::target::{Call, Resolved};
@@ -19,6 +20,7 @@ const SELDOM: usize = 64;
 #[derive(Clone, Debug, Default)]
 pub struct Recall {
     successes: BTreeMap<(usize, u64), Kept>,
+    stocks: Stocks,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -28,13 +30,20 @@ struct Kept {
 }
 
 impl Recall {
-    /// Notes which calls of a program succeeded, and how.
+    /// Notes which calls of a program succeeded, and how, and what led to the errors of others.
     pub fn learn(&mut self, resolved: &Resolved, program: &Program, answers: &[Option<Answer>]) {
-        for (call, answer) in program.calls.iter().zip(answers) {
-            if let Some(Answer::Value(_)) = answer {
-                self.note(call.call, &resolved.calls[call.call], &call.args);
+        for (at, (call, answer)) in program.calls.iter().zip(answers).enumerate() {
+            match answer {
+                Some(Answer::Value(_)) => self.note(call.call, &resolved.calls[call.call], &call.args),
+                Some(answer) => self.stocks.learn(resolved, program, at, answer),
+                None => {}
             }
         }
+    }
+
+    /// What led to errors.
+    pub(super) fn stocks(&self) -> &Stocks {
+        &self.stocks
     }
 
     fn note(&mut self, index: usize, call: &Call, args: &[Argument]) {
