@@ -465,7 +465,9 @@ impl<'a> Working<'a> {
             let wishes = if served { &self.served } else { &self.wishes };
             let rng = self.runner.rng();
             let shown = self.side.setting.jury.as_ref().filter(|_| rng.next_u32() & 1 == 0);
-            let program = match shown.and_then(|jury| jury.shown(rng.next_u64())) {
+            // What a server's refusals show is shown where one answers.
+            let own = |clause: &ClauseId| self.side.generator.served().contains(clause) == served;
+            let program = match shown.and_then(|jury| jury.shown(rng.next_u64(), &own)) {
                 Some(shown) => self.side.generator.near(rng, wishes, &shown),
                 None => self.side.generator.program(rng, wishes),
             };

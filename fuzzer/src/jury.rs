@@ -15,14 +15,21 @@ use crate::oracle::Verdict;
 use crate::plan::{self, WrittenParam};
 use crate::program::{Invocation, Program};
 use abispec::errno::Errno;
+use abispec::expr::Expr;
 use abispec::target::{ClauseId, Resolved, ResolvedEffect, Rule, Variant};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Calls that a juror judges otherwise before it leaves: once may be an accident of the moment.
 const VOTES: u32 = 2;
+
+/// Calls of which a juror has something else to say, and that it judges as the specification does all the same, after which another
+/// clause is taken to decide always.
+pub const HIDDEN: u32 = 20;
+/// Who is taken for such a one hears one call of so many more.
+const SELDOM: u32 = 16;
 
 /// Another version of a call's contract.
 #[derive(Debug)]
@@ -44,9 +51,13 @@ impl Version {
             let written = plan::written(other, second);
             let mut differs = Differs::between(first, second);
             differs.memory |= written != plan::written(own, first);
-            let Rest { errnos, gone, text, new, effects } = Rest::of(first, second);
+            let Rest { errnos, gone, text, new, effects, ensures } = Rest::of(first, second);
             let text = if differs.needs_all() { second.clone() } else { text };
-            differs.any().then_some((index, Seat { juror: 0, text, errnos, gone, new, effects, written, differs }))
+            // Rules that can never hold make no difference.
+            differs.rules &= differs.arguments || new > 0 || !gone.is_empty();
+            differs
+                .any()
+                .then_some((index, Seat { juror: 0, text, errnos, gone, new, effects, ensures, written, differs }))
         });
         let variants: Vec<_> = differing.collect();
         (owns.len() == others.len() && !variants.is_empty()).then_some(Self { call, variants, clause: None, aims })
@@ -74,6 +85,8 @@ pub(crate) struct Seat {
     pub(crate) new: usize,
     /// Effects that only one of the two has: of the specification, and of this version.
     pub(crate) effects: [Vec<ResolvedEffect>; 2],
+    /// Conditions after success that only one of the two has.
+    pub(crate) ensures: [Vec<Expr>; 2],
     /// The parameters that it writes through.
     pub(crate) written: Vec<WrittenParam>,
     /// In what it differs from the specification.
@@ -85,6 +98,8 @@ struct Juror {
     votes: AtomicU32,
     /// Calls of which it has something else to say, and which it judges as the specification does.
     agreed: AtomicU32,
+    /// Told apart, or taken for one that never will be.
+    settled: AtomicBool,
     how: OnceLock<String>,
     clause: Option<ClauseId>,
     aims: Vec<Aim>,
@@ -97,6 +112,7 @@ pub struct Jury {
     /// By call and variant.
     seats: BTreeMap<(usize, usize), Vec<Seat>>,
     sitting: AtomicUsize,
+    calls: AtomicU32,
     shown: Shown,
     patience: Duration,
     /// When somebody was told apart last.
@@ -107,7 +123,8 @@ impl Jury {
     /// A jury that has heard enough when for so long nobody was told apart.
     pub fn new(patience: Duration) -> Self {
         let (jurors, seats) = (Vec::new(), BTreeMap::new());
-        Self { jurors, seats, sitting: AtomicUsize::new(0), shown: Shown::default(), patience, last: Mutex::new(None) }
+        let (sitting, calls) = (AtomicUsize::new(0), AtomicU32::new(0));
+        Self { jurors, seats, sitting, calls, shown: Shown::default(), patience, last: Mutex::new(None) }
     }
 
     /// Takes in another version, and gives its number.
@@ -116,6 +133,7 @@ impl Jury {
         self.jurors.push(Juror {
             votes: AtomicU32::new(0),
             agreed: AtomicU32::new(0),
+            settled: AtomicBool::new(false),
             how: OnceLock::new(),
             clause: version.clause,
             aims: version.aims,
@@ -161,7 +179,17 @@ impl Jury {
 
     /// Counts such a call.
     pub(crate) fn agrees(&self, seat: &Seat) {
-        self.jurors[seat.juror].agreed.fetch_add(1, Ordering::Relaxed);
+        let juror = &self.jurors[seat.juror];
+        if juror.agreed.fetch_add(1, Ordering::Relaxed) + 1 == HIDDEN {
+            self.settle(juror);
+        }
+    }
+
+    /// No more programs are made for a juror's sake.
+    fn settle(&self, juror: &Juror) {
+        if !juror.settled.swap(true, Ordering::Relaxed) {
+            self.shown.settle(juror.clause);
+        }
     }
 
     /// Keeps the first calls of a program, the last of which showed these clauses.
@@ -169,25 +197,35 @@ impl Jury {
         self.shown.keep(clauses, calls);
     }
 
-    /// A program that showed a clause which somebody has otherwise who still sits; `ticket` is any number.
-    pub(crate) fn shown(&self, ticket: u64) -> Option<Program> {
-        self.shown.any(ticket)
+    /// A program that showed a clause of these which somebody has otherwise of whom nothing is known yet; `ticket` is any number.
+    pub(crate) fn shown(&self, ticket: u64, of: &dyn Fn(&ClauseId) -> bool) -> Option<Program> {
+        self.shown.any(ticket, of)
     }
 
-    /// What programs should be like, for those that still sit.
+    /// What programs should be like, for those of whom nothing is known yet.
     pub(crate) fn aims(&self) -> Aims {
-        self.jurors.iter().filter(|juror| juror.sits()).flat_map(|juror| juror.aims.iter().cloned()).collect()
+        self.jurors.iter().filter(|juror| juror.is_open()).flat_map(|juror| juror.aims.iter().cloned()).collect()
     }
 
-    /// The clauses that those have otherwise who still sit.
+    /// The clauses that those have otherwise of whom nothing is known yet.
     pub(crate) fn clauses(&self) -> BTreeSet<ClauseId> {
-        self.jurors.iter().filter(|juror| juror.sits()).filter_map(|juror| juror.clause).collect()
+        self.jurors.iter().filter(|juror| juror.is_open()).filter_map(|juror| juror.clause).collect()
     }
 
-    /// Those who hear a variant of a call and still sit.
-    pub(crate) fn hearing(&self, call: usize, variant: usize) -> impl Iterator<Item = &Seat> {
+    /// How many there are of whom nothing is known yet and who hear of a variant of a call.
+    pub(crate) fn waiting(&self, call: usize, variant: usize) -> usize {
+        self.of(call, variant).filter(|seat| self.jurors[seat.juror].is_open()).count()
+    }
+
+    fn of(&self, call: usize, variant: usize) -> impl Iterator<Item = &Seat> {
         let seats = self.seats.get(&(call, variant));
         seats.into_iter().flatten().filter(|seat| self.jurors[seat.juror].sits())
+    }
+
+    /// Those who hear one call of a variant.
+    pub(crate) fn hearing(&self, call: usize, variant: usize) -> impl Iterator<Item = &Seat> {
+        let seldom = !self.calls.fetch_add(1, Ordering::Relaxed).is_multiple_of(SELDOM);
+        self.of(call, variant).filter(move |seat| !seldom || !self.jurors[seat.juror].is_hidden())
     }
 
     /// A version judges a call that is right by the specification otherwise.
@@ -200,7 +238,7 @@ impl Jury {
         // The last vote is cast once.
         let _ = juror.how.set(format!("{id}: {actual}, not {expected}"));
         self.sitting.fetch_sub(1, Ordering::Relaxed);
-        self.shown.settle(juror.clause);
+        self.settle(juror);
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 }
@@ -208,5 +246,13 @@ impl Jury {
 impl Juror {
     fn sits(&self) -> bool {
         self.votes.load(Ordering::Relaxed) < VOTES
+    }
+
+    fn is_open(&self) -> bool {
+        !self.settled.load(Ordering::Relaxed)
+    }
+
+    fn is_hidden(&self) -> bool {
+        self.agreed.load(Ordering::Relaxed) >= HIDDEN
     }
 }

@@ -4,7 +4,7 @@ use super::alone::{Alone, Then};
 use super::trial::{Missed, Name, Trials, Verdict};
 use crate::failure::Failure;
 use abispec::mutate::Mutant;
-use abispec_fuzzer::jury::Jury;
+use abispec_fuzzer::jury::{HIDDEN, Jury};
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,10 +13,6 @@ use std::thread;
 
 /// Mutants that share a run, if it is not one call alone that has more; a mutant takes some ten kilobytes.
 const BATCH: usize = 60_000;
-
-/// Calls of which a mutant says something else than the original, and none that it judges otherwise, after which it is taken for one
-/// that other clauses always hide.
-const HIDDEN: u32 = 20;
 
 /// A call with its mutants.
 pub(crate) type Work = (String, Vec<Mutant>);

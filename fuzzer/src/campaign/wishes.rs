@@ -30,7 +30,7 @@ impl Working<'_> {
             let rules = variant.rules.iter().map(|rule| wanted(rule.clause)).sum::<u32>();
             let others = variant.ensures.iter().map(|ensure| wanted(ensure.clause)).sum::<u32>()
                 + variant.effects.iter().map(|effect| wanted(effect.clause)).sum::<u32>();
-            let heard = jury.map_or(0, |jury| u32::try_from(jury.hearing(call, index).count()).unwrap_or(u32::MAX));
+            let heard = jury.map_or(0, |jury| u32::try_from(jury.waiting(call, index)).unwrap_or(u32::MAX));
             let wanted = rules.saturating_add(others).saturating_add(heard);
             // Where a server answers, that is what the time is for.
             if by_servers { 2 + 30 * rules } else { 2 + 3 * wanted.min(16) }

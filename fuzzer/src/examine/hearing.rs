@@ -11,7 +11,7 @@ use crate::oracle::{Answer, Verdict, judge_ensures, judge_error, judge_left, jud
 use crate::plan::{VariantPlan, WrittenParam};
 use crate::world::{Scene, View, World, applies, apply, apply_failure, apply_partly};
 use abispec::errno::Errno;
-use abispec::expr::{Moment, Truth, truth};
+use abispec::expr::{BinaryOp, Expr, Moment, Truth, truth};
 use abispec::target::{ClauseId, ResolvedEffect, Rule, Variant};
 use std::ops::Range;
 
@@ -159,13 +159,6 @@ impl<'a> Hearing<'a> {
         Some(Verdict { id: "failure-changed-state", clause: None, expected, actual })
     }
 
-    fn errno(&self) -> Option<Errno> {
-        match self.answer {
-            Answer::Error(number) => Errno::from_number(number, self.context.resolved.target.arch),
-            Answer::Value(_) | Answer::Left => None,
-        }
-    }
-
     /// Holds the descriptor table after the call against a model.
     pub(super) fn table(&self, next: Option<&World>) -> Option<Verdict> {
         let failed = matches!(self.answer, Answer::Error(_));
@@ -183,12 +176,13 @@ impl<'a> Hearing<'a> {
         later: &mut Vec<Reserved<'j>>,
     ) {
         let mut seen = Vec::new();
+        let contract = &self.context.resolved.calls[call].variants[variant];
         for seat in jury.hearing(call, variant) {
             seen.clear();
             if self.is_cut_off(&seat.text) {
                 continue;
             }
-            match self.otherwise(seat, next, &mut seen) {
+            match self.otherwise(contract, seat, next, &mut seen) {
                 Otherwise::Verdict(verdict) => {
                     jury.vote(seat, &verdict);
                     continue;
@@ -216,18 +210,26 @@ impl<'a> Hearing<'a> {
     }
 
     /// What a version of the contract says that differs from the specification only in what its seat names.
-    fn otherwise(&self, seat: &Seat, next: Option<&World>, seen: &mut Vec<ClauseId>) -> Otherwise {
-        let (verdict, alike) = if seat.differs.effects {
-            let Heard { verdict, next: own } = self.judge(&seat.text, seen);
-            let world = own.as_ref().unwrap_or(self.world);
+    fn otherwise(&self, own: &Variant, seat: &Seat, next: Option<&World>, seen: &mut Vec<ClauseId>) -> Otherwise {
+        let (verdict, alike) = if seat.differs.arguments || seat.differs.effects && self.may_change_otherwise(seat) {
+            let Heard { verdict, next: theirs } = self.judge(&seat.text, seen);
+            let world = theirs.as_ref().unwrap_or(self.world);
             let end = || table(world, self.end, self.answers.sandbox, false);
-            let verdict = verdict.or_else(|| self.table(own.as_ref())).or_else(end);
+            let verdict = verdict.or_else(|| self.table(theirs.as_ref())).or_else(end);
             // What the model says otherwise and nobody looks at is not hidden, but unseen.
-            let alike = || self.has_other_effects(seat) && world == next.unwrap_or(self.world);
-            let alike = verdict.is_none() && alike();
+            let unseen = || world != next.unwrap_or(self.world);
+            let alike = || self.has_other_effects(seat) || seat.differs.arguments && self.sees_other_rules(own, seat);
+            let alike = verdict.is_none() && alike() && !unseen();
             (verdict, alike)
         } else {
-            (self.by_rest(seat, next, seen), !seat.differs.needs_all() && self.has_other_rules(seat))
+            let verdict = self.by_rest(seat, next, seen);
+            let speaks = || match self.answer {
+                _ if !seat.differs.needs_all() && self.has_other_rules(seat) => true,
+                Answer::Value(_) => self.promises_more(seat, next),
+                Answer::Error(_) | Answer::Left => false,
+            };
+            let alike = verdict.is_none() && speaks();
+            (verdict, alike)
         };
         match verdict {
             Some(verdict) => Otherwise::Verdict(verdict),
@@ -236,32 +238,93 @@ impl<'a> Hearing<'a> {
         }
     }
 
+    fn errno(&self) -> Option<Errno> {
+        match self.answer {
+            Answer::Error(number) => Errno::from_number(number, self.context.resolved.target.arch),
+            Answer::Value(_) | Answer::Left => None,
+        }
+    }
+
     /// Whether this answer is one that the version's own rules might have judged otherwise: an error that a rule of the
     /// specification demands or permits here and the version's does not, or any answer where the version alone demands an error.
     /// What is permitted and did not happen says nothing.
     fn has_other_rules(&self, seat: &Seat) -> bool {
-        let answered = match self.answer {
-            Answer::Error(number) => Errno::from_number(number, self.context.resolved.target.arch),
-            Answer::Value(_) | Answer::Left => None,
-        };
+        let answered = self.errno();
+        let no_more = |rule: &&Rule| answered.is_some_and(|errno| rule.duty || rule.errno == errno);
+        let demanded = |rule: &&Rule| rule.duty;
+        let (gone, new) = (&seat.gone[..], &seat.text.rules[..seat.new]);
+        // Asking whether a condition holds costs most, and few rules are about one answer.
+        if !gone.iter().any(|rule| no_more(&rule)) && !new.iter().any(|rule| demanded(&rule)) {
+            return false;
+        }
         let view = self.view(&seat.text);
         let holds = |rule: &&Rule| truth(&rule.condition, &view, Moment::Before) == Truth::True;
-        let own: Vec<&Rule> = seat.gone.iter().filter(holds).collect();
-        let others: Vec<&Rule> = seat.text.rules[..seat.new].iter().filter(holds).collect();
-        let lacks =
-            |list: &[&Rule], one: &Rule| !list.iter().any(|other| (other.errno, other.duty) == (one.errno, one.duty));
-        let no_more = |rule: &Rule| answered.is_some_and(|errno| rule.duty || rule.errno == errno);
-        own.iter().any(|rule| lacks(&others, rule) && no_more(rule))
-            || others.iter().any(|rule| rule.duty && lacks(&own, rule))
+        let lacks = |list: &[Rule], one: &Rule| {
+            let like = |other: &&Rule| (other.errno, other.duty) == (one.errno, one.duty);
+            !list.iter().filter(like).any(|other| holds(&other))
+        };
+        gone.iter().filter(no_more).filter(holds).any(|rule| lacks(new, rule))
+            || new.iter().filter(demanded).filter(holds).any(|rule| lacks(gone, rule))
+    }
+
+    /// Whether a rule that this answer might have followed holds by what arguments mean in one of the two, and not in the other.
+    fn sees_other_rules(&self, own: &Variant, seat: &Seat) -> bool {
+        let (answered, others) = (self.errno(), &seat.text.rules);
+        let (view, other) = (self.view(own), self.view(&seat.text));
+        let holds = |rule: &Rule, view: &View<'_>| truth(&rule.condition, view, Moment::Before) == Truth::True;
+        own.rules.len() == others.len()
+            && own.rules.iter().zip(others).any(|(rule, like)| {
+                (rule.duty || answered == Some(rule.errno)) && holds(rule, &view) != holds(like, &other)
+            })
+    }
+
+    /// Whether the version promises something of this success of which the specification says nothing, and it is so.
+    fn promises_more(&self, seat: &Seat, next: Option<&World>) -> bool {
+        let [own, others] = &seat.ensures;
+        if others.is_empty() {
+            return false;
+        }
+        let view = self.afterwards(&seat.text, next).looking(&self.answers);
+        let speaks = |expr: &&Expr| {
+            matches!(expr, Expr::Binary(BinaryOp::Implies, when, _)
+            if truth(when, &view, Moment::After) == Truth::True)
+        };
+        let kept = |expr: &Expr| truth(expr, &view, Moment::After) == Truth::True;
+        !own.iter().any(|expr| speaks(&expr)) && others.iter().filter(speaks).any(kept)
     }
 
     /// Whether this call has other effects by the version than by the specification.
     fn has_other_effects(&self, seat: &Seat) -> bool {
-        let view = self.returned(&seat.text);
-        let happens = |effect: &&ResolvedEffect| applies(&view, effect) == Truth::True;
+        let (view, errno) = (self.returned(&seat.text), self.errno());
+        let here = |effect: &ResolvedEffect| match self.answer {
+            Answer::Value(_) => true,
+            Answer::Error(_) => errno.is_some_and(|errno| effect.effect.on.contains(&errno)),
+            Answer::Left => false,
+        };
+        let happens = |effect: &&ResolvedEffect| here(effect) && applies(&view, effect) == Truth::True;
         let [own, others] =
             seat.effects.each_ref().map(|list| list.iter().filter(happens).map(|one| &one.effect.effect));
-        matches!(self.answer, Answer::Value(_)) && !own.eq(others)
+        !own.eq(others)
+    }
+
+    /// Whether this call may have other effects by the version, known or not. Where it has the same, the model is the same.
+    fn may_change_otherwise(&self, seat: &Seat) -> bool {
+        match self.answer {
+            Answer::Left => true,
+            Answer::Error(_) => {
+                let errno = self.errno();
+                let partly = |effect: &ResolvedEffect| errno.is_some_and(|errno| effect.effect.on.contains(&errno));
+                seat.effects.iter().flatten().any(partly)
+            }
+            Answer::Value(_) => {
+                let view = self.returned(&seat.text);
+                let [own, others] = seat.effects.each_ref().map(|list| {
+                    let known = list.iter().map(|one| (applies(&view, one), &one.effect.effect));
+                    known.filter(|(applies, _)| *applies != Truth::False)
+                });
+                !own.eq(others)
+            }
+        }
     }
 
     /// The same of a version that has the same effects: only what differs need be asked.
@@ -269,14 +332,16 @@ impl<'a> Hearing<'a> {
         let (variant, differs) = (&seat.text, seat.differs);
         match self.answer {
             Answer::Error(number) => {
-                let errno = Errno::from_number(number, self.context.resolved.target.arch);
-                let concerned = differs.rules && errno.is_some_and(|errno| seat.errnos.contains(&errno));
+                let concerned = differs.rules && self.errno().is_some_and(|errno| seat.errnos.contains(&errno));
                 concerned.then(|| self.error(variant, number, seen)).flatten()
             }
             Answer::Left => judge_left(variant, &self.view(variant), seen),
             Answer::Value(value) => {
+                // What the specification demands too does not hold: the call is right by it.
+                let demands =
+                    differs.rules && (differs.needs_all() || variant.rules[..seat.new].iter().any(|r| r.duty));
                 let before = || judge_success(variant, &self.view(variant), value, seen);
-                let verdict = (differs.rules || differs.returns).then(before).flatten();
+                let verdict = (demands || differs.returns).then(before).flatten();
                 verdict.or_else(|| {
                     let view = differs.ensures.then(|| self.afterwards(variant, next))?;
                     match self.answers.low.asked {

@@ -62,13 +62,14 @@ impl Shown {
         self.clauses.get(&clause).is_some_and(|clause| clause.noted.load(Ordering::Relaxed) > 0)
     }
 
-    /// One of the programs, of any clause that is not settled.
-    pub(super) fn any(&self, ticket: u64) -> Option<Program> {
-        let open =
-            |clause: &&Clause| clause.open.load(Ordering::Relaxed) > 0 && clause.noted.load(Ordering::Relaxed) > 0;
-        let count = self.clauses.values().filter(open).count();
+    /// One of the programs, of any of these clauses that is not settled.
+    pub(super) fn any(&self, ticket: u64, of: &dyn Fn(&ClauseId) -> bool) -> Option<Program> {
+        let open = |(id, clause): &(&ClauseId, &Clause)| {
+            clause.open.load(Ordering::Relaxed) > 0 && clause.noted.load(Ordering::Relaxed) > 0 && of(id)
+        };
+        let count = self.clauses.iter().filter(open).count();
         let (which, one) = (ticket as u32 as usize, (ticket >> 32) as usize);
-        let clause = self.clauses.values().filter(open).nth(which.checked_rem(count)?)?;
+        let (_, clause) = self.clauses.iter().filter(open).nth(which.checked_rem(count)?)?;
         let programs = clause.programs.lock().unwrap_or_else(PoisonError::into_inner);
         programs.get(one.checked_rem(programs.len())?).cloned()
     }
@@ -86,18 +87,18 @@ mod tests {
         shown.open(Some(one));
         shown.open(None);
         let call = |call| Invocation { call, args: Vec::new() };
-        assert_eq!(shown.any(7), None);
+        assert_eq!(shown.any(7, &|_| true), None);
         shown.keep(&[other], &[call(9)]);
-        assert_eq!(shown.any(7), None, "nobody has it otherwise");
+        assert_eq!(shown.any(7, &|_| true), None, "nobody has it otherwise");
         for index in 0..3 * KEPT {
             shown.keep(&[other, one], &[call(index)]);
         }
         let kept = shown.clauses[&one].programs.lock().unwrap().len();
         assert_eq!(kept, KEPT);
-        assert!(shown.any(7).is_some());
+        assert!(shown.any(7, &|_| true).is_some() && shown.any(7, &|clause| *clause == other).is_none());
         shown.settle(Some(one));
-        assert!(shown.any(7 << 32).is_some());
+        assert!(shown.any(7 << 32, &|_| true).is_some());
         shown.settle(Some(one));
-        assert_eq!(shown.any(7), None);
+        assert_eq!(shown.any(7, &|_| true), None);
     }
 }
