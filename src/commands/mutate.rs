@@ -8,6 +8,7 @@ use crate::interrupt;
 use crate::mutate::{Effort, Entry, Trials, Verdict, Work, key, read};
 use crate::selection::choose;
 use abispec::arch::Arch;
+use abispec::finding::Finding;
 use abispec::model::Spec;
 use abispec::mutate::{Mutant, mutants};
 use abispec_fuzzer::environment::Environment;
@@ -30,7 +31,7 @@ use std::time::Duration;
 
 A mutant that no engine notices is a clause that nobody checks, unless no run could ever tell it from the
 original; those are listed with a reason in ci/equivalent-mutants.yaml. It is no survivor where every call of which it
-says something else is judged alike, since another clause decides (`hidden`).
+says something else is judged alike, since another clause decides or it promises more that is so too (`hidden`).
 Exit codes: 0 every mutant is noticed, 1 some survive, 2 could not run.")]
 pub(crate) struct Args {
     /// System calls and `group:NAME`s, separated by commas
@@ -54,6 +55,9 @@ pub(crate) struct Args {
     /// Only mutants whose id contains this
     #[arg(long, value_name = "TEXT")]
     only: Option<String>,
+    /// Where divergences that there are without any change are saved
+    #[arg(long, value_name = "DIR", default_value = "abispec-findings")]
+    out: PathBuf,
     /// Another list of equivalent mutants
     #[arg(long, value_name = "FILE")]
     equivalent: Option<PathBuf>,
@@ -94,7 +98,8 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
         Effort { time: args.time, calls: args.calls, patience: args.patience, seed: args.seed },
         workers,
         stop,
-    );
+    )
+    .saving_below(args.out.clone());
     let chosen = choose(&spec, trials.resolved(), None, &args.syscalls)?;
     let wanted = |mutant: &Mutant| args.only.as_ref().is_none_or(|text| mutant.id.contains(text));
     let work: Vec<Work> = chosen
@@ -106,7 +111,7 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
         .collect();
     let bar = progress_bar(work.iter().map(|(_, list)| list.len()).sum());
     let judged = trials.judge(work, &|settled| bar.inc(settled as u64))?;
-    let noisy: Vec<(String, usize)> = judged.divergences.into_iter().collect();
+    let noisy = judged.divergences;
     let outcome = |(mutant, verdict)| {
         let outcome = match (&verdict, listed.iter().find(|entry| entry.names(&mutant))) {
             (Verdict::Survived(_) | Verdict::Hidden(_), Some(entry)) => Outcome::Equivalent(entry.reason.clone()),
@@ -221,7 +226,8 @@ struct Report<'a> {
     spec: &'a Spec,
     judged: &'a [Judged],
     interrupted: bool,
-    noisy: Vec<(String, usize)>,
+    /// Divergences without any change.
+    noisy: Vec<Finding>,
 }
 
 impl Report<'_> {
@@ -292,11 +298,12 @@ impl Report<'_> {
             let Entry { syscall, mutant, line, .. } = entry;
             writeln!(out, "warning: {}:{line}: {syscall} {mutant} is no surviving mutant of this text", EQUIVALENT.0)?;
         }
-        for (call, count) in &self.noisy {
-            writeln!(
-                out,
-                "warning: {call} has {count} divergence(s) without any change; no mutant was blamed for them"
-            )?;
+        for Finding { subject, message, files, trace, .. } in &self.noisy {
+            writeln!(out, "warning: {subject} diverges without any change; no mutant was blamed for it: {message}")?;
+            for line in trace {
+                writeln!(out, "  {line}")?;
+            }
+            writeln!(out, "  saved as {}", files.join(", "))?;
         }
         let (calls, total) = self.sums();
         for (call, sums) in &calls {
@@ -327,7 +334,11 @@ impl Report<'_> {
         let calls: BTreeMap<_, _> = calls.iter().map(|(call, sums)| (*call, sums.json())).collect();
         let unused: Vec<_> =
             unused.iter().map(|entry| json!({"syscall": entry.syscall, "mutant": entry.mutant})).collect();
-        let noisy: BTreeMap<_, _> = self.noisy.iter().cloned().collect();
+        let noisy: Vec<_> = self
+            .noisy
+            .iter()
+            .map(|found| json!({"syscall": found.subject, "message": found.message, "files": found.files}))
+            .collect();
         let line = json!({
             "total": total.json(), "calls": calls, "unused_entries": unused, "divergences_without_change": noisy,
             "interrupted": self.interrupted,

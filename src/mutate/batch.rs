@@ -3,6 +3,7 @@
 use super::alone::{Alone, Then};
 use super::trial::{Missed, Name, Trials, Verdict};
 use crate::failure::Failure;
+use abispec::finding::Finding;
 use abispec::mutate::Mutant;
 use abispec_fuzzer::jury::{HIDDEN, Jury};
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,8 +23,8 @@ pub(crate) type Work = (String, Vec<Mutant>);
 pub(crate) struct Judged {
     /// Every mutant that was judged, call by call.
     pub(crate) mutants: Vec<(Mutant, Verdict)>,
-    /// Divergences that the fuzzer found without any change, by call. No mutant is blamed for them.
-    pub(crate) divergences: BTreeMap<String, usize>,
+    /// Divergences that the fuzzer found without any change. No mutant is blamed for them.
+    pub(crate) divergences: Vec<Finding>,
 }
 
 impl Trials<'_> {
@@ -66,7 +67,7 @@ impl Trials<'_> {
             steps.push((mutant, step));
         }
         let jury = Arc::new(jury);
-        let divergences = if calls.is_empty() { BTreeMap::new() } else { self.hear(&calls, jury.clone())? };
+        let divergences = if calls.is_empty() { Vec::new() } else { self.hear(&calls, jury.clone())? };
         let judge = |(mutant, step): (Mutant, Step)| {
             settled(usize::from(matches!(step, Step::Juror(_))));
             let verdict = match step {

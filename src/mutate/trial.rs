@@ -1,16 +1,20 @@
 //! The engine that makes calls, before a jury of mutants.
 
 use crate::failure::Failure;
+use abispec::finding::Finding;
 use abispec::model::Spec;
 use abispec::place::Place;
 use abispec::target::{Call, Resolved, Target};
 use abispec_checker::facts::Facts;
 use abispec_fuzzer::campaign::{self, Options, Progress};
+use abispec_fuzzer::confirm::Confirmed;
 use abispec_fuzzer::exec::FileSystem;
+use abispec_fuzzer::findings;
 use abispec_fuzzer::habitat::Habitat;
 use abispec_fuzzer::jury::Jury;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -72,6 +76,8 @@ pub(crate) struct Trials<'a> {
     /// How many work side by side.
     pub(super) workers: usize,
     stop: Arc<AtomicBool>,
+    /// Where divergences are saved.
+    out: PathBuf,
 }
 
 /// What names a mutant in all calls that share it.
@@ -117,8 +123,14 @@ impl<'a> Trials<'a> {
         workers: usize,
         stop: Arc<AtomicBool>,
     ) -> Self {
-        let resolved = Arc::new(abispec::resolve(spec, &target));
-        Self { spec, target, resolved, facts, checks: Checks::default(), file_systems, effort, workers, stop }
+        let (resolved, checks) = (Arc::new(abispec::resolve(spec, &target)), Checks::default());
+        let out = PathBuf::from("abispec-findings");
+        Self { spec, target, resolved, facts, checks, file_systems, effort, workers, stop, out }
+    }
+
+    /// Where divergences that there are without any change are saved.
+    pub(crate) fn saving_below(self, out: PathBuf) -> Self {
+        Self { out, ..self }
     }
 
     /// Every kind of sandbox in which calls are heard.
@@ -136,19 +148,14 @@ impl<'a> Trials<'a> {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// Makes calls as they are specified, before a jury of mutants. Gives how many divergences there are without any change, by
-    /// call: no mutant is blamed for them.
-    pub(super) fn hear(
-        &self,
-        syscalls: &BTreeSet<String>,
-        jury: Arc<Jury>,
-    ) -> Result<BTreeMap<String, usize>, Failure> {
+    /// Makes calls as they are specified, before a jury of mutants. Gives the divergences that there are without any change, saved
+    /// as those of the fuzzer are: no mutant is blamed for them.
+    pub(super) fn hear(&self, syscalls: &BTreeSet<String>, jury: Arc<Jury>) -> Result<Vec<Finding>, Failure> {
         let options = Options {
             time: Some(self.effort.time),
             calls: Some(self.effort.calls.saturating_mul(jury.sitting() as u64)),
             seed: self.effort.seed,
             workers: self.workers,
-            shrink: false,
             jury: Some(jury),
             file_systems: self.file_systems.clone(),
             stop: self.stop.clone(),
@@ -160,10 +167,14 @@ impl<'a> Trials<'a> {
         if let Some(error) = outcome.errors.first().filter(|_| outcome.calls == 0) {
             return Err(Failure::new("no call could be made").why(error.clone()));
         }
-        let mut divergences = BTreeMap::new();
-        for found in outcome.confirmed {
-            *divergences.entry(found.key.syscall).or_default() += 1;
-        }
-        Ok(divergences)
+        let kernel = self.target.release.to_string();
+        let finding = |found: &Confirmed| {
+            let mut finding = findings::finding(self.spec, &self.resolved, found);
+            if let Err(error) = findings::save(&self.out, &self.resolved, found, &kernel, &mut finding) {
+                finding.trace.push(format!("(not saved below {}: {error})", self.out.display()));
+            }
+            finding
+        };
+        Ok(outcome.confirmed.iter().map(finding).collect())
     }
 }
