@@ -264,7 +264,8 @@ impl Applying<'_, '_, '_> {
                     pipe.pages.forget();
                 } else {
                     pipe.pages.queue(by, numbers.page_size);
-                    if !whole && !pipe.pages.full() {
+                    // Who stopped short filled the last page; pages that are passed on are not filled up.
+                    if !whole && pipe.pages.room(numbers.page_size) != Some(0) {
                         pipe.pages.blur();
                     }
                 }
