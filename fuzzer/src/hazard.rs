@@ -3,6 +3,10 @@
 //! The specification states what is true and which calls are never made; of the others, generators try everything, and this file alone
 //! says what is not tried.
 
+mod given;
+
+pub use given::beyond;
+
 use crate::exec::layout::{ARENA_SIZE, PAGE, PLAYGROUND_MARGIN_PAGES, PLAYGROUND_PAGES};
 use crate::exec::{Entry, HEEDED, INTERRUPT_SIGNAL};
 use crate::program::{Argument, Block, Invocation, Placement, Program};

@@ -11,6 +11,9 @@ pub fn find(resolved: &Resolved, program: &Program, entry: Entry) -> Option<(usi
     if !hazard::fits(program) {
         return Some((program.calls.len().saturating_sub(1), meaning(LowerError::Hazard(Hazard::Edges))));
     }
+    if let Some(index) = hazard::beyond(resolved, program) {
+        return Some((index, meaning(LowerError::Hazard(Hazard::Overrun))));
+    }
     program.calls.iter().enumerate().find_map(|(index, call)| {
         let spec = &resolved.calls[call.call];
         let error = refuse(resolved, call, &spec.variants[variant_index(spec, call)], entry)?;

@@ -148,6 +148,9 @@ pub fn lower(
     if !hazard::fits(program) {
         return Err(LowerError::Hazard(Hazard::Edges));
     }
+    if hazard::beyond(lowering.resolved, program).is_some() {
+        return Err(LowerError::Hazard(Hazard::Overrun));
+    }
     // Memory first: nothing is pushed for a program that does not fit.
     lowering.place(program, lowered)?;
     let first = sandbox.len() as u32;
