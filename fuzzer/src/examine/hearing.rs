@@ -12,7 +12,8 @@ use crate::plan::{VariantPlan, WrittenParam};
 use crate::world::{Scene, View, World, applies, apply, apply_failure, apply_partly};
 use abispec::errno::Errno;
 use abispec::expr::{BinaryOp, Expr, Moment, Truth, truth};
-use abispec::target::{ClauseId, ResolvedEffect, Rule, Variant};
+use abispec::target::{ClauseId, ResolvedEffect, ResolvedParam, Rule, Variant};
+use abispec::types::Type;
 use std::ops::Range;
 
 /// What is known of a call after it.
@@ -373,6 +374,10 @@ impl<'a> Hearing<'a> {
                 ..verdict
             });
         }
-        verdict.filter(|_| !may_be_value(variant, self.answers.ret, numbers.word))
+        // Where nobody has pages the address that was asked for is what an errno looks like, and is the answer.
+        let ret = self.answers.ret.cast_unsigned();
+        let asked = |(param, register): (&ResolvedParam, &u64)| matches!(param.ty, Type::Vma) && *register == ret;
+        let echoed = variant.params.iter().zip(&self.answers.registers).any(asked);
+        verdict.filter(|_| !echoed && !may_be_value(variant, self.answers.ret, numbers.word))
     }
 }
