@@ -404,7 +404,8 @@ pub(crate) fn table() -> Vec<Planted> {
         vec![clause("missing-error", "execveat", "runnable")]);
     add("a process executes what it only asks about", &["execveat"],
         vec![plant("execveat", drop_bits(4, 0x10000))],
-        vec![call("executor-died", "execveat"), clause("unjustified-errno", "execveat", "ENOEXEC")]);
+        vec![call("executor-died", "execveat"), clause("unjustified-errno", "execveat", "ENOEXEC"),
+             clause("unjustified-errno", "execveat", "the interpreter is none")]);
 
     // What new descriptors and files are, and what pages permit.
     add("a file is replaced though not asked", &["renameat2"],
