@@ -126,6 +126,14 @@ fn not_made(resolved: &Resolved, call: &Call, here: &Here) -> Option<String> {
     never.or_else(denied)
 }
 
+fn not(condition: &Expr) -> Expr {
+    Expr::Unary(UnaryOp::Not, Box::new(condition.clone()))
+}
+
+fn and(a: Expr, b: Expr) -> Expr {
+    Expr::Binary(BinaryOp::And, Box::new(a), Box::new(b))
+}
+
 /// Whether a call fails wherever a condition of its success holds, with the capabilities that there are here. Only what arguments
 /// alone decide is looked at: the rest may be otherwise after the call.
 fn is_refused(variant: &Variant, when: &Expr, here: &Here) -> bool {
@@ -134,8 +142,6 @@ fn is_refused(variant: &Variant, when: &Expr, here: &Here) -> bool {
     if of_state {
         return false;
     }
-    let not = |condition: &Expr| Expr::Unary(UnaryOp::Not, Box::new(condition.clone()));
-    let and = |a, b| Expr::Binary(BinaryOp::And, Box::new(a), Box::new(b));
     let fails = |rule: &Rule| {
         let mut lacking = Vec::new();
         rule.condition.walk(&mut |part| {
@@ -150,8 +156,6 @@ fn is_refused(variant: &Variant, when: &Expr, here: &Here) -> bool {
 
 /// Why no arguments can make a call succeed here; `None` where some may.
 fn always_fails(variant: &Variant, here: &Here) -> Option<&'static str> {
-    let not = |condition: &Expr| Expr::Unary(UnaryOp::Not, Box::new(condition.clone()));
-    let and = |a, b| Expr::Binary(BinaryOp::And, Box::new(a), Box::new(b));
     let duties = || variant.rules.iter().filter(|rule| rule.duty).map(|rule| &rule.condition);
     if duties().any(|condition| contradicts_itself(&not(condition))) {
         return Some(NEVER);
@@ -212,7 +216,6 @@ fn reachable(condition: &Expr, variant: &Variant, here: &Here) -> Executable {
 
 fn reachable_among(condition: &Expr, kinds: &'static [Word], variant: &Variant, here: &Here) -> Executable {
     let here = &Here { kinds, ..here.clone() };
-    let and = |a, b| Expr::Binary(BinaryOp::And, Box::new(a), Box::new(b));
     let typed = bounds::of_types(variant, here.word, condition).into_iter().fold(with_what_follows(condition), and);
     let limited = bounds::of_files(condition).into_iter().fold(typed.clone(), and);
     if contradicts_itself(&limited) {

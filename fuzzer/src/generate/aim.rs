@@ -326,7 +326,7 @@ impl Aiming<'_, '_, '_> {
     }
 
     fn compare(&mut self, op: BinaryOp, left: &Expr, right: &Expr, want: bool) {
-        let op = if want { op } else { opposite(op) };
+        let op = if want { op } else { op.opposite() };
         if let Expr::Word(_) = right {
             return self.membership(left, std::slice::from_ref(right), op == BinaryOp::Eq);
         }
@@ -457,18 +457,6 @@ impl Aiming<'_, '_, '_> {
                 self.make(inner, beside);
             }
         }
-    }
-}
-
-fn opposite(op: BinaryOp) -> BinaryOp {
-    match op {
-        BinaryOp::Eq => BinaryOp::Ne,
-        BinaryOp::Ne => BinaryOp::Eq,
-        BinaryOp::Lt => BinaryOp::Ge,
-        BinaryOp::Ge => BinaryOp::Lt,
-        BinaryOp::Gt => BinaryOp::Le,
-        BinaryOp::Le => BinaryOp::Gt,
-        other => other,
     }
 }
 

@@ -126,6 +126,19 @@ impl BinaryOp {
         }
     }
 
+    /// The comparison that holds where this one does not; what is no comparison stays what it is.
+    pub fn opposite(self) -> Self {
+        match self {
+            Self::Eq => Self::Ne,
+            Self::Ne => Self::Eq,
+            Self::Lt => Self::Ge,
+            Self::Le => Self::Gt,
+            Self::Gt => Self::Le,
+            Self::Ge => Self::Lt,
+            other => other,
+        }
+    }
+
     /// How tightly it binds; larger is tighter.
     pub const fn precedence(self) -> u8 {
         match self {

@@ -56,22 +56,10 @@ impl Search {
 fn can_be(given: &[Demand<'_>]) -> bool {
     let Some(bounds) = Bounds::of(given.iter().filter_map(|demand| range(*demand))) else { return false };
     given.iter().all(|(expr, truth)| match expr {
-        Expr::Binary(op, a, b) if op.precedence() == 4 => bounds.admit(if *truth { *op } else { opposite(*op) }, a, b),
+        Expr::Binary(op, a, b) if op.precedence() == 4 => bounds.admit(if *truth { *op } else { op.opposite() }, a, b),
         Expr::In(inner, list) if *truth => list.iter().any(|item| bounds.admit(BinaryOp::Eq, inner, item)),
         _ => true,
     })
-}
-
-fn opposite(op: BinaryOp) -> BinaryOp {
-    match op {
-        BinaryOp::Eq => BinaryOp::Ne,
-        BinaryOp::Ne => BinaryOp::Eq,
-        BinaryOp::Lt => BinaryOp::Ge,
-        BinaryOp::Ge => BinaryOp::Lt,
-        BinaryOp::Gt => BinaryOp::Le,
-        BinaryOp::Le => BinaryOp::Gt,
-        other => other,
-    }
 }
 
 /// Whether two demands cannot both hold.
