@@ -71,6 +71,10 @@ pub enum Ask {
     Seals(Subject),
     /// Bytes that can be read from a pipe or a socket.
     Available(Subject),
+    /// The address family of a socket.
+    Family(Subject),
+    /// The type of a socket.
+    SocketType(Subject),
     /// Whether two descriptors share one open file description.
     Shared(Subject, Subject),
     /// Whether the page at this address can be read.
@@ -95,6 +99,8 @@ impl Ask {
             | Self::Only(subject, _)
             | Self::Seals(subject)
             | Self::Available(subject)
+            | Self::Family(subject)
+            | Self::SocketType(subject)
             | Self::Readable(subject)
             | Self::Writable(subject) => is(subject),
             Self::Shared(a, b) => is(a) || is(b),
@@ -196,8 +202,12 @@ impl Asks {
 
     fn effect(&mut self, variant: &Variant, effect: &Effect) {
         match effect {
-            Effect::Opens { fd, kind, file, .. } => {
+            Effect::Opens { fd, kind, file, socket, .. } => {
                 let Some(subject) = self.descriptor(fd, Aspect::Whole) else { return };
+                if socket.is_some() {
+                    self.ask(Ask::Family(subject));
+                    self.ask(Ask::SocketType(subject));
+                }
                 match kind {
                     Some(Expr::Word(kind @ (Word::Eventfd | Word::Timerfd | Word::Epoll))) => {
                         self.ask(Ask::Only(subject, *kind));
@@ -392,6 +402,8 @@ impl Asking<'_> {
                 let answer = self.room(8)?;
                 Some((libc::SYS_ioctl, vec![fd, imm(libc::FIONREAD), imm(answer)], answer))
             }),
+            Ask::Family(subject) => self.option(subject, libc::SO_DOMAIN)?,
+            Ask::SocketType(subject) => self.option(subject, libc::SO_TYPE)?,
             Ask::Shared(a, b) => match self.subject(a).zip(self.subject(b)) {
                 Some((a, b)) => {
                     let pid = self.sandbox.push(Op::new(libc::SYS_getpid, &[]).guarded(Guard::IfOk(self.op)))?;
@@ -423,6 +435,23 @@ impl Asking<'_> {
         })
     }
 }
+
+impl Asking<'_> {
+    /// Asks for an option of a socket that is a number. Behind the number its length is answered.
+    fn option(&mut self, subject: Subject, option: i32) -> Result<Option<(i64, Vec<Arg>, u64)>, PushError> {
+        let Some((fd, answer)) = self.subject(subject).zip(self.room(2 * WORD)) else { return Ok(None) };
+        // Says that there is room for as many bytes as the head of its list has, which is more than enough.
+        let length = answer + WORD;
+        let says = [Arg::imm(0), Arg::imm(answer), Arg::imm(length)];
+        self.sandbox.push(Op::new(libc::SYS_get_robust_list, &says).guarded(Guard::IfOk(self.op)))?;
+        let level = Arg::imm(libc::SOL_SOCKET as u64);
+        let args = vec![fd, level, Arg::imm(option as u64), Arg::imm(answer), Arg::imm(length)];
+        Ok(Some((libc::SYS_getsockopt, args, answer)))
+    }
+}
+
+/// Bytes of a pointer or a length.
+const WORD: u64 = 8;
 
 /// `FUTEX_OP(FUTEX_OP_ADD, 0, FUTEX_OP_CMP_EQ, 0)`.
 const ADDS_NOTHING: u64 = 1 << 28;

@@ -371,6 +371,8 @@ struct Working<'a> {
     wishes: Wishes,
     /// What is wished for where a server answers for files.
     served: Wishes,
+    /// Of a hundred turns, how many more are for rooms where a server answers.
+    lean: u32,
     /// The law that comes next.
     law: usize,
     planned: usize,
@@ -397,6 +399,7 @@ impl<'a> Working<'a> {
             rooms,
             wishes: side.generator.even(),
             served: side.generator.even(),
+            lean: 0,
             law: 0,
             planned: REPLAN,
             turn: 0,
@@ -416,8 +419,9 @@ impl<'a> Working<'a> {
             self.wishes = self.plan(coverage, recall, false);
             let recall = std::mem::take(&mut self.served.recall);
             self.served = self.plan(coverage, recall, true);
+            self.lean = self.lean();
         }
-        let persona = habitat::of_turn(self.turn, self.rooms.len());
+        let persona = self.persona();
         self.turn += 1;
         if self.turn.is_multiple_of(LAWS_TURN) {
             return self.laws(persona, coverage);
@@ -432,6 +436,16 @@ impl<'a> Working<'a> {
             self.batch(persona, std::slice::from_ref(&program), coverage)?;
         }
         Ok(())
+    }
+
+    /// The room whose turn it is.
+    fn persona(&mut self) -> usize {
+        let turn = habitat::of_turn(self.turn, self.rooms.len());
+        let is_served = |room: &usize| self.rooms[*room].setting().habitat.is_served();
+        let served: Vec<usize> = (0..self.rooms.len()).filter(is_served).collect();
+        // Where much of what is waited for is what only a server answers, its rooms have more turns.
+        let theirs = !served.is_empty() && self.runner.rng().next_u32() % 100 < self.lean;
+        if theirs { served[self.turn % served.len()] } else { turn }
     }
 
     /// Tries some laws.

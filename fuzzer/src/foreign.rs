@@ -2,7 +2,7 @@
 //! known not to keep it.
 
 use crate::lower::selector;
-use crate::program::{Argument, Invocation};
+use crate::program::{Argument, Block, Invocation};
 use abispec::arch::Arch;
 use abispec::target::{Call, Resolved};
 use abispec::types::Type;
@@ -52,7 +52,36 @@ pub fn find(invocation: &Invocation, call: &Call, resolved: &Resolved) -> bool {
     let apart = |(name, commands): &(&str, [i128; 6])| {
         *name == call.name && command.is_some_and(|command| commands.contains(&command))
     };
-    COMMANDS.iter().any(apart) || struct_differs(call, resolved)
+    COMMANDS.iter().any(apart) || struct_differs(call, resolved) || has_long_nanoseconds(invocation, call, resolved)
+}
+
+/// The struct of seconds and nanoseconds of 64 bits each. Of the latter the kernel looks at the lower half where its caller has
+/// words of 32 bits, whatever the type says (`get_timespec64` in kernel/time/time.c).
+const TIMESPEC: &str = "timespec";
+
+/// Whether a time has more nanoseconds than the kernel looks at.
+fn has_long_nanoseconds(invocation: &Invocation, call: &Call, resolved: &Resolved) -> bool {
+    let Some(size) = resolved.structs.get(TIMESPEC).map(|found| found.size as usize) else { return false };
+    let params = call.variants.iter().flat_map(|variant| variant.params.iter().zip(&invocation.args));
+    let mut blocks = params.filter_map(|(param, arg)| match arg {
+        Argument::Block(block) if holds_times(&param.ty, resolved) => Some(block),
+        _ => None,
+    });
+    let upper = |block: &Block, time: usize| block.word(time * size + 12, 4).is_some_and(|half| half != 0);
+    blocks.any(|block| (0..block.bytes.len().div_ceil(size)).any(|time| upper(block, time)))
+}
+
+/// Whether a pointer leads to times and nothing else.
+fn holds_times(ty: &Type, resolved: &Resolved) -> bool {
+    match ty {
+        Type::Ptr { to, .. } => holds_times(to, resolved),
+        Type::Array { of, .. } => holds_times(of, resolved),
+        Type::Struct(name) if name == TIMESPEC => true,
+        Type::Struct(name) => resolved.structs.get(name).is_some_and(|found| {
+            !found.fields.is_empty() && found.fields.iter().all(|field| holds_times(&field.shape.ty, resolved))
+        }),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -85,6 +114,26 @@ mod tests {
             assert_eq!(foreign(&i386, name, &args), is, "{name} {args:?}");
             assert!(!foreign(&native, name, &args), "{name} {args:?}");
         }
+    }
+
+    #[test]
+    fn nanoseconds_beyond_a_word_are_left_alone_where_words_are_short() {
+        let (i386, native) = (resolved(Arch::I386), resolved(Arch::X86_64));
+        let long = |resolved: &Resolved, name: &str, at: usize| {
+            let call = resolved.calls.iter().position(|call| call.name == name).unwrap();
+            let pointer = |param: &abispec::target::ResolvedParam| holds_times(&param.ty, resolved);
+            let place = resolved.calls[call].variants[0].params.iter().position(pointer).expect(name);
+            let mut args = vec![Argument::Number(0); resolved.calls[call].variants[0].params.len()];
+            let mut bytes = vec![0; 32];
+            bytes[at] = 0x80;
+            args[place] = Argument::Block(Block::new(bytes));
+            find(&Invocation { call, args }, &resolved.calls[call], resolved)
+        };
+        for name in ["utimensat_time64", "timerfd_settime64"] {
+            assert!(long(&i386, name, 15) && long(&i386, name, 28), "{name}");
+            assert!(!long(&i386, name, 11) && !long(&i386, name, 7), "{name}");
+        }
+        assert!(!long(&native, "utimensat", 15));
     }
 
     #[test]

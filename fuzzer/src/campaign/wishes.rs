@@ -10,7 +10,19 @@ use abispec::target::{Call, ClauseId};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+/// Of a hundred turns, how many more rooms have at most where a server answers.
+const MOST: usize = 40;
+
 impl Working<'_> {
+    /// Of a hundred turns, how many more are for rooms where a server answers: as many as there are jurors among those that wait
+    /// whose clauses hardly anything else brings about.
+    pub(super) fn lean(&self) -> u32 {
+        let Some(jury) = self.side.setting.jury.as_deref() else { return 0 };
+        let waiting = jury.clauses();
+        let served = waiting.intersection(self.side.generator.served()).count();
+        (MOST * served).checked_div(waiting.len()).and_then(|share| u32::try_from(share).ok()).unwrap_or(0)
+    }
+
     /// More wishes for calls with clauses that have not been seen; where a server answers for files, first those that hardly
     /// anything else brings about.
     pub(super) fn plan(&self, coverage: &Coverage, recall: Recall, served: bool) -> Wishes {

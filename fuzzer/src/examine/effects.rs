@@ -100,7 +100,7 @@ fn states(effect: &Effect, found: &Difference) -> bool {
         (Effect::Opens { fd, .. }, Property::State | Property::Cloexec | Property::Status | Property::Offset) => {
             same(fd)
         }
-        (Effect::Opens { fd, .. }, Property::Kind) => same(fd),
+        (Effect::Opens { fd, .. }, Property::Kind | Property::Family | Property::SocketType) => same(fd),
         (Effect::Duplicates { to, .. }, Property::State | Property::Cloexec | Property::Status) => same(to),
         (Effect::Duplicates { to, .. }, Property::Offset | Property::Shared) => same(to),
         (Effect::Closes { fd, .. }, Property::State) => fd.as_ref().is_some_and(same),

@@ -4,7 +4,7 @@ use crate::ask::{Ask, Question, Subject};
 use crate::exec::{OpIndex, OpState, Sandbox};
 use crate::lower::{LoweredCall, Probe};
 use crate::oracle::Verdict;
-use crate::world::description::kind_of_mode;
+use crate::world::description::{KINDS_OF_MODES, kind_of_mode};
 use crate::world::descriptors::Slot;
 use crate::world::{Looks, View, World};
 use abispec::expr::{Function, Moment, Observer, OperandValue, Word};
@@ -24,6 +24,8 @@ pub(super) enum Property {
     Links,
     Seals,
     Available,
+    Family,
+    SocketType,
     Shared,
     Readable,
     Writable,
@@ -47,6 +49,8 @@ impl Property {
             Self::Links => "the number of links",
             Self::Seals => "the seals",
             Self::Available => "the number of bytes that can be read",
+            Self::Family => "the address family",
+            Self::SocketType => "the type of the socket",
             Self::Shared => "sharing of one open file description",
             Self::Readable => "whether memory can be read",
             Self::Writable => "whether memory can be written",
@@ -65,7 +69,10 @@ impl Property {
             Self::Shared => word("true".to_owned(), "false"),
             Self::Kind => Word::ALL.iter().find(|word| word.number() == value).map_or("other", |w| w.name()).to_owned(),
             Self::Permissions => format!("{value:#o}"),
-            Self::Cloexec | Self::Size | Self::Links | Self::Available | Self::Nice | Self::Cwd => value.to_string(),
+            Self::Cloexec | Self::Size | Self::Links | Self::Available | Self::Family | Self::SocketType => {
+                value.to_string()
+            }
+            Self::Nice | Self::Cwd => value.to_string(),
             Self::Status | Self::Offset | Self::Seals | Self::Limit | Self::Sigmask => format!("{value:#x}"),
         }
     }
@@ -179,6 +186,7 @@ pub(super) fn table(world: &World, probes: &[Probe], sandbox: &Sandbox, failed: 
 /// What the kernel says of a file.
 #[derive(Clone, Copy)]
 struct FileLook {
+    /// As its mode says; `None` where that says nothing.
     kind: Option<Word>,
     permissions: i128,
     links: i128,
@@ -277,6 +285,13 @@ impl Answers<'_> {
             ]
             .into_iter()
             .find_map(|(property, function)| compare(property, about, function, &[operand], look.property(function)))
+            .or_else(|| {
+                // What has no name anywhere has no kind in its mode either, as all other files do.
+                let expected = view.call(Function::Kind, &[operand], Moment::After)?;
+                let named = look.kind.is_none() && KINDS_OF_MODES.iter().any(|kind| kind.number() == expected);
+                let actual = Word::Other.number();
+                named.then_some(Difference { property: Property::Kind, about, expected, actual })
+            })
         };
         let value = |fd: i32| OperandValue::Value(fd.into());
         let descriptor = |subject| self.number(subject).map(|fd| (About::Descriptor(subject, fd), value(fd)));
@@ -319,6 +334,14 @@ impl Answers<'_> {
                 let flows = [Word::Pipe, Word::Socket].iter().any(|word| word.number() == kind);
                 let seen = if flows { self.waiting(question) } else { None };
                 compare(Property::Available, about, Function::Available, &[fd], seen)
+            }
+            Ask::Family(subject) => {
+                let (about, fd) = descriptor(subject)?;
+                compare(Property::Family, about, Function::Family, &[fd], self.option(question))
+            }
+            Ask::SocketType(subject) => {
+                let (about, fd) = descriptor(subject)?;
+                compare(Property::SocketType, about, Function::SocketType, &[fd], self.option(question))
             }
             Ask::Shared(a, b) => {
                 let (_, first) = descriptor(a)?;
@@ -401,6 +424,13 @@ impl Answers<'_> {
     /// Bytes that wait in a pipe or socket.
     fn waiting(&self, question: &Question) -> Option<i128> {
         self.returned(question).filter(|ret| *ret == 0)?;
+        self.answered(question, 0, 4).map(i128::from)
+    }
+
+    /// An option of a socket that is a number of 32 bits.
+    fn option(&self, question: &Question) -> Option<i128> {
+        self.returned(question).filter(|ret| *ret == 0)?;
+        self.answered(question, 8, 4).filter(|bytes| *bytes == 4)?;
         self.answered(question, 0, 4).map(i128::from)
     }
 

@@ -17,6 +17,7 @@ mod recall;
 mod resources;
 mod search;
 mod served;
+mod setters;
 mod sockets;
 mod states;
 mod strategy;
@@ -41,6 +42,7 @@ use mine::{Mined, Spot, mine};
 use producers::{LISTENING, Names, Object, Producers, objects};
 use proptest::test_runner::TestRng;
 use served::Named;
+use setters::Setters;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use values::{AT_FDCWD, Intent, bad_pointer, number};
@@ -65,6 +67,8 @@ pub struct Generator {
     for_servers: BTreeSet<ClauseId>,
     /// Indices of the calls that give each resource.
     givers: BTreeMap<String, Vec<usize>>,
+    /// Who sets what others get.
+    setters: Setters,
 }
 
 /// What programs should be like.
@@ -99,6 +103,7 @@ impl Generator {
             served: served::all(),
             for_servers: served::rules(&resolved),
             givers: resources::givers(&resolved, able),
+            setters: setters::setters(&resolved, able),
             resolved,
         }
     }
@@ -201,10 +206,24 @@ impl<'a> Making<'a> {
 
     /// Appends a call; `reuse` prefers descriptors that the program already has.
     fn call(&mut self, dice: &mut Dice<'_>, index: usize, wishes: Option<&Wishes>, reuse: bool) {
+        let call = &self.generator.resolved.calls[index];
+        let variant = choose_variant(dice, call, wishes.map(|wishes| &wishes.calls[index]));
+        self.call_variant(dice, index, variant, wishes, reuse);
+    }
+
+    /// The same of one variant of it.
+    fn call_variant(
+        &mut self,
+        dice: &mut Dice<'_>,
+        index: usize,
+        variant_index: usize,
+        wishes: Option<&Wishes>,
+        reuse: bool,
+    ) {
         let resolved = self.generator.resolved.clone();
         let call = &resolved.calls[index];
-        let variant_index = choose_variant(dice, call, wishes.map(|wishes| &wishes.calls[index]));
         let variant = &call.variants[variant_index];
+        let set = self.set_first(dice, index, variant_index);
         let mined = &self.generator.mined[index][variant_index];
         // One odd argument at a time mostly: with several, each hides the others' rules.
         self.circumstances(dice, call, variant);
@@ -287,6 +306,9 @@ impl<'a> Making<'a> {
         let mut args: Vec<Argument> = args.into_iter().map(|arg| arg.unwrap_or(Argument::Number(0))).collect();
         if dice.chance(if self.nested { 70 } else { 15 }) {
             self.as_before(dice, index, &mut args);
+        }
+        if let Some(set) = set {
+            self.about_the_same(set, variant, &mut args);
         }
         let mut settled = 0;
         if aimed {

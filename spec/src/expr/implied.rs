@@ -12,6 +12,11 @@ pub fn with_what_follows(condition: &Expr) -> Expr {
     following(condition, true)
 }
 
+/// That there can be memory where an address points.
+pub fn points_somewhere(address: Expr) -> Expr {
+    binary(BinaryOp::Ge, address, Expr::Int(FIRST_PAGE))
+}
+
 /// The same of a part that has to be so (`truth`) for the whole to hold, or must not be.
 fn following(part: &Expr, truth: bool) -> Expr {
     match part {
@@ -65,7 +70,7 @@ fn known(part: &Expr, into: &mut Vec<Expr>) {
                 base => (base, 0),
             };
             into.push(readable(base.clone(), Expr::Int(offset + i128::from(*size))));
-            into.push(binary(BinaryOp::Ge, base.clone(), Expr::Int(FIRST_PAGE)));
+            into.push(points_somewhere(base.clone()));
         }
         _ => {}
     }
@@ -79,7 +84,7 @@ fn settled(atom: &Expr, truth: bool, into: &mut Vec<Expr>) {
             if *word == Expr::Word(Word::Write) {
                 into.push(readable(at.clone(), Expr::Int(*bytes)));
             }
-            into.push(binary(BinaryOp::Ge, at.clone(), Expr::Int(FIRST_PAGE)));
+            into.push(points_somewhere(at.clone()));
         }
         (Function::Mapped, [at, bytes, Expr::Word(Word::Write)], true) => {
             into.push(readable(at.clone(), bytes.clone()));

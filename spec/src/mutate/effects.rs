@@ -4,7 +4,7 @@ use super::expression::{Direction, Variation, negated, toggled, values, variatio
 use super::granule::smaller;
 use super::{Making, Part, Shows};
 use crate::errno::Errno;
-use crate::expr::{BinaryOp, Expr, print};
+use crate::expr::{BinaryOp, Expr, points_somewhere, print};
 use crate::model::{Contract, Effect, EffectRule};
 use crate::resolve::{effect_name, for_each_expr};
 use crate::target::ClauseKind;
@@ -46,6 +46,14 @@ pub(super) fn mutants(making: &mut Making<'_>, part: Part, contract: &Contract) 
                         when.value = expr.clone();
                     }
                 });
+                let difference = match &rule.effect {
+                    // Nothing lies where nothing points.
+                    Effect::Writes { to, .. } => {
+                        let there = Box::new(points_somewhere(to.clone()));
+                        Expr::Binary(BinaryOp::And, there, Box::new(difference))
+                    }
+                    _ => difference,
+                };
                 making.differs(part, move |contract| {
                     if let Some(when) = contract.effects.get_mut(index).and_then(|rule| rule.when.as_mut()) {
                         when.value = difference.clone();

@@ -1,7 +1,7 @@
 //! Expressions with one thing changed.
 
 use super::granule::{larger, smaller};
-use crate::expr::{BinaryOp, Expr, Function, Gives, UnaryOp, Word, print};
+use crate::expr::{BinaryOp, Expr, Function, Gives, UnaryOp, Word, points_somewhere, print};
 
 /// An expression with one thing changed.
 pub(super) struct Variation {
@@ -113,7 +113,8 @@ impl Varying<'_> {
                 let implies = |a: Expr, b: Expr| Expr::Binary(BinaryOp::Implies, Box::new(a), Box::new(b));
                 // What the consequence says nothing without, the condition need not say.
                 self.consequences.push((**then).clone());
-                self.condition(when, !positive, &|new| whole(implies(new, (**then).clone())), around);
+                let known = extended(around, pointers(then));
+                self.condition(when, !positive, &|new| whole(implies(new, (**then).clone())), &known);
                 self.consequences.pop();
                 let around = extended(around, [(**when).clone()]);
                 self.condition(then, positive, &|new| whole(implies((**when).clone(), new)), &around);
@@ -235,6 +236,23 @@ impl Varying<'_> {
         self.number(left, &|new| whole(binary(new, (**right).clone())));
         self.number(right, &|new| whole(binary((**left).clone(), new)));
     }
+}
+
+/// What must be true for a consequence to be known that looks behind pointers: they point to something.
+fn pointers(then: &Expr) -> Vec<Expr> {
+    let mut found: Vec<Expr> = Vec::new();
+    then.walk(&mut |part| {
+        let Expr::Load { address, .. } = part else { return };
+        let base = match &**address {
+            Expr::Binary(BinaryOp::Add, base, _) => base,
+            _ => address,
+        };
+        if matches!(**base, Expr::Param(_)) {
+            found.push(points_somewhere((**base).clone()));
+        }
+    });
+    found.dedup();
+    found
 }
 
 fn extended(around: &[Expr], more: impl IntoIterator<Item = Expr>) -> Vec<Expr> {
