@@ -116,6 +116,8 @@ const TABLE: &[Entry] = &[
     File("readonly", 0o444, 10),
     File("writeonly", 0o200, 10),
     File("script", 0o755, 10),
+    File("setgid", 0o2664, 10),
+    File("setid", 0o6755, 10),
     Dir("d", 0o755),
     File("d/f", 0o644, 10),
     File("d/g", 0o600, 0),

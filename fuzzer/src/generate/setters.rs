@@ -1,0 +1,130 @@
+//! What another call sets, before a call that gets it.
+//!
+//! What a call answers that reports some state is the same for ever where nobody sets another one, and by chance the two hardly meet.
+//! Which call sets what another one gets, their names say.
+
+use super::dice::Dice;
+use super::{LONGEST, Making};
+use crate::program::Argument;
+use abispec::target::{Call, Resolved, Variant};
+
+/// Of a hundred calls that get something, before how many it is set.
+const OFTEN: u32 = 30;
+
+/// A variant of a call, by their places.
+type Place = (usize, usize);
+
+/// For each variant of each call, which ones set what it gets.
+pub(super) type Setters = Vec<Vec<Vec<Place>>>;
+
+/// Works out who sets what, of the calls that are `able` to run.
+pub(super) fn setters(resolved: &Resolved, able: &dyn Fn(&Call) -> bool) -> Setters {
+    let variants = |call: usize| resolved.calls[call].variants.iter().enumerate();
+    let all = || (0..resolved.calls.len()).flat_map(|call| variants(call).map(move |(at, variant)| ((call, at), variant)));
+    let name = |(call, _): Place, variant: &Variant| match &variant.command {
+        Some(command) => command.clone(),
+        None => resolved.calls[call].name.clone(),
+    };
+    let of = |place: Place, variant: &Variant| {
+        let wanted = setter(&name(place, variant));
+        let sets = |(other, text): &(Place, &Variant)| {
+            able(&resolved.calls[other.0])
+                && text.command.is_some() == variant.command.is_some()
+                && (text.command.is_none() || other.0 == place.0)
+                && wanted.as_ref().is_some_and(|wanted| *wanted == name(*other, text))
+        };
+        all().filter(sets).map(|(other, _)| other).collect()
+    };
+    (0..resolved.calls.len()).map(|call| variants(call).map(|(at, variant)| of((call, at), variant)).collect()).collect()
+}
+
+/// The name of the call or command that sets what this one gets.
+fn setter(name: &str) -> Option<String> {
+    [("get", "set"), ("GET", "SET")].iter().find_map(|(get, set)| {
+        let at = name.find(get)?;
+        Some(format!("{}{set}{}", &name[..at], &name[at + get.len()..]))
+    })
+}
+
+impl Making<'_> {
+    /// Puts a call before this one that sets what it gets, now and then; gives its place in the program.
+    pub(super) fn set_first(&mut self, dice: &mut Dice<'_>, call: usize, variant: usize) -> Option<usize> {
+        let (setter, of) = *dice.pick(&self.generator.setters[call][variant])?;
+        let room = self.program.calls.len() + 3 < LONGEST;
+        if self.nested || self.graft.is_some() || !room || !dice.chance(OFTEN) {
+            return None;
+        }
+        self.nested = true;
+        self.call_variant(dice, setter, of, None, false);
+        self.nested = false;
+        self.program.calls.len().checked_sub(1)
+    }
+
+    /// Gives a call the arguments of the same names that an earlier one has: both are about one thing.
+    pub(super) fn about_the_same(&self, earlier: usize, variant: &Variant, args: &mut [Argument]) {
+        let Some(other) = self.program.calls.get(earlier) else { return };
+        let theirs = &self.generator.resolved.calls[other.call].variants[0].params;
+        for (param, arg) in variant.params.iter().zip(args) {
+            let like = theirs.iter().zip(&other.args).find(|(their, _)| their.name == param.name);
+            if let (Argument::Number(_) | Argument::Result { .. }, Some((_, same))) = (&*arg, like)
+                && !matches!(same, Argument::Block(_))
+                && param.ty.pointer().is_none()
+            {
+                *arg = same.clone();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::generate::Generator;
+    use abispec::arch::Arch;
+    use abispec::target::Target;
+    use abispec::version::Release;
+    use proptest::test_runner::{RngAlgorithm, TestRng};
+    use std::sync::Arc;
+
+    fn resolved() -> Arc<Resolved> {
+        abispec::resolve(abispec::embedded(), &Target::new(Arch::X86_64, Release::new(7, 3))).into()
+    }
+
+    #[test]
+    fn names_say_who_sets_what() {
+        let resolved = resolved();
+        let found = setters(&resolved, &|_| true);
+        let of = |name: &str, command: Option<&str>| {
+            let call = resolved.calls.iter().position(|call| call.name == name).expect(name);
+            let variants = &resolved.calls[call].variants;
+            let variant = variants.iter().position(|found| found.command.as_deref() == command).expect(name);
+            let names = found[call][variant].iter().map(|(call, variant)| {
+                let call = &resolved.calls[*call];
+                call.variants[*variant].command.clone().unwrap_or_else(|| call.name.clone())
+            });
+            names.collect::<Vec<String>>()
+        };
+        assert_eq!(of("getpriority", None), ["setpriority"]);
+        assert_eq!(of("timerfd_gettime", None), ["timerfd_settime"]);
+        assert_eq!(of("prctl", Some("PR_GET_PDEATHSIG")), ["PR_SET_PDEATHSIG"]);
+        assert_eq!(of("fcntl", Some("F_GETSIG")), ["F_SETSIG"]);
+        assert!(of("getpid", None).is_empty() && of("setpriority", None).is_empty());
+    }
+
+    #[test]
+    fn what_is_got_is_set_before_about_the_same_thing() {
+        let resolved = resolved();
+        let of = |name: &str| resolved.calls.iter().position(|call| call.name == name).expect(name);
+        let (get, set) = (of("getpriority"), of("setpriority"));
+        let generator = Generator::new(resolved.clone(), &|call| call.name == "getpriority", &|_| true);
+        let mut rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
+        let mut pairs = 0;
+        for _ in 0..400 {
+            let program = generator.program(&mut rng, &generator.even());
+            assert!(program.is_sound(&resolved), "{:?}", program.lines(&resolved));
+            let pair = program.calls.windows(2).find(|pair| (pair[0].call, pair[1].call) == (set, get));
+            pairs += usize::from(pair.is_some_and(|pair| pair[0].args[..2] == pair[1].args[..2]));
+        }
+        assert!(pairs > 40, "{pairs}");
+    }
+}
