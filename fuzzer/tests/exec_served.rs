@@ -114,6 +114,9 @@ fn names_refuse_what_they_say_and_nothing_else() {
     let requests = batch.open(control, libc::O_RDONLY);
     // The first of the errnos that requests are answered with, and what is none.
     let first = batch.call(libc::SYS_ioctl, &[requests.into(), Arg::imm(0), Arg::imm(0)]);
+    let directory = batch.refusing("control.EOPNOTSUPP");
+    let directory = batch.open(directory, libc::O_RDONLY | libc::O_DIRECTORY);
+    let of_directory = batch.call(libc::SYS_ioctl, &[directory.into(), Arg::imm(1), Arg::imm(0)]);
     let count = abispec_fuzzer::exec::requests().count() as u64;
     let none = batch.call(libc::SYS_ioctl, &[requests.into(), Arg::imm(count), Arg::imm(0)]);
     batch.run(&[
@@ -123,6 +126,7 @@ fn names_refuse_what_they_say_and_nothing_else() {
         (made, 0, "mkdir of another"),
         (same, 0, "another call for that name"),
         (first, -i64::from(libc::EPERM), "the first request"),
+        (of_directory, -i64::from(libc::EOPNOTSUPP), "the second request, of a directory"),
         (none, i64::try_from(count).unwrap(), "the last request"),
     ]);
 }

@@ -147,7 +147,7 @@ impl<'a> Served<'a> {
         let wanted = asks(self.variant, position);
         let right = |named: &&Named| {
             let asked = wanted.is_empty() || wanted.contains(&named.refused.operation());
-            let answered = named.refused == Refused::Control || named.errno == Some(self.errno);
+            let answered = named.refused.is_control() || named.errno == Some(self.errno);
             asked && answered && stands(named.stands)
         };
         let fitting: Vec<&Named> = self.all.iter().filter(right).collect();

@@ -45,6 +45,8 @@ pub enum Refused {
     Statfs,
     /// Requests of its own: their numbers choose the errno.
     Control,
+    /// The same, of a directory.
+    ControlDirectory,
     /// To be made, as a file that is opened.
     Create,
     /// To be made, as a node.
@@ -98,13 +100,18 @@ impl Refused {
             Self::List => Operation::List,
             Self::Tmpfile => Operation::Tmpfile,
             Self::Statfs => Operation::Statfs,
-            Self::Control => Operation::Control,
+            Self::Control | Self::ControlDirectory => Operation::Control,
             Self::Create => Operation::Create,
             Self::Mknod => Operation::Mknod,
             Self::Mkdir => Operation::Mkdir,
             Self::Symlink => Operation::Symlink,
             Self::Link => Operation::Link,
         }
+    }
+
+    /// Whether the number of a request chooses the errno.
+    pub fn is_control(self) -> bool {
+        matches!(self, Self::Control | Self::ControlDirectory)
     }
 
     /// The word in front of the errno.
@@ -131,7 +138,9 @@ impl Refused {
             | Self::Unlink
             | Self::Statfs
             | Self::Control => Stands::File,
-            Self::Sync | Self::Rmdir | Self::Rename | Self::List | Self::Tmpfile => Stands::Directory,
+            Self::Sync | Self::Rmdir | Self::Rename | Self::List | Self::Tmpfile | Self::ControlDirectory => {
+                Stands::Directory
+            }
             Self::Create | Self::Mknod | Self::Mkdir | Self::Symlink | Self::Link => Stands::Nothing,
         }
     }
@@ -144,7 +153,7 @@ pub struct Answer {
     pub name: String,
     /// What it refuses.
     pub refused: Refused,
-    /// What with; of [`Refused::Control`] what the request's number chooses.
+    /// What with; of [`Refused::is_control`] what the request's number chooses.
     errno: Errno,
 }
 
@@ -178,6 +187,7 @@ const TABLE: &[(Refused, &[(&str, Errno)])] = &[
     (Refused::Tmpfile, errnos! { EPERM EOVERFLOW }),
     (Refused::Statfs, errnos! { ENOSYS EINTR }),
     (Refused::Control, errnos! { ENOTTY }),
+    (Refused::ControlDirectory, errnos! { EOPNOTSUPP }),
     (Refused::Create, errnos! { EPERM EINVAL EOVERFLOW }),
     (Refused::Mknod, errnos! { EPERM EINVAL EOVERFLOW }),
     (Refused::Mkdir, errnos! { EPERM EINVAL EMLINK EOVERFLOW }),
@@ -197,7 +207,7 @@ const REQUESTS: &[(&str, Errno)] = errnos! {
     ENOTBLK ENOMEDIUM EMEDIUMTYPE
 };
 
-/// The names of what [`Refused::Control`] answers, in the order in which numbers of requests choose.
+/// The names of what [`Refused::is_control`] answers, in the order in which numbers of requests choose.
 pub fn requests() -> impl Iterator<Item = &'static str> {
     REQUESTS.iter().map(|(name, _)| *name)
 }

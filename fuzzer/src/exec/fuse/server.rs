@@ -293,7 +293,8 @@ fn control(store: &Store, request: &Request<'_>) -> Answer {
     let command = request.u32(12)?;
     // Those that file systems have in common, by which the kernel itself asks for attributes.
     let common = matches!((command >> 8) as u8, b'f' | b'X');
-    if store.refuses(request.node, Refused::Control).is_ok() || common {
+    let answers = |what| store.refuses(request.node, what).is_err();
+    if common || !(answers(Refused::Control) || answers(Refused::ControlDirectory)) {
         return Err(Errno::ENOTTY);
     }
     Ok(Reply::default().u32(answers::requested(command)?).zeros(12))
