@@ -87,6 +87,8 @@ pub enum Ask {
     Sigmask,
     /// The caller's nice value.
     Nice,
+    /// The caller's scheduling policy.
+    Policy,
     /// The path of the working directory.
     Cwd,
 }
@@ -106,7 +108,7 @@ impl Ask {
             Self::Shared(a, b) => is(a) || is(b),
             Self::Name { path, base, .. } => path == param || base == Some(param),
             Self::Limit(resource) => resource == param,
-            Self::Sigmask | Self::Nice | Self::Cwd => false,
+            Self::Sigmask | Self::Nice | Self::Policy | Self::Cwd => false,
         }
     }
 }
@@ -263,6 +265,7 @@ impl Asks {
             }
             Effect::SetsSigmask { .. } => self.ask(Ask::Sigmask),
             Effect::SetsNice { .. } => self.ask(Ask::Nice),
+            Effect::SetsPolicy { .. } => self.ask(Ask::Policy),
             Effect::SetsCwd { .. } => self.ask(Ask::Cwd),
             // What these change no call tells without changing it, or other calls of a program tell it.
             Effect::SetsCloexec { fd: None, .. }
@@ -429,6 +432,7 @@ impl Asking<'_> {
                 self.room(8).map(|answer| (libc::SYS_rt_sigprocmask, vec![imm(0), imm(0), imm(answer), imm(8)], answer))
             }
             Ask::Nice => Some((libc::SYS_getpriority, vec![imm(0), imm(0)], 0)),
+            Ask::Policy => Some((libc::SYS_sched_getscheduler, vec![imm(0)], 0)),
             Ask::Cwd => {
                 self.room(CWD_BYTES).map(|answer| (libc::SYS_getcwd, vec![imm(answer), imm(CWD_BYTES)], answer))
             }

@@ -196,7 +196,7 @@ pub fn footprint(call: &abispec::target::Call) -> Footprint {
             Effect::SetsCwd { .. } => found.cwd = true,
             Effect::SetsUmask { .. } => found.umask = true,
             Effect::SetsSigmask { .. } => found.sigmask = true,
-            Effect::SetsLimit { .. } | Effect::SetsNice { .. } => found.process = true,
+            Effect::SetsLimit { .. } | Effect::SetsNice { .. } | Effect::SetsPolicy { .. } => found.process = true,
             Effect::SetsSize { .. } => found.sizes = true,
             Effect::Opens { file: Some(_), .. } => found.opens = true,
             Effect::Opens { .. } | Effect::Closes { .. } | Effect::Duplicates { .. } | Effect::SetsCloexec { .. } => {}

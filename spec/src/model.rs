@@ -543,6 +543,9 @@ pub enum Effect {
     SetsNice {
         to: Expr,
     },
+    SetsPolicy {
+        to: Expr,
+    },
     Maps {
         addr: Expr,
         len: Expr,

@@ -132,6 +132,7 @@ fn states(effect: &Effect, found: &Difference) -> bool {
         (Effect::SetsLimit { .. }, Property::Limit) => true,
         (Effect::SetsSigmask { .. }, Property::Sigmask) => true,
         (Effect::SetsNice { .. }, Property::Nice) => true,
+        (Effect::SetsPolicy { .. }, Property::Policy) => true,
         (Effect::SetsCwd { .. }, Property::Cwd) => true,
         _ => false,
     }

@@ -32,6 +32,7 @@ pub(super) enum Property {
     Limit,
     Sigmask,
     Nice,
+    Policy,
     Cwd,
 }
 
@@ -57,6 +58,7 @@ impl Property {
             Self::Limit => "the limit",
             Self::Sigmask => "the set of blocked signals",
             Self::Nice => "the nice value",
+            Self::Policy => "the scheduling policy",
             Self::Cwd => "the length of the working directory's path",
         }
     }
@@ -73,7 +75,7 @@ impl Property {
                 value.to_string()
             }
             Self::Nice | Self::Cwd => value.to_string(),
-            Self::Status | Self::Offset | Self::Seals | Self::Limit | Self::Sigmask => format!("{value:#x}"),
+            Self::Status | Self::Offset | Self::Seals | Self::Limit | Self::Sigmask | Self::Policy => format!("{value:#x}"),
         }
     }
 }
@@ -384,6 +386,10 @@ impl Answers<'_> {
                 // The kernel answers 20 less it, so that no answer is negative.
                 let seen = self.returned(question).filter(|ret| *ret > 0).map(|ret| 20 - i128::from(ret));
                 compare(Property::Nice, About::Process, Function::Nice, &[], seen)
+            }
+            Ask::Policy => {
+                let seen = self.returned(question).filter(|ret| *ret >= 0).map(i128::from);
+                compare(Property::Policy, About::Process, Function::Policy, &[], seen)
             }
             Ask::Cwd => {
                 let seen = self.returned(question).filter(|ret| *ret > 0).map(i128::from);

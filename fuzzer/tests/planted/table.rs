@@ -348,6 +348,12 @@ pub(crate) fn table() -> Vec<Planted> {
     add("a priority is not set", &["setpriority"],
         vec![plant("setpriority", Argument { param: 2, keep: 0, set: 0 })],
         vec![clause("broken-effect", "setpriority", "sets_nice")]);
+    add("a policy is not set", &["sched_setscheduler"],
+        vec![plant("sched_setscheduler", Argument { param: 1, keep: 0, set: 0 })],
+        vec![clause("broken-effect", "sched_setscheduler", "sets_policy")]);
+    add("a socket of another family", &["socket"],
+        vec![plant("socket", Argument { param: 0, keep: 0, set: 1 })],
+        vec![clause("broken-effect", "socket", "opens")]);
     add("bytes are taken out twice", &["read"],
         vec![plant("read", also(libc::SYS_read, &[Param(0, 0), Param(1, 0), Number(1)]))],
         vec![clause("broken-effect", "read", "sets_offset"), clause("broken-ensures", "read", "available"), call("stray-write", "read")]);

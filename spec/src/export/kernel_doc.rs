@@ -238,7 +238,7 @@ fn effect_kind(effect: &Effect) -> &'static str {
             "KAPI_EFFECT_PROCESS_STATE"
         }
         Effect::Ends { .. } | Effect::Executes { .. } | Effect::Begins { .. } => "KAPI_EFFECT_PROCESS_STATE",
-        Effect::SetsNice { .. } | Effect::SetsCloexec { .. } => "KAPI_EFFECT_PROCESS_STATE",
+        Effect::SetsNice { .. } | Effect::SetsPolicy { .. } | Effect::SetsCloexec { .. } => "KAPI_EFFECT_PROCESS_STATE",
         Effect::Maps { .. } => "KAPI_EFFECT_ALLOC_MEMORY",
         Effect::Unmaps { .. } => "KAPI_EFFECT_FREE_MEMORY",
         Effect::SetsStatus { .. } | Effect::Queues { .. } | Effect::Drains { .. } | Effect::SetsSeals { .. } => {

@@ -32,6 +32,7 @@ const NAMES: &[&str] = &[
     "sets_limit",
     "sets_sigmask",
     "sets_nice",
+    "sets_policy",
     "maps",
     "unmaps",
     "protects",
@@ -191,6 +192,7 @@ impl Keys<'_, '_> {
             }
             "sets_sigmask" => Effect::SetsSigmask { to: self.need("to")? },
             "sets_nice" => Effect::SetsNice { to: self.need("to")? },
+            "sets_policy" => Effect::SetsPolicy { to: self.need("to")? },
             "maps" => {
                 let (addr, len) = (self.need("addr"), self.need("len"));
                 let (prot, flags, fd) = (self.may("prot"), self.may("flags"), self.may("fd"));

@@ -291,8 +291,9 @@ fn list(store: &Store, request: &Request<'_>) -> Answer {
 /// A request's own number chooses what is answered: an errno, or a number that is none.
 fn control(store: &Store, request: &Request<'_>) -> Answer {
     let command = request.u32(12)?;
-    // Those that file systems have in common, by which the kernel itself asks for attributes.
-    let common = matches!((command >> 8) as u8, b'f' | b'X');
+    // Those that file systems have in common, by which the kernel itself asks for attributes, and those of terminals and of what else
+    // bytes come from.
+    let common = matches!((command >> 8) as u8, b'f' | b'X' | b'T');
     let answers = |what| store.refuses(request.node, what).is_err();
     if common || !(answers(Refused::Control) || answers(Refused::ControlDirectory)) {
         return Err(Errno::ENOTTY);

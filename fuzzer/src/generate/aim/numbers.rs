@@ -12,6 +12,9 @@ struct Number {
     bytes: usize,
 }
 
+/// `SCHED_RESET_ON_FORK`, which a policy may carry.
+const RESET_ON_FORK: i128 = 0x4000_0000;
+
 /// Bytes that memory for one argument may grow to.
 pub(super) const MOST: usize = 8200;
 
@@ -49,7 +52,7 @@ impl Aiming<'_, '_, '_> {
                 Function::Rlimit => self.dice.of([0, 1, 10, 4096, 5000]),
                 Function::FreeFds => self.dice.of([0, 1]),
                 Function::Nice => self.dice.of([0, 0, 5, 19]),
-                Function::Policy => self.dice.of([0, 0, 3]),
+                Function::Policy => self.dice.of([0, 0, 3, 3 | RESET_ON_FORK]),
                 Function::Umask => 0o022,
                 _ => continue,
             };
@@ -124,7 +127,9 @@ impl Aiming<'_, '_, '_> {
             }
             (Function::FreeFds, _) => set(&mut self.draft.caller.free, target, 0..=60),
             (Function::Nice, _) => set(&mut self.draft.caller.nice, target, 0..=19),
-            (Function::Policy, _) => set(&mut self.draft.caller.policy, target, 0..=5),
+            (Function::Policy, _) if (0..=5).contains(&(target & !RESET_ON_FORK)) => {
+                set(&mut self.draft.caller.policy, target, 0..=target)
+            }
             (Function::Umask, _) => set(&mut self.draft.caller.umask, target, 0..=0o777),
             (_, [Expr::Param(index)]) if self.is_descriptor(*index) => {
                 let Some(wish) = self.draft.objects.get_mut(usize::from(*index)) else { return false };

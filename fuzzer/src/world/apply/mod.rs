@@ -177,6 +177,9 @@ impl<'v, 'a, 'w> Applying<'v, 'a, 'w> {
                 self.touched.nice = true;
                 self.world.process_mut().nice = known(self.value(to)).and_then(|to| i8::try_from(to).ok());
             }
+            Effect::SetsPolicy { to } => {
+                self.world.process_mut().policy = known(self.value(to)).and_then(|to| i32::try_from(to).ok());
+            }
             Effect::Maps { addr, len, prot, flags, fd } => {
                 let mapping = self.mapping(prot.as_ref(), flags.as_ref(), fd.as_ref());
                 self.remaps(addr, len, certain, |mappings, addr, len| mappings.map(addr, len, mapping));
