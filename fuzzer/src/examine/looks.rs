@@ -75,7 +75,9 @@ impl Property {
                 value.to_string()
             }
             Self::Nice | Self::Cwd => value.to_string(),
-            Self::Status | Self::Offset | Self::Seals | Self::Limit | Self::Sigmask | Self::Policy => format!("{value:#x}"),
+            Self::Status | Self::Offset | Self::Seals | Self::Limit | Self::Sigmask | Self::Policy => {
+                format!("{value:#x}")
+            }
         }
     }
 }

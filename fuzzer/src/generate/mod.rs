@@ -308,7 +308,7 @@ impl<'a> Making<'a> {
             self.as_before(dice, index, &mut args);
         }
         if let Some(set) = set {
-            self.about_the_same(set, variant, &mut args);
+            self.about_the_same(set, call, variant, &mut args);
         }
         let mut settled = 0;
         if aimed {

@@ -20,7 +20,8 @@ pub(super) type Setters = Vec<Vec<Vec<Place>>>;
 /// Works out who sets what, of the calls that are `able` to run.
 pub(super) fn setters(resolved: &Resolved, able: &dyn Fn(&Call) -> bool) -> Setters {
     let variants = |call: usize| resolved.calls[call].variants.iter().enumerate();
-    let all = || (0..resolved.calls.len()).flat_map(|call| variants(call).map(move |(at, variant)| ((call, at), variant)));
+    let all =
+        || (0..resolved.calls.len()).flat_map(|call| variants(call).map(move |(at, variant)| ((call, at), variant)));
     let name = |(call, _): Place, variant: &Variant| match &variant.command {
         Some(command) => command.clone(),
         None => resolved.calls[call].name.clone(),
@@ -35,7 +36,9 @@ pub(super) fn setters(resolved: &Resolved, able: &dyn Fn(&Call) -> bool) -> Sett
         };
         all().filter(sets).map(|(other, _)| other).collect()
     };
-    (0..resolved.calls.len()).map(|call| variants(call).map(|(at, variant)| of((call, at), variant)).collect()).collect()
+    (0..resolved.calls.len())
+        .map(|call| variants(call).map(|(at, variant)| of((call, at), variant)).collect())
+        .collect()
 }
 
 /// The name of the call or command that sets what this one gets.
@@ -61,10 +64,12 @@ impl Making<'_> {
     }
 
     /// Gives a call the arguments of the same names that an earlier one has: both are about one thing.
-    pub(super) fn about_the_same(&self, earlier: usize, variant: &Variant, args: &mut [Argument]) {
+    pub(super) fn about_the_same(&self, earlier: usize, call: &Call, variant: &Variant, args: &mut [Argument]) {
         let Some(other) = self.program.calls.get(earlier) else { return };
         let theirs = &self.generator.resolved.calls[other.call].variants[0].params;
-        for (param, arg) in variant.params.iter().zip(args) {
+        let commands = call.select.map(usize::from);
+        let own = variant.params.iter().zip(args).enumerate().filter(|(position, _)| Some(*position) != commands);
+        for (_, (param, arg)) in own {
             let like = theirs.iter().zip(&other.args).find(|(their, _)| their.name == param.name);
             if let (Argument::Number(_) | Argument::Result { .. }, Some((_, same))) = (&*arg, like)
                 && !matches!(same, Argument::Block(_))
@@ -115,16 +120,29 @@ mod tests {
     fn what_is_got_is_set_before_about_the_same_thing() {
         let resolved = resolved();
         let of = |name: &str| resolved.calls.iter().position(|call| call.name == name).expect(name);
-        let (get, set) = (of("getpriority"), of("setpriority"));
-        let generator = Generator::new(resolved.clone(), &|call| call.name == "getpriority", &|_| true);
         let mut rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
-        let mut pairs = 0;
-        for _ in 0..400 {
-            let program = generator.program(&mut rng, &generator.even());
-            assert!(program.is_sound(&resolved), "{:?}", program.lines(&resolved));
-            let pair = program.calls.windows(2).find(|pair| (pair[0].call, pair[1].call) == (set, get));
-            pairs += usize::from(pair.is_some_and(|pair| pair[0].args[..2] == pair[1].args[..2]));
+        let number = |arg: &Argument| if let Argument::Number(number) = arg { *number as u32 } else { 0 };
+        // A call, the one that sets what it gets, their commands, and the arguments that say what both are about.
+        let (get, set) = (libc::PR_GET_TIMERSLACK, libc::PR_SET_TIMERSLACK);
+        let table = [
+            ("getpriority", "setpriority", None, 0..2),
+            ("prctl", "prctl", Some([set.cast_unsigned(), get.cast_unsigned()]), 0..0),
+        ];
+        for (getter, setter, commands, same) in table {
+            let generator = Generator::new(resolved.clone(), &|call| call.name == getter, &|_| true);
+            let is = |call: &crate::program::Invocation, name: &str, at: usize| {
+                call.call == of(name) && commands.is_none_or(|commands| number(&call.args[0]) == commands[at])
+            };
+            let programs = (0..4000).map(|_| generator.program(&mut rng, &generator.even()));
+            let pairs = programs.filter(|program| {
+                assert!(program.is_sound(&resolved), "{:?}", program.lines(&resolved));
+                program.calls.windows(2).any(|pair| {
+                    is(&pair[0], setter, 0)
+                        && is(&pair[1], getter, 1)
+                        && pair[0].args[same.clone()] == pair[1].args[same.clone()]
+                })
+            });
+            assert!(pairs.count() > 10, "{getter}");
         }
-        assert!(pairs > 40, "{pairs}");
     }
 }

@@ -13,15 +13,8 @@ pub struct DescriptionId(pub(super) u32);
 pub struct PipeId(pub(super) u32);
 
 /// The kinds that a mode can say.
-pub const KINDS_OF_MODES: [Word; 7] = [
-    Word::Regular,
-    Word::Directory,
-    Word::Symlink,
-    Word::CharDevice,
-    Word::BlockDevice,
-    Word::Pipe,
-    Word::Socket,
-];
+pub const KINDS_OF_MODES: [Word; 7] =
+    [Word::Regular, Word::Directory, Word::Symlink, Word::CharDevice, Word::BlockDevice, Word::Pipe, Word::Socket];
 
 /// The kind of file that a mode tells; what has no name of its own, as an eventfd, has no kind in its mode either.
 pub fn kind_of_mode(mode: u32) -> Option<Word> {

@@ -62,10 +62,7 @@ pub fn effect_text(effect: &Effect, params: &[&str]) -> (&'static str, Vec<(&'st
         Effect::SetsCwd { path } => {
             keys.expr("path", path);
         }
-        Effect::SetsUmask { to }
-        | Effect::SetsSigmask { to }
-        | Effect::SetsNice { to }
-        | Effect::SetsPolicy { to } => {
+        Effect::SetsUmask { to } | Effect::SetsSigmask { to } | Effect::SetsNice { to } | Effect::SetsPolicy { to } => {
             keys.expr("to", to);
         }
         Effect::SetsLimit { resource, soft, hard } => {

@@ -403,10 +403,9 @@ pub(crate) fn for_each_expr(effect: &mut Effect, f: &mut dyn FnMut(&mut Expr)) {
         Effect::Links { from, to: _ } => all(&mut [from]),
         Effect::Renames { exchange, from: _, to: _ } => exchange.iter_mut().for_each(f),
         Effect::SetsCwd { path } => all(&mut [path]),
-        Effect::SetsUmask { to }
-        | Effect::SetsSigmask { to }
-        | Effect::SetsNice { to }
-        | Effect::SetsPolicy { to } => all(&mut [to]),
+        Effect::SetsUmask { to } | Effect::SetsSigmask { to } | Effect::SetsNice { to } | Effect::SetsPolicy { to } => {
+            all(&mut [to])
+        }
         Effect::SetsLimit { resource, soft, hard } => all(&mut [resource, soft, hard]),
         Effect::Maps { addr, len, prot, flags, fd } => {
             all(&mut [addr, len]);
