@@ -67,6 +67,9 @@ const DENIED: &str = "needs a machine of its own (--privileged): the sandbox den
 /// Why a clause is not seen whose condition, or the success that it speaks of, is ruled out by the specification itself.
 const NEVER: &str = "never true on this target";
 
+/// Why nothing that has no name of its own is named.
+const NAMELESS: &str = "needs /proc, by whose links a file without a name has one";
+
 /// Why nothing is seen that takes larger files than a program may have.
 const SMALL_FILES: &str = "needs a limit of file sizes above the sandbox's hard one";
 
@@ -221,6 +224,9 @@ fn reachable_among(condition: &Expr, kinds: &'static [Word], variant: &Variant, 
     if contradicts_itself(&limited) {
         let why = if contradicts_itself(&typed) { NEVER } else { SMALL_FILES };
         return Executable::No(why.to_owned());
+    }
+    if contradicts_itself(&bounds::of_paths(variant, condition).into_iter().fold(limited, and)) {
+        return Executable::No(NAMELESS.to_owned());
     }
     let conjuncts = condition.joined(BinaryOp::And);
     for conjunct in conjuncts {
@@ -514,6 +520,22 @@ mod tests {
         assert_eq!(judge("tmpfs", true), (may.clone(), vec![true, true], vec![true]));
         // Only files of another kind of file system let it succeed.
         assert_eq!(judge("xfs", true), (may, vec![false, false], vec![false]));
+    }
+
+    #[test]
+    fn what_has_no_name_no_path_leads_to() {
+        let resolved = abispec::resolve(abispec::embedded(), &Target::new(Arch::X86_64, Release::new(7, 3)));
+        let judged = |name: &str, kind: &str| {
+            let call = resolved.call(name).expect(name);
+            let path = call.variants[0].params.iter().position(|param| param.path.is_some()).expect(name);
+            let is = vec![Expr::Param(u8::try_from(path).unwrap())];
+            let word = Word::from_name(kind).expect(kind);
+            let kind = Expr::Binary(BinaryOp::Eq, Box::new(Expr::Call(Function::Kind, is)), Box::new(Expr::Word(word)));
+            reachable(&kind, &call.variants[0], &Here::of(&Habitat::of_every_kind(&[FileSystem::Tmpfs], false)))
+        };
+        assert_eq!(judged("chown", "eventfd"), Executable::No(NAMELESS.to_owned()));
+        assert_eq!(judged("chown", "regular"), Executable::Yes);
+        assert_eq!(judged("fchownat", "eventfd"), Executable::Yes, "an empty path names a descriptor");
     }
 
     #[test]

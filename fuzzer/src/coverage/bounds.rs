@@ -1,5 +1,6 @@
 //! Between which numbers what a condition speaks of lies in the sandbox, whatever a program does.
 
+use crate::world::description::KINDS_OF_MODES;
 use abispec::expr::{BinaryOp, Expr, Function};
 use abispec::target::Variant;
 
@@ -18,6 +19,22 @@ pub(super) fn of_files(condition: &Expr) -> Vec<Expr> {
 pub(super) fn is_limit_of_files(expr: &Expr) -> bool {
     let of_files = |list: &[Expr]| matches!(list, [Expr::Int(number)] if *number == i128::from(libc::RLIMIT_FSIZE));
     matches!(expr, Expr::Call(Function::Rlimit, list) if of_files(list))
+}
+
+/// What files can be that paths of a call name, if a condition asks for it; one that an empty path names as well may be any.
+pub(super) fn of_paths(variant: &Variant, condition: &Expr) -> Vec<Expr> {
+    let mut found = Vec::new();
+    condition.walk(&mut |part| {
+        let Expr::Call(Function::Kind, list) = part else { return };
+        let [Expr::Param(index)] = list[..] else { return };
+        let path = variant.params.get(usize::from(index)).and_then(|param| param.path.as_ref());
+        if path.is_some_and(|keys| keys.empty == Expr::Bool(false)) {
+            let kinds = KINDS_OF_MODES.map(Expr::Word).to_vec();
+            found.push(Expr::In(Box::new(part.clone()), kinds));
+        }
+    });
+    found.dedup();
+    found
 }
 
 /// The numbers that the types of a condition's arguments have, on a port whose pointers take `word` bytes.

@@ -90,7 +90,9 @@ fn settled(atom: &Expr, truth: bool, into: &mut Vec<Expr>) {
             into.push(readable(at.clone(), bytes.clone()));
         }
         // Of nothing all is there.
-        (Function::Mapped, [_, bytes, _], false) => into.push(binary(BinaryOp::Gt, bytes.clone(), Expr::Int(0))),
+        (Function::Mapped, [_, bytes, _], false) | (Function::VmaMapped, [_, bytes], false) => {
+            into.push(binary(BinaryOp::Gt, bytes.clone(), Expr::Int(0)))
+        }
         // Who is open as a path only is for neither.
         (Function::Readable | Function::Writable, [fd], true) => {
             into.push(not(Expr::Call(Function::IsPath, vec![fd.clone()])));
@@ -194,5 +196,7 @@ mod tests {
         assert!(!both(missing(&Expr::Param(0)), length(1)) && !both(missing(&least), length(1)));
         let written = Expr::Call(Function::Mapped, vec![Expr::Param(1), Expr::Int(8), Expr::Word(Word::Write)]);
         assert!(both(written, dark(8)));
+        let hole = || not(Expr::Call(Function::VmaMapped, vec![Expr::Param(1), Expr::Param(0)]));
+        assert!(both(hole(), length(0)) && !both(hole(), length(1)), "of nothing all is there");
     }
 }
