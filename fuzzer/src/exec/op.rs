@@ -210,7 +210,7 @@ impl OpResult {
     /// The errno, if the call returned one.
     pub fn errno(self) -> Option<i32> {
         let returned = matches!(self.state, OpState::Done | OpState::Interrupted | OpState::Disturbed);
-        (returned && is_error(self.ret)).then_some(-self.ret as i32)
+        (returned && is_error(self.ret)).then(|| -self.ret as i32)
     }
 
     /// True if the sandbox's filter refused the call: it never reached the kernel's own code.
