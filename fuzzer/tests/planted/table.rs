@@ -349,11 +349,14 @@ pub(crate) fn table() -> Vec<Planted> {
         vec![plant("setpriority", Argument { param: 2, keep: 0, set: 0 })],
         vec![clause("broken-effect", "setpriority", "sets_nice")]);
     add("a policy is not set", &["sched_setscheduler"],
-        vec![plant("sched_setscheduler", Argument { param: 1, keep: 0, set: 0 })],
+        vec![only("sched_setscheduler", 1, 0xffff_ffff, 3, Argument { param: 1, keep: 0, set: 0 })],
         vec![clause("broken-effect", "sched_setscheduler", "sets_policy")]);
-    add("a socket of another family", &["socket"],
-        vec![plant("socket", Argument { param: 0, keep: 0, set: 1 })],
-        vec![clause("broken-effect", "socket", "opens")]);
+    add("sockets of another type", &["socketpair"],
+        vec![Plant {
+            when: vec![When { param: 0, mask: 0xffff_ffff, value: 1 }, When { param: 1, mask: 0xf, value: 1 }],
+            ..plant("socketpair", Argument { param: 1, keep: !0xf, set: 5 })
+        }],
+        vec![clause("broken-effect", "socketpair", "opens")]);
     add("bytes are taken out twice", &["read"],
         vec![plant("read", also(libc::SYS_read, &[Param(0, 0), Param(1, 0), Number(1)]))],
         vec![clause("broken-effect", "read", "sets_offset"), clause("broken-ensures", "read", "available"), call("stray-write", "read")]);
