@@ -242,12 +242,9 @@ impl Varying<'_> {
 fn pointers(then: &Expr) -> Vec<Expr> {
     let mut found: Vec<Expr> = Vec::new();
     then.walk(&mut |part| {
-        let Expr::Load { address, .. } = part else { return };
-        let base = match &**address {
-            Expr::Binary(BinaryOp::Add, base, _) => base,
-            _ => address,
-        };
-        if matches!(**base, Expr::Param(_)) {
+        if let Expr::Deref(base) | Expr::Field(base, _) | Expr::Index(base, _) = part
+            && matches!(**base, Expr::Param(_))
+        {
             found.push(points_somewhere((**base).clone()));
         }
     });

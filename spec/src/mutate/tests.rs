@@ -1,5 +1,6 @@
 use super::{Mutant, Shows, mutants};
 use crate::arch::Arch;
+use crate::expr::{contradicts_itself, with_what_follows};
 use crate::model::Spec;
 use crate::target::Target;
 use crate::version::Release;
@@ -85,6 +86,31 @@ fn a_guard_without_which_nothing_is_known_is_no_mutant() {
         list.iter().filter(|mutant| mutant.id.starts_with("EFTYPE")).map(|mutant| mutant.change.as_str()).collect();
     assert!(!eftype.iter().any(|change| change.ends_with("without `exists(filename)`")), "{eftype:#?}");
     assert!(eftype.iter().any(|change| change.contains("without `kind(filename) != regular`")), "{eftype:#?}");
+}
+
+#[test]
+fn where_nothing_points_nothing_tells_mutants_apart() {
+    let target = Target::new(Arch::X86_64, Release::new(6, 18));
+    // A call, a mutant of what it promises of memory behind a pointer, and whether a null pointer is all that tells it apart.
+    for (call, change, is) in [
+        ("splice", "`off_in != 0` becomes `off_in != 1`", true),
+        ("sendfile", "`offset != 0` becomes `offset != 1`", true),
+        ("clock_getres", "`tp != 0` becomes `tp != 1`", true),
+        ("splice", "without `len > 0`", false),
+    ] {
+        let list = all(call);
+        let of = |mutant: &&Mutant| mutant.change.ends_with(change);
+        let mutant = list.iter().filter(of).find(|mutant| !mutant.id.starts_with('E')).expect(change);
+        let mut spec = crate::embedded().clone();
+        assert!(mutant.apply_difference(&mut spec), "{call} {change}");
+        let original = crate::resolve(crate::embedded(), &target);
+        let (clause, changed) = (mutant.clause(&original).unwrap(), crate::resolve(&spec, &target));
+        let variant = &changed.call(call).unwrap().variants[0];
+        let promised = variant.ensures.iter().find(|ensure| ensure.clause == clause).map(|one| &one.condition);
+        let effect = variant.effects.iter().find(|effect| effect.clause == clause);
+        let condition = promised.or_else(|| Some(&effect?.effect.when.as_ref()?.value)).expect(change);
+        assert_eq!(contradicts_itself(&with_what_follows(condition)), is, "{call} {change}: {condition:?}");
+    }
 }
 
 #[test]
