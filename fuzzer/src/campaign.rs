@@ -415,11 +415,7 @@ impl<'a> Working<'a> {
     fn step(&mut self, coverage: &mut Coverage) -> Result<(), WorkerError> {
         if self.planned >= REPLAN {
             self.planned = 0;
-            let recall = std::mem::take(&mut self.wishes.recall);
-            self.wishes = self.plan(coverage, recall, false);
-            let recall = std::mem::take(&mut self.served.recall);
-            self.served = self.plan(coverage, recall, true);
-            self.lean = self.lean();
+            self.replan(coverage);
         }
         let persona = self.persona();
         self.turn += 1;
@@ -441,11 +437,13 @@ impl<'a> Working<'a> {
     /// The room whose turn it is.
     fn persona(&mut self) -> usize {
         let turn = habitat::of_turn(self.turn, self.rooms.len());
-        let is_served = |room: &usize| self.rooms[*room].setting().habitat.is_served();
-        let served: Vec<usize> = (0..self.rooms.len()).filter(is_served).collect();
+        if self.lean == 0 || self.runner.rng().next_u32() % 100 >= self.lean {
+            return turn;
+        }
         // Where much of what is waited for is what only a server answers, its rooms have more turns.
-        let theirs = !served.is_empty() && self.runner.rng().next_u32() % 100 < self.lean;
-        if theirs { served[self.turn % served.len()] } else { turn }
+        let is_served = |room: &usize| self.rooms[*room].setting().habitat.is_served();
+        let served = || (0..self.rooms.len()).filter(is_served);
+        self.turn.checked_rem(served().count()).and_then(|which| served().nth(which)).unwrap_or(turn)
     }
 
     /// Tries some laws.

@@ -4,7 +4,7 @@ use super::Working;
 use super::side::Side;
 use crate::coverage::{Coverage, Executable};
 use crate::exec::Entry;
-use crate::generate::{Recall, Wishes};
+use crate::generate::{Aims, Recall, Wishes};
 use crate::jury::Jury;
 use abispec::target::{Call, ClauseId};
 use std::collections::BTreeSet;
@@ -13,27 +13,38 @@ use std::sync::Arc;
 /// Of a hundred turns, how many more rooms have at most where a server answers.
 const MOST: usize = 40;
 
+/// What jurors wait for of whom nothing is known yet.
+#[derive(Default)]
+struct Waiting {
+    clauses: BTreeSet<ClauseId>,
+    aims: Arc<Aims>,
+}
+
 impl Working<'_> {
-    /// Of a hundred turns, how many more are for rooms where a server answers: as many as there are jurors among those that wait
-    /// whose clauses hardly anything else brings about.
-    pub(super) fn lean(&self) -> u32 {
-        let Some(jury) = self.side.setting.jury.as_deref() else { return 0 };
-        let waiting = jury.clauses();
-        let served = waiting.intersection(self.side.generator.served()).count();
-        (MOST * served).checked_div(waiting.len()).and_then(|share| u32::try_from(share).ok()).unwrap_or(0)
+    /// Looks at what has not been seen, and what is waited for, and wishes anew.
+    pub(super) fn replan(&mut self, coverage: &Coverage) {
+        let of = |jury: &Jury| Waiting { clauses: jury.clauses(), aims: Arc::new(jury.aims()) };
+        let waiting = self.side.setting.jury.as_deref().map(of).unwrap_or_default();
+        let recall = std::mem::take(&mut self.wishes.recall);
+        self.wishes = self.plan(coverage, recall, &waiting, false);
+        let recall = std::mem::take(&mut self.served.recall);
+        self.served = self.plan(coverage, recall, &waiting, true);
+        // As many turns more as there are clauses among those waited for that hardly anything but a server brings about.
+        let served = waiting.clauses.intersection(self.side.generator.served()).count();
+        let share = (MOST * served).checked_div(waiting.clauses.len());
+        self.lean = share.and_then(|share| u32::try_from(share).ok()).unwrap_or(0);
     }
 
     /// More wishes for calls with clauses that have not been seen; where a server answers for files, first those that hardly
     /// anything else brings about.
-    pub(super) fn plan(&self, coverage: &Coverage, recall: Recall, served: bool) -> Wishes {
+    fn plan(&self, coverage: &Coverage, recall: Recall, waiting: &Waiting, served: bool) -> Wishes {
         let Side { generator, executable, .. } = self.side;
         let resolved = generator.resolved();
         let focus: BTreeSet<usize> = generator.focus().iter().copied().collect();
         let jury = self.side.setting.jury.as_deref();
-        let heard_of = jury.map(Jury::clauses).unwrap_or_default();
         let missing = |clause: &ClauseId| {
             executable[clause.0 as usize] == Executable::Yes
-                && (coverage.count(*clause) == 0 || heard_of.contains(clause))
+                && (coverage.count(*clause) == 0 || waiting.clauses.contains(clause))
         };
         let by_servers = served && generator.served().iter().any(missing);
         let unseen = |clause: ClauseId| missing(&clause) && (!by_servers || generator.served().contains(&clause));
@@ -66,7 +77,6 @@ impl Working<'_> {
                 .filter(|clause| unseen(*clause))
                 .collect(),
         };
-        let aims = jury.map(|jury| Arc::new(jury.aims())).unwrap_or_default();
-        Wishes { calls, clauses, aims, recall, served }
+        Wishes { calls, clauses, aims: waiting.aims.clone(), recall, served }
     }
 }
