@@ -7,6 +7,7 @@ use super::dice::Dice;
 use super::{LONGEST, Making};
 use crate::program::Argument;
 use abispec::target::{Call, Resolved, Variant};
+use std::collections::BTreeMap;
 
 /// Of a hundred calls that get something, before how many it is set.
 const OFTEN: u32 = 30;
@@ -14,31 +15,27 @@ const OFTEN: u32 = 30;
 /// A variant of a call, by their places.
 type Place = (usize, usize);
 
-/// For each variant of each call, which ones set what it gets.
-pub(super) type Setters = Vec<Vec<Vec<Place>>>;
+/// For each variant of each call, the one that sets what it gets.
+pub(super) type Setters = Vec<Vec<Option<Place>>>;
 
-/// Works out who sets what, of the calls that are `able` to run.
+/// Works out who sets what, of the calls that are `able` to run. A command sets what another command of its call gets.
 pub(super) fn setters(resolved: &Resolved, able: &dyn Fn(&Call) -> bool) -> Setters {
-    let variants = |call: usize| resolved.calls[call].variants.iter().enumerate();
-    let all =
-        || (0..resolved.calls.len()).flat_map(|call| variants(call).map(move |(at, variant)| ((call, at), variant)));
-    let name = |(call, _): Place, variant: &Variant| match &variant.command {
-        Some(command) => command.clone(),
-        None => resolved.calls[call].name.clone(),
+    let calls = || resolved.calls.iter().enumerate();
+    let name = |index: usize, call: &Call, variant: &Variant| match &variant.command {
+        Some(command) => (Some(index), command.clone()),
+        None => (None, call.name.clone()),
     };
-    let of = |place: Place, variant: &Variant| {
-        let wanted = setter(&name(place, variant));
-        let sets = |(other, text): &(Place, &Variant)| {
-            able(&resolved.calls[other.0])
-                && text.command.is_some() == variant.command.is_some()
-                && (text.command.is_none() || other.0 == place.0)
-                && wanted.as_ref().is_some_and(|wanted| *wanted == name(*other, text))
-        };
-        all().filter(sets).map(|(other, _)| other).collect()
+    let mut places = BTreeMap::new();
+    for (index, call) in calls().filter(|(_, call)| able(call)) {
+        for (at, variant) in call.variants.iter().enumerate() {
+            places.entry(name(index, call, variant)).or_insert((index, at));
+        }
+    }
+    let of = |index: usize, call: &Call, variant: &Variant| {
+        let (whose, name) = name(index, call, variant);
+        places.get(&(whose, setter(&name)?)).copied()
     };
-    (0..resolved.calls.len())
-        .map(|call| variants(call).map(|(at, variant)| of((call, at), variant)).collect())
-        .collect()
+    calls().map(|(index, call)| call.variants.iter().map(|variant| of(index, call, variant)).collect()).collect()
 }
 
 /// The name of the call or command that sets what this one gets.
@@ -52,7 +49,7 @@ fn setter(name: &str) -> Option<String> {
 impl Making<'_> {
     /// Puts a call before this one that sets what it gets, now and then; gives its place in the program.
     pub(super) fn set_first(&mut self, dice: &mut Dice<'_>, call: usize, variant: usize) -> Option<usize> {
-        let (setter, of) = *dice.pick(&self.generator.setters[call][variant])?;
+        let (setter, of) = self.generator.setters[call][variant]?;
         let room = self.program.calls.len() + 3 < LONGEST;
         if self.nested || self.graft.is_some() || !room || !dice.chance(OFTEN) {
             return None;
