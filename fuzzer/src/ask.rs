@@ -438,9 +438,7 @@ impl Asking<'_> {
             }
         })
     }
-}
 
-impl Asking<'_> {
     /// Asks for an option of a socket that is a number. Behind the number its length is answered.
     fn option(&mut self, subject: Subject, option: i32) -> Result<Option<(i64, Vec<Arg>, u64)>, PushError> {
         let Some((fd, answer)) = self.subject(subject).zip(self.room(2 * WORD)) else { return Ok(None) };

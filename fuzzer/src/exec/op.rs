@@ -246,3 +246,15 @@ impl fmt::Display for PushError {
 }
 
 impl std::error::Error for PushError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_can_be_returned() {
+        let errno = |ret| OpResult { ret, state: OpState::Done }.errno();
+        assert_eq!([-4095, -1].map(errno), [Some(4095), Some(1)]);
+        assert_eq!([0, -4096, i64::MIN, i64::MAX].map(errno), [None; 4]);
+    }
+}

@@ -294,8 +294,8 @@ fn control(store: &Store, request: &Request<'_>) -> Answer {
     // Those that file systems have in common, by which the kernel itself asks for attributes, and those of terminals and of what else
     // bytes come from.
     let common = matches!((command >> 8) as u8, b'f' | b'X' | b'T');
-    let answers = |what| store.refuses(request.node, what).is_err();
-    if common || !(answers(Refused::Control) || answers(Refused::ControlDirectory)) {
+    let answers = store.get(request.node)?.answer.is_some_and(|(refused, _)| refused.is_control());
+    if common || !answers {
         return Err(Errno::ENOTTY);
     }
     Ok(Reply::default().u32(answers::requested(command)?).zeros(12))
