@@ -151,6 +151,8 @@ pub struct Contract {
     pub effects: Vec<EffectRule>,
     /// What has to be so outside the program for permissions of these errnos that follow from types and `blocks`.
     pub needs: BTreeMap<Errno, At<String>>,
+    /// What has to be so outside the program for the call to succeed.
+    pub success_needs: Option<At<String>>,
     /// Error rules, in the order of the file.
     pub errors: Vec<ErrorRule>,
 }

@@ -255,6 +255,8 @@ pub struct Variant {
     pub ensures: Vec<ResolvedEnsure>,
     /// What success changes.
     pub effects: Vec<ResolvedEffect>,
+    /// What has to be so outside the program for success.
+    pub success_needs: Option<String>,
 }
 
 /// A parameter on a target.

@@ -118,6 +118,7 @@ mod tests {
             rules: Vec::new(),
             ensures: Vec::new(),
             effects: Vec::new(),
+            success_needs: None,
         }
     }
 

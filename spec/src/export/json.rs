@@ -179,8 +179,9 @@ impl Writer<'_> {
         out.maybe("blocks", contract.blocks.as_ref().map(|at| print(&at.value, names)));
         out.list("ensures", contract.ensures.iter().map(|ensure| self.ensure(ensure, names)).collect());
         out.list("effects", contract.effects.iter().map(|effect| self.effect(effect, names)).collect());
-        if !contract.needs.is_empty() {
+        if !contract.needs.is_empty() || contract.success_needs.is_some() {
             let mut inside = Object::default();
+            inside.maybe("success", contract.success_needs.as_ref().map(|needs| needs.value.as_str()));
             contract.needs.iter().for_each(|(errno, needs)| inside.set(errno.name(), needs.value.as_str()));
             out.set("needs", inside.done());
         }

@@ -22,19 +22,35 @@ pub(super) fn of_rule(log: &Log<'_>, duty: bool, condition: Option<&At<Expr>>, y
     Some(needs.value)
 }
 
-/// What permissions of some errnos need that follow from types and `blocks`; of these there are such.
-pub(super) fn of_errnos(log: &Log<'_>, permitted: &[&str], yaml: Yaml) -> BTreeMap<Errno, At<String>> {
-    let mut found = BTreeMap::new();
+/// What a call needs, by what becomes of it.
+#[derive(Default)]
+pub(super) struct OfCall {
+    /// Permissions of these errnos that follow from types and `blocks`.
+    pub(super) errnos: BTreeMap<Errno, At<String>>,
+    /// Success.
+    pub(super) success: Option<At<String>>,
+}
+
+/// The name of what is no errno.
+const SUCCESS: &str = "success";
+
+/// What success needs, and permissions of some errnos that follow from types and `blocks`; of these there are such.
+pub(super) fn of_call(log: &Log<'_>, permitted: &[&str], yaml: Yaml) -> OfCall {
+    let mut found = OfCall::default();
     let Some(mut entries) = Fields::open(log, "`needs`", yaml) else { return found };
     for (names, value) in entries.rest() {
         let needs = said(log, value);
-        for name in split(&names.value, names.at).iter().filter_map(|name| errno(log, name)) {
+        let names = split(&names.value, names.at);
+        if names.iter().any(|name| name.value == SUCCESS) {
+            found.success.clone_from(&needs);
+        }
+        for name in names.iter().filter(|name| name.value != SUCCESS).filter_map(|name| errno(log, name)) {
             if !permitted.contains(&name.value.name()) {
                 let message = format!("no permission of {} follows from a type or from `blocks` here", name.value);
                 let help = "a rule that is written down says itself what it needs";
                 log.report("vacuous-key", name.at, message, Some(help.to_owned()));
             } else if let Some(needs) = &needs {
-                found.insert(name.value, needs.clone());
+                found.errnos.insert(name.value, needs.clone());
             }
         }
     }
@@ -65,11 +81,13 @@ mod tests {
     #[test]
     fn a_rule_says_it_and_a_call_of_what_follows() {
         let rules = "errors: {EPERM: [{may: n == 2, needs: a peer}, {when: n == 3}]}";
-        let (spec, findings) = read(&format!("needs: {{\"EINTR, EFAULT\": a late signal}}\n{rules}"));
+        let (spec, findings) =
+            read(&format!("needs: {{\"EINTR, EFAULT\": a late signal, success: a second thread}}\n{rules}"));
         assert!(findings.is_empty(), "{findings:?}");
         let contract = &spec.syscalls["x"].contract;
         let said: Vec<_> = contract.needs.iter().map(|(errno, needs)| (errno.name(), needs.value.as_str())).collect();
         assert_eq!(said, [("EINTR", "a late signal"), ("EFAULT", "a late signal")]);
+        assert_eq!(contract.success_needs.as_ref().map(|needs| needs.value.as_str()), Some("a second thread"));
         let rules: Vec<_> = contract.errors.iter().map(|rule| rule.needs.as_deref()).collect();
         assert_eq!(rules, [Some("a peer"), None]);
     }

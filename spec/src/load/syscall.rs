@@ -327,8 +327,9 @@ fn contract(
     let errors = fields.take("errors").map(|yaml| errors(log, scope(spec, known, false), yaml)).unwrap_or_default();
     let sleeps = blocks.as_ref().map(|_| INTERRUPTED);
     let permitted: Vec<&str> = own.iter().copied().flat_map(permitted).copied().chain(sleeps).collect();
-    let needs = fields.take("needs").map(|yaml| needs::of_errnos(log, &permitted, yaml)).unwrap_or_default();
-    Contract { returns, blocks, ensures, effects: found, needs, errors }
+    let needs = fields.take("needs").map(|yaml| needs::of_call(log, &permitted, yaml)).unwrap_or_default();
+    let needs::OfCall { errnos: needs, success: success_needs } = needs;
+    Contract { returns, blocks, ensures, effects: found, needs, success_needs, errors }
 }
 
 fn ensure(log: &Log<'_>, after: Scope<'_>, yaml: Yaml) -> Option<Ensure> {

@@ -74,6 +74,7 @@ pub(super) fn resolve(spec: &Spec, syscall: &Syscall, resolved: &mut Resolved) -
                     rules: part.rules.clone(),
                     ensures: part.ensures.clone(),
                     effects: part.effects.clone(),
+                    success_needs: success_needs(&command.contract).or_else(|| success_needs(&syscall.contract)),
                 });
             }
         }
@@ -98,11 +99,16 @@ pub(super) fn resolve(spec: &Spec, syscall: &Syscall, resolved: &mut Resolved) -
         rules,
         ensures: common.ensures,
         effects: common.effects,
+        success_needs: success_needs(&syscall.contract),
     });
     let groups = syscall.groups.clone();
     let order = syscall.order(resolved.target.arch).map(<[u8]>::to_vec);
     let scope = syscall.scope.as_ref().map(|scope| scope.value.clone());
     Some(Call { name: syscall.name.value.clone(), nr, groups, scope, select: syscall.select, order, variants })
+}
+
+fn success_needs(contract: &Contract) -> Option<String> {
+    contract.success_needs.as_ref().map(|needs| needs.value.clone())
 }
 
 /// What has to be so for implied permissions of some errnos.

@@ -150,6 +150,9 @@ impl Writer<'_> {
         if let Some(blocks) = &contract.blocks {
             let _ = writeln!(out, "<p>May sleep when {}</p>", self.condition(&blocks.value));
         }
+        if let Some(needs) = &contract.success_needs {
+            let _ = writeln!(out, "<p>Success needs {}</p>", escape(&needs.value));
+        }
         for (errno, needs) in &contract.needs {
             let (errno, needs) = (errno.name(), escape(&needs.value));
             let _ = writeln!(out, "<p><b class=\"errno\">{errno}</b> needs {needs}</p>");

@@ -133,6 +133,9 @@ fn contract(contract: &Contract, names: &[&str], out: &mut dyn Write) -> io::Res
     if let Some(blocks) = &contract.blocks {
         writeln!(out, "{BOLD}blocks{BOLD:#}   when {}", print(&blocks.value, names))?;
     }
+    if let Some(needs) = &contract.success_needs {
+        writeln!(out, "{BOLD}needs{BOLD:#}    for success: {}", needs.value)?;
+    }
     for (errno, needs) in &contract.needs {
         writeln!(out, "{BOLD}needs{BOLD:#}    for {}: {}", errno.name(), needs.value)?;
     }
