@@ -254,12 +254,10 @@ impl<'v, 'a, 'w> Applying<'v, 'a, 'w> {
             Changed::Credentials | Changed::Handlers | Changed::Behaviour | Changed::Mounts => {
                 self.alters(Alteration::Strange);
             }
-            Changed::Caller | Changed::Alarms | Changed::Pending => self.alters(Alteration::Marked),
-            Changed::Priority => self.world.process_mut().nice = None,
-            Changed::Scheduling => {
-                self.world.process_mut().policy = None;
+            Changed::Scheduling | Changed::Caller | Changed::Alarms | Changed::Pending => {
                 self.alters(Alteration::Marked);
             }
+            Changed::Priority => self.world.process_mut().nice = None,
         }
     }
 }

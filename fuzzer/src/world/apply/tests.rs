@@ -222,7 +222,7 @@ fn what_no_call_takes_back_marks_the_caller_and_another_user_is_a_stranger() {
     run.fd("setuid", 1, 0, 0);
     assert_eq!(run.world.process.alteration, Alteration::Strange);
     run.fd("setaffinity", 0, 0, 0);
-    assert_eq!((run.world.process.alteration, run.world.process.policy), (Alteration::Strange, None));
+    assert_eq!((run.world.process.alteration, run.world.process.policy), (Alteration::Strange, Some(0)));
 }
 
 #[test]
