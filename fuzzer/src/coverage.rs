@@ -2,6 +2,7 @@
 
 mod alone;
 mod bounds;
+mod caller;
 mod outside;
 
 pub use alone::strike_out_others;
@@ -9,9 +10,9 @@ pub use alone::strike_out_others;
 use crate::habitat::Habitat;
 use crate::scope;
 use crate::world;
-use abispec::expr::{BinaryOp, Expr, Function, UnaryOp, Word, contradicts_itself, with_what_follows};
+use abispec::expr::{BinaryOp, Expr, Function, UnaryOp, Word, contradicts_itself, with_what_follows_of};
 use abispec::model::Extent;
-use abispec::target::{Call, ClauseId, ClauseKind, Resolved, Rule, Variant};
+use abispec::target::{Call, ClauseId, ClauseKind, Resolved, ResolvedEffect, Rule, Variant};
 use std::collections::BTreeMap;
 
 /// How often each clause was seen, by [`ClauseId`].
@@ -83,7 +84,7 @@ pub fn executable(resolved: &Resolved, habitats: &[Habitat]) -> Vec<Executable> 
             verdicts[rule.clause.0 as usize] = verdict;
         }
         for ensure in &variant.ensures {
-            verdicts[ensure.clause.0 as usize] = reachable(&ensure.condition, variant, here);
+            verdicts[ensure.clause.0 as usize] = after_success(&ensure.condition, variant, here);
         }
         for effect in &variant.effects {
             let when = effect.effect.when.as_ref().map(|when| &when.value);
@@ -91,15 +92,19 @@ pub fn executable(resolved: &Resolved, habitats: &[Habitat]) -> Vec<Executable> 
             verdicts[effect.clause.0 as usize] = match when {
                 None => Executable::Yes,
                 Some(when) if refused(when) => Executable::No("what it takes is refused here".to_owned()),
+                Some(when) if effect.effect.on.is_empty() => after_success(when, variant, here),
                 Some(when) => reachable(when, variant, here),
             };
         }
-        if let Some(why) = always_fails(variant, here) {
-            let effects = variant.effects.iter().map(|effect| effect.clause);
+        let needs = variant.success_needs.as_ref().map(|needs| format!("needs {needs}"));
+        if let Some(why) = needs.or_else(|| always_fails(variant, here).map(str::to_owned)) {
+            // What also comes with errors may be seen for all that.
+            let also_fails = |effect: &&ResolvedEffect| variant.success_needs.is_some() && !effect.effect.on.is_empty();
+            let effects = variant.effects.iter().filter(|effect| !also_fails(effect)).map(|effect| effect.clause);
             for clause in
                 variant.ensures.iter().map(|ensure| ensure.clause).chain(effects).chain([variant.returns_clause])
             {
-                verdicts[clause.0 as usize] = Executable::No(why.to_owned());
+                verdicts[clause.0 as usize] = Executable::No(why.clone());
             }
         }
         if let Some(absent) = variant.rules.iter().find(|rule| is_absence(rule)).map(|rule| rule.clause) {
@@ -217,16 +222,36 @@ fn reachable(condition: &Expr, variant: &Variant, here: &Here) -> Executable {
     reachable_among(condition, KINDS, variant, here)
 }
 
+/// The same of what is said of success.
+fn after_success(condition: &Expr, variant: &Variant, here: &Here) -> Executable {
+    let possible = reachable(condition, variant, here);
+    let refused = || {
+        let natural = bounds::of_descriptors(variant, condition).into_iter().chain(bounds::of_success(variant));
+        contradicts_itself(&natural.fold(with_what_follows_of(condition, &bounds::of_parameters(variant)), and))
+    };
+    if possible == Executable::Yes && refused() { Executable::No(NEVER.to_owned()) } else { possible }
+}
+
 fn reachable_among(condition: &Expr, kinds: &'static [Word], variant: &Variant, here: &Here) -> Executable {
     let here = &Here { kinds, ..here.clone() };
-    let typed = bounds::of_types(variant, here.word, condition).into_iter().fold(with_what_follows(condition), and);
+    let follows = with_what_follows_of(condition, &bounds::of_parameters(variant));
+    let natural = bounds::of_types(variant, here.word, condition).into_iter();
+    let typed = natural.chain(bounds::of_descriptors(variant, condition)).fold(follows, and);
     let limited = bounds::of_files(condition).into_iter().fold(typed.clone(), and);
     if contradicts_itself(&limited) {
         let why = if contradicts_itself(&typed) { NEVER } else { SMALL_FILES };
         return Executable::No(why.to_owned());
     }
-    if contradicts_itself(&bounds::of_paths(variant, condition).into_iter().fold(limited, and)) {
+    let named = bounds::of_paths(variant, condition).into_iter().fold(limited, and);
+    if contradicts_itself(&named) {
         return Executable::No(NAMELESS.to_owned());
+    }
+    for (alone, why) in
+        [(caller::of_one_user(condition), caller::ONE_USER), (caller::of_one_thread(condition), caller::ONE_THREAD)]
+    {
+        if alone != *condition && contradicts_itself(&alone) {
+            return Executable::No(why.to_owned());
+        }
     }
     let conjuncts = condition.joined(BinaryOp::And);
     for conjunct in conjuncts {
@@ -470,7 +495,7 @@ mod tests {
         let file =
             |path: &str, text: &str| abispec::finding::SourceFile { path: path.to_owned(), text: text.to_owned() };
         let call = "syscall: x\nsummary: a test\nnr: {x86_64: 1}\nparams: [{name: a, c: int, type: int32}]\nreturns: zero\n\
-                    blocks: a == 1\nneeds: {EINTR: a late signal}\nerrors:\n  \
+                    blocks: a == 1\nneeds: {EINTR: a late signal, success: a waker}\nerrors:\n  \
                     EPERM: [{when: a == 2, needs: a peer}, {may: a == 3}, {may: a == 4, needs: a peer}]\n  \
                     EIO: [{may: a == 5}, {may: a == 6, needs: a torn disk}]\n";
         let (spec, findings) = abispec::load::load(vec![file("syscalls/x.yaml", call)]);
@@ -489,6 +514,8 @@ mod tests {
         let (late, torn, failing) =
             (Some("needs a late signal"), Some("needs a torn disk"), Some("needs failing storage"));
         assert_eq!(all, [late, peer, None, peer, failing, torn]);
+        let result = resolved.clauses.iter().position(|clause| clause.kind == ClauseKind::Returns).unwrap();
+        assert_eq!(judged[result], Executable::No("needs a waker".to_owned()));
     }
 
     #[test]
@@ -546,5 +573,52 @@ mod tests {
         let interrupted: Vec<bool> =
             rules.filter(|rule| rule.errno.name() == "EINTR").map(|rule| outside::cause(rule).is_none()).collect();
         assert!(interrupted.contains(&true) && interrupted.contains(&false), "{interrupted:?}");
+    }
+
+    #[test]
+    fn what_is_refused_does_not_succeed() {
+        let resolved = abispec::resolve(abispec::embedded(), &Target::new(Arch::X86_64, Release::new(7, 3)));
+        let variant = &resolved.call("read").expect("read").variants[0];
+        let here = Here::of(&Habitat::of_every_kind(&[FileSystem::Tmpfs], false));
+        let judged = |kinds: &[&str]| {
+            let word = |name: &&str| Expr::Word(Word::from_name(name).expect(name));
+            let kind = Expr::Call(Function::Kind, vec![Expr::Param(0)]);
+            let kind = Expr::In(Box::new(kind), kinds.iter().map(word).collect());
+            (after_success(&kind, variant, &here), reachable(&kind, variant, &here))
+        };
+        let never = Executable::No(NEVER.to_owned());
+        assert_eq!(judged(&["directory"]), (never.clone(), Executable::Yes));
+        assert_eq!(judged(&["directory", "symlink"]), (never, Executable::Yes), "links are open as paths only");
+        assert_eq!(judged(&["directory", "pipe"]), (Executable::Yes, Executable::Yes));
+    }
+
+    #[test]
+    fn parameters_that_are_asked_about_stand_for_something() {
+        let resolved = abispec::resolve(abispec::embedded(), &Target::new(Arch::X86_64, Release::new(7, 3)));
+        let judged = |call: &str, function: &str, param: u8, number: i128| {
+            let variant = &resolved.call(call).expect(call).variants[0];
+            let asked = Expr::Call(Function::from_name(function).expect(function), vec![Expr::Param(param)]);
+            let is = Expr::Binary(BinaryOp::Eq, Box::new(Expr::Param(param)), Box::new(Expr::Int(number)));
+            reachable(&and(asked, is), variant, &Here::of(&Habitat::of_every_kind(&[FileSystem::Tmpfs], false)))
+        };
+        let never = Executable::No(NEVER.to_owned());
+        assert_eq!(judged("utimensat", "exists", 1, 0), never, "no name is at address 0");
+        assert_eq!(judged("utimensat", "exists", 1, 0x10000), Executable::Yes);
+        assert_eq!(judged("fchmod", "readable", 0, -100), never, "no descriptor has a negative number");
+        assert_eq!(judged("fchmod", "readable", 0, 3), Executable::Yes);
+    }
+
+    #[test]
+    fn one_caller_has_one_id_and_one_thread() {
+        let resolved = abispec::resolve(abispec::embedded(), &Target::new(Arch::X86_64, Release::new(7, 3)));
+        let variant = &resolved.call("setuid").expect("setuid").variants[0];
+        let own = |name: &str| Expr::Call(Function::from_name(name).expect(name), Vec::new());
+        let differ = |a: &str, b: &str| Expr::Binary(BinaryOp::Ne, Box::new(own(a)), Box::new(own(b)));
+        let judged = |a: &str, b: &str| {
+            reachable(&differ(a, b), variant, &Here::of(&Habitat::of_every_kind(&[FileSystem::Tmpfs], false)))
+        };
+        assert_eq!(judged("gid", "sgid"), Executable::No(caller::ONE_USER.to_owned()));
+        assert_eq!(judged("pid", "tid"), Executable::No(caller::ONE_THREAD.to_owned()));
+        assert_eq!(judged("pid", "gid"), Executable::Yes);
     }
 }

@@ -37,11 +37,12 @@ impl Search {
                 }
                 (Expr::Binary(BinaryOp::Implies, a, b), false) => open.extend([(&**a, true), (&**b, false)]),
                 (Expr::Binary(BinaryOp::And | BinaryOp::Or | BinaryOp::Implies, ..), _) => choices.push((expr, truth)),
+                _ if is_false_of_itself((expr, truth)) => return false,
                 _ if given.iter().any(|known| exclude(*known, (expr, truth))) => return false,
                 _ => given.push((expr, truth)),
             }
         }
-        let Some((choice, truth)) = choices.pop() else { return can_be(&given) };
+        let Some((choice, truth)) = choices.pop() else { return has_words(&given) && can_be(&given) };
         let Expr::Binary(op, a, b) = choice else { return true };
         let first = if *op == BinaryOp::Implies { !truth } else { truth };
         [(&**a, first), (&**b, truth)].into_iter().any(|one| {
@@ -50,6 +51,29 @@ impl Search {
             self.consistent(choices.iter().copied().chain([one]).collect(), given.clone())
         })
     }
+}
+
+/// Whether a thing is to differ from itself.
+fn is_false_of_itself(demand: Demand<'_>) -> bool {
+    match positive(demand) {
+        (Atom::Less(a, b), true) | (Atom::Equal(a, b), false) => same(a, b),
+        _ => false,
+    }
+}
+
+/// Whether what has to be one of some words can be one of them by all demands together.
+fn has_words(given: &[Demand<'_>]) -> bool {
+    let all: Vec<(&Expr, Words)> = given.iter().filter_map(|demand| among(*demand)).collect();
+    all.iter().all(|(subject, words)| {
+        let Words::These(words) = words else { return true };
+        let admits = |word: &Word| {
+            all.iter().filter(|(other, _)| same(subject, other)).all(|(_, words)| match words {
+                Words::These(words) => words.contains(word),
+                Words::Others(words) => !words.contains(word),
+            })
+        };
+        words.iter().any(admits)
+    })
 }
 
 /// Whether numbers can compare as all demands together want them to.
@@ -294,5 +318,30 @@ mod tests {
         assert!(both(not(among(&[Word::Pipe, Word::Epoll])), is(Word::Epoll)));
         assert!(!both(among(&[Word::Pipe, Word::Epoll]), not(is(Word::Pipe))));
         assert!(!both(not(is(Word::Epoll)), not(is(Word::Pipe))));
+    }
+
+    #[test]
+    fn nothing_differs_from_itself() {
+        use BinaryOp::{Eq, Ge, Gt, Le, Lt, Ne};
+        let with = |op, other: u8| binary(op, Expr::Param(0), Expr::Param(other));
+        assert!([Ne, Lt, Gt].into_iter().all(|op| contradicts_itself(&with(op, 0))));
+        assert!([Eq, Le, Ge].into_iter().all(|op| contradicts_itself(&not(with(op, 0)))));
+        assert!([Eq, Le, Ge].into_iter().all(|op| !contradicts_itself(&with(op, 0))));
+        assert!([Ne, Lt, Gt].into_iter().all(|op| !contradicts_itself(&with(op, 1))));
+    }
+
+    #[test]
+    fn what_is_one_of_some_words_is_one_that_is_left() {
+        let kind = |words: &[Word]| {
+            let kind = Expr::Call(Function::Kind, vec![Expr::Param(0)]);
+            Expr::In(Box::new(kind), words.iter().copied().map(Expr::Word).collect())
+        };
+        let one = || kind(&[Word::Regular, Word::Directory]);
+        let without = |a: &[Word], b: &[Word]| {
+            let neither = binary(BinaryOp::And, not(kind(a)), not(kind(b)));
+            contradicts_itself(&binary(BinaryOp::And, one(), neither))
+        };
+        assert!(without(&[Word::Regular], &[Word::Directory, Word::Pipe]));
+        assert!(!without(&[Word::Regular], &[Word::Pipe]));
     }
 }

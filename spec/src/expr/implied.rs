@@ -9,29 +9,56 @@ const FIRST_PAGE: i128 = 4096;
 /// A condition with what follows from its parts wherever they are known: the kind of a file of which a function is asked that other
 /// kinds do not answer, that memory can be read which is looked at, and that what can be written can be read.
 pub fn with_what_follows(condition: &Expr) -> Expr {
-    following(condition, true)
+    with_what_follows_of(condition, &|_, _| {})
 }
+
+/// The same of a condition of which more is known: `also` adds what follows where a part is known, whatever the part is.
+pub fn with_what_follows_of(condition: &Expr, also: &Also<'_>) -> Expr {
+    following(condition, true, also)
+}
+
+/// What else follows where a part is known.
+pub type Also<'a> = dyn Fn(&Expr, &mut Vec<Expr>) + 'a;
 
 /// That there can be memory where an address points.
 pub fn points_somewhere(address: Expr) -> Expr {
     binary(BinaryOp::Ge, address, Expr::Int(FIRST_PAGE))
 }
 
-/// The same of a part that has to be so (`truth`) for the whole to hold, or must not be.
-fn following(part: &Expr, truth: bool) -> Expr {
-    match part {
-        Expr::Unary(UnaryOp::Not, inner) => Expr::Unary(UnaryOp::Not, Box::new(following(inner, !truth))),
-        Expr::Binary(op @ (BinaryOp::And | BinaryOp::Or), a, b) => {
-            binary(*op, following(a, truth), following(b, truth))
+/// The kinds of files that have to stand behind what an expression asks of them, before or after the call, for it to be known.
+pub fn who_answers(expr: &Expr) -> Vec<Expr> {
+    let mut all = Vec::new();
+    expr.walk(&mut |part| {
+        if let Expr::Call(function, list) = part
+            && let Some(file) = list.first()
+        {
+            all.extend(answering(*function, file));
         }
-        Expr::Binary(BinaryOp::Implies, a, b) => binary(BinaryOp::Implies, following(a, !truth), following(b, truth)),
+    });
+    all.dedup();
+    all
+}
+
+/// The same of a part that has to be so (`truth`) for the whole to hold, or must not be.
+fn following(part: &Expr, truth: bool, also: &Also<'_>) -> Expr {
+    match part {
+        Expr::Unary(UnaryOp::Not, inner) => Expr::Unary(UnaryOp::Not, Box::new(following(inner, !truth, also))),
+        Expr::Binary(op @ (BinaryOp::And | BinaryOp::Or), a, b) => {
+            binary(*op, following(a, truth, also), following(b, truth, also))
+        }
+        Expr::Binary(BinaryOp::Implies, a, b) => {
+            binary(BinaryOp::Implies, following(a, !truth, also), following(b, truth, also))
+        }
         atom => {
             let mut all = Vec::new();
             // What was before the call is another matter.
             let mut before = false;
             atom.walk(&mut |part| before |= matches!(part, Expr::Old(_)));
             if !before {
-                atom.walk(&mut |part| known(part, &mut all));
+                atom.walk(&mut |part| {
+                    known(part, &mut all);
+                    also(part, &mut all);
+                });
                 settled(atom, truth, &mut all);
             }
             // A part that must not be so is unknown where what follows from it is not so.
@@ -46,13 +73,11 @@ fn following(part: &Expr, truth: bool) -> Expr {
 /// What is so where a part is known, whatever it is.
 fn known(part: &Expr, into: &mut Vec<Expr>) {
     match part {
+        // A directory that is gone has no path.
+        Expr::Call(Function::CwdLength, _) => into.push(not(Expr::Call(Function::CwdDeleted, Vec::new()))),
         Expr::Call(function, list) => {
             let Some(file) = list.first() else { return };
-            let kinds = kinds(*function);
-            if !kinds.is_empty() {
-                let kind = Expr::Call(Function::Kind, vec![file.clone()]);
-                into.push(Expr::In(Box::new(kind), kinds.iter().map(|kind| Expr::Word(*kind)).collect()));
-            }
+            into.extend(answering(*function, file));
             // What 0 means instead, is for each call to say.
             if *function == Function::Process {
                 into.push(binary(BinaryOp::Ne, file.clone(), Expr::Int(0)));
@@ -86,9 +111,18 @@ fn settled(atom: &Expr, truth: bool, into: &mut Vec<Expr>) {
             }
             into.push(points_somewhere(at.clone()));
         }
-        (Function::Mapped, [at, bytes, Expr::Word(Word::Write)], true) => {
-            into.push(readable(at.clone(), bytes.clone()));
+        (Function::Mapped, [at, bytes, word], true) => {
+            if *word == Expr::Word(Word::Write) {
+                into.push(readable(at.clone(), bytes.clone()));
+            }
+            let nothing = binary(BinaryOp::Lt, bytes.clone(), Expr::Int(1));
+            into.push(binary(BinaryOp::Or, nothing, points_somewhere(at.clone())));
         }
+        (Function::Zeroed, [at, from @ Expr::Int(0), to], true) => {
+            let nothing = binary(BinaryOp::Le, to.clone(), from.clone());
+            into.push(binary(BinaryOp::Or, nothing, readable(at.clone(), to.clone())));
+        }
+        (Function::Zeroed, [_, from, to], false) => into.push(binary(BinaryOp::Gt, to.clone(), from.clone())),
         // Of nothing all is there.
         (Function::Mapped, [_, bytes, _], false) | (Function::VmaMapped, [_, bytes], false) => {
             into.push(binary(BinaryOp::Gt, bytes.clone(), Expr::Int(0)))
@@ -104,6 +138,13 @@ fn settled(atom: &Expr, truth: bool, into: &mut Vec<Expr>) {
         }
         _ => {}
     }
+}
+
+/// That a file is of a kind that answers a function.
+fn answering(function: Function, file: &Expr) -> Option<Expr> {
+    let kinds = kinds(function);
+    let kind = Expr::Call(Function::Kind, vec![file.clone()]);
+    (!kinds.is_empty()).then(|| Expr::In(Box::new(kind), kinds.iter().map(|kind| Expr::Word(*kind)).collect()))
 }
 
 /// The kinds of files that answer a function at all; none named where any may.
@@ -177,6 +218,26 @@ mod tests {
     }
 
     #[test]
+    fn a_directory_that_is_gone_has_no_path() {
+        let long = binary(BinaryOp::Gt, Expr::Call(Function::CwdLength, Vec::new()), Expr::Int(4096));
+        let gone = || Expr::Call(Function::CwdDeleted, Vec::new());
+        assert!(both(long.clone(), gone()) && both(not(long.clone()), gone()) && !both(long, not(gone())));
+    }
+
+    #[test]
+    fn who_knows_more_says_so() {
+        let is = |number| binary(BinaryOp::Eq, Expr::Param(0), Expr::Int(number));
+        let there = |function| binary(BinaryOp::And, of_fd(function), is(0));
+        let also = |part: &Expr, into: &mut Vec<Expr>| {
+            if *part == of_fd(Function::Exists) {
+                into.push(not(is(0)));
+            }
+        };
+        let never = |function| contradicts_itself(&with_what_follows_of(&there(function), &also));
+        assert!(never(Function::Exists) && !never(Function::Empty));
+    }
+
+    #[test]
     fn what_is_looked_at_is_there() {
         let field = |offset| {
             let address = binary(BinaryOp::Add, Expr::Param(1), Expr::Int(offset));
@@ -196,6 +257,13 @@ mod tests {
         assert!(!both(missing(&Expr::Param(0)), length(1)) && !both(missing(&least), length(1)));
         let written = Expr::Call(Function::Mapped, vec![Expr::Param(1), Expr::Int(8), Expr::Word(Word::Write)]);
         assert!(both(written, dark(8)));
+        let zeroed = || Expr::Call(Function::Zeroed, vec![Expr::Param(1), Expr::Int(0), Expr::Int(8)]);
+        assert!(both(zeroed(), dark(8)) && !both(not(zeroed()), dark(8)), "what is not zero may end earlier");
+        let rest = || not(Expr::Call(Function::Zeroed, vec![Expr::Param(1), Expr::Int(4), Expr::Param(0)]));
+        assert!(both(rest(), length(4)) && !both(rest(), length(5)), "of nothing all is zero");
+        let some = || Expr::Call(Function::Mapped, vec![Expr::Param(1), Expr::Param(0), Expr::Word(Word::Read)]);
+        let at_null = || binary(BinaryOp::And, nowhere(0), length(8));
+        assert!(both(some(), at_null()) && !both(some(), binary(BinaryOp::And, nowhere(0), length(0))));
         let hole = || not(Expr::Call(Function::VmaMapped, vec![Expr::Param(1), Expr::Param(0)]));
         assert!(both(hole(), length(0)) && !both(hole(), length(1)), "of nothing all is there");
     }

@@ -46,6 +46,11 @@ impl<'a> Bounds<'a> {
         within(known, self.composed(expr)?)
     }
 
+    /// The only number that is left.
+    fn number(&self, expr: &Expr) -> Option<i128> {
+        self.interval(expr).filter(|(low, high)| low == high).map(|(low, _)| low)
+    }
+
     fn composed(&self, expr: &Expr) -> Option<Interval> {
         Some(match expr {
             Expr::Binary(op, a, b) => {
@@ -61,18 +66,25 @@ impl<'a> Bounds<'a> {
                     (BinaryOp::Shr, _, Expr::Int(by)) if (0..64).contains(by) && !is_open(x.0, x.1) => {
                         (x.0 >> by, x.1 >> by)
                     }
-                    (BinaryOp::Div, _, Expr::Int(by)) if *by > 0 && x.0 >= 0 && x.1 != i128::MAX => {
-                        (x.0 / by, x.1 / by)
+                    (BinaryOp::Div, ..) if y.0 == y.1 && y.0 > 0 && x.0 >= 0 && x.1 != i128::MAX => {
+                        (x.0 / y.0, x.1 / y.0)
                     }
                     _ => ALL,
                 }
             }
             Expr::Call(Function::AlignUp, list) => match &list[..] {
-                [inner, Expr::Int(to)] if *to > 0 => {
-                    let x = self.interval(inner)?;
-                    let up = |bound: i128| (bound + (to - 1)).div_euclid(*to) * to;
+                [inner, to] if self.number(to).is_some_and(|to| to > 0) => {
+                    let (x, to) = (self.interval(inner)?, self.number(to).unwrap_or(1));
+                    let up = |bound: i128| (bound + (to - 1)).div_euclid(to) * to;
                     let far = |bound: i128| bound.unsigned_abs() >= 1 << 100;
                     if far(x.0) || far(x.1) { ALL } else { (up(x.0), up(x.1)) }
+                }
+                _ => ALL,
+            },
+            Expr::Call(Function::Bits, list) => match list.first().and_then(|inner| self.number(inner)) {
+                Some(number) if number >= 0 => {
+                    let bits = i128::from(number.count_ones());
+                    (bits, bits)
                 }
                 _ => ALL,
             },
@@ -191,6 +203,8 @@ mod tests {
             prop_oneof![
                 (op, inner.clone(), inner.clone()).prop_map(|(op, a, b)| binary(op, a, b)),
                 (inner.clone(), 0..8_i128).prop_map(|(a, mask)| binary(BinaryOp::BitAnd, a, Expr::Int(mask))),
+                (inner.clone(), 1..5_i128).prop_map(|(a, by)| binary(BinaryOp::Div, a, Expr::Int(by))),
+                (inner.clone(), 1..5_i128).prop_map(|(a, to)| Expr::Call(Function::AlignUp, vec![a, Expr::Int(to)])),
                 (any::<bool>(), inner.clone(), inner).prop_map(|(least, a, b)| {
                     Expr::Call(if least { Function::Min } else { Function::Max }, vec![a, b])
                 }),
@@ -204,7 +218,12 @@ mod tests {
             Expr::Param(index) => params[usize::from(*index)],
             Expr::Binary(BinaryOp::Add, a, b) => value(a, params) + value(b, params),
             Expr::Binary(BinaryOp::Sub, a, b) => value(a, params) - value(b, params),
+            Expr::Binary(BinaryOp::Div, a, b) => value(a, params) / value(b, params),
             Expr::Binary(_, a, b) => value(a, params) & value(b, params),
+            Expr::Call(Function::AlignUp, list) => {
+                let (inner, to) = (value(&list[0], params), value(&list[1], params));
+                (inner + to - 1).div_euclid(to) * to
+            }
             Expr::Call(Function::Min, list) => value(&list[0], params).min(value(&list[1], params)),
             Expr::Call(_, list) => value(&list[0], params).max(value(&list[1], params)),
             other => unreachable!("{other:?}"),

@@ -17,6 +17,6 @@ pub use constants::{LANGUAGE_CONSTANTS, language_constant};
 pub use contradiction::contradicts_itself;
 pub use eval::{Moment, Observer, Operand as OperandValue, Truth, evaluate, truth};
 pub use functions::{Function, Gives, Operand, Subject};
-pub use implied::{points_somewhere, with_what_follows};
+pub use implied::{Also, points_somewhere, who_answers, with_what_follows, with_what_follows_of};
 pub use parse::{Node, Syntax, SyntaxError, parse};
 pub use print::print;

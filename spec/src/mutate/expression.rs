@@ -1,7 +1,7 @@
 //! Expressions with one thing changed.
 
 use super::granule::{larger, smaller};
-use crate::expr::{BinaryOp, Expr, Function, Gives, UnaryOp, Word, points_somewhere, print};
+use crate::expr::{BinaryOp, Expr, Function, Gives, UnaryOp, Word, points_somewhere, print, who_answers};
 
 /// An expression with one thing changed.
 pub(super) struct Variation {
@@ -113,7 +113,7 @@ impl Varying<'_> {
                 let implies = |a: Expr, b: Expr| Expr::Binary(BinaryOp::Implies, Box::new(a), Box::new(b));
                 // What the consequence says nothing without, the condition need not say.
                 self.consequences.push((**then).clone());
-                let known = extended(around, pointers(then));
+                let known = extended(around, pointers(then).into_iter().chain(who_answers(then)));
                 self.condition(when, !positive, &|new| whole(implies(new, (**then).clone())), &known);
                 self.consequences.pop();
                 let around = extended(around, [(**when).clone()]);
@@ -132,7 +132,8 @@ impl Varying<'_> {
                     let change = format!("`{}` without `{}`", self.text(expr), self.text(item));
                     let is = Expr::Binary(BinaryOp::Eq, inner.clone(), Box::new(item.clone()));
                     let expr = Expr::In(inner.clone(), rest);
-                    self.differ(whole, expr, change, Direction::Narrower.under(positive), &extended(around, [is]));
+                    let only = [is, negated(&expr)];
+                    self.differ(whole, expr, change, Direction::Narrower.under(positive), &extended(around, only));
                 }
             }
             _ => {}
