@@ -5,7 +5,8 @@ use crate::examine::{Context, Examined, Notes, Suspicion, examine};
 use crate::exec::layout::CELLS;
 use crate::exec::layout::{PLAYGROUND_MARGIN_PAGES, PLAYGROUND_PAGES};
 use crate::exec::{
-    BatchEnd, EMPTY_FILE, EXECUTABLES, Ending, Entry, Part, Sandbox, SandboxConfig, SandboxError, VDSO_CALLS,
+    BatchEnd, EMPTY_FILE, EXECUTABLES, Ending, Entry, Part, SILENT_SOCKET, Sandbox, SandboxConfig, SandboxError,
+    VDSO_CALLS,
 };
 use crate::flight::Recorder;
 use crate::generate::Generator;
@@ -517,6 +518,7 @@ fn identity(setting: &Setting, config: &SandboxConfig, sandbox: &mut Sandbox) ->
     let mut root = vec![("dev".to_owned(), Word::Directory), ("proc".to_owned(), Word::Directory)];
     let files = EXECUTABLES.iter().map(|one| one.path).chain([EMPTY_FILE]);
     root.extend(files.map(|path| (path.trim_start_matches('/').to_owned(), Word::Regular)));
+    root.push((SILENT_SOCKET.trim_start_matches('/').to_owned(), Word::Socket));
     let devices = [("null", Part::DevNull), ("zero", Part::DevZero), ("full", Part::DevFull)];
     let mut identity = Identity {
         root_read_only: Some(!lacks(Part::ReadOnlyRoot)),

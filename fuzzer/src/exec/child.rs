@@ -30,6 +30,11 @@ use super::{apart, children, deny, op, shared, sys, vdso};
 /// The file that stands in for /dev/null where that cannot be had.
 pub const EMPTY_FILE: &str = "/empty";
 
+/// A socket on the sandbox's own file system that nobody listens on.
+pub const SILENT_SOCKET: &str = "/silent";
+/// Its permissions.
+pub const SILENT_MODE: u16 = 0o666;
+
 /// Runs `body` in a forked child, which ends when `body` returns.
 pub(super) fn spawn(body: impl FnOnce()) -> Result<Pid, Errno> {
     // SAFETY: the commander has one thread, so its child may do whatever it could do.

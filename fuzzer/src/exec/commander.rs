@@ -22,12 +22,12 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
 use nix::sys::signal::{SigSet, SigmaskHow, Signal, sigprocmask};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
-use nix::sys::stat::Mode;
+use nix::sys::stat::{Mode, SFlag, mknod};
 use nix::unistd::{
     Gid, Pid, Uid, chdir, chroot, geteuid, pause, pipe, pivot_root, setgroups, setresgid, setresuid, setsid,
 };
 
-use super::child::{self, EMPTY_FILE, fail, publish_end, skip};
+use super::child::{self, EMPTY_FILE, SILENT_MODE, SILENT_SOCKET, fail, publish_end, skip};
 use super::error::{Part as Missing, Stage};
 use super::image::{self, EXECUTABLE_MODE, EXECUTABLES};
 use super::layout::{Control, INTERRUPT_SIGNAL, MAGIC, Records, WORK_DIRECTORY};
@@ -221,6 +221,9 @@ fn file_tree(control: &Control, early: Option<&Path>) -> Result<(Pid, Option<Own
             .map_err(at(Stage::Disk))?;
     }
     fs::write(base.join(EMPTY_FILE.trim_start_matches('/')), "").map_err(io)?;
+    let silent = base.join(SILENT_SOCKET.trim_start_matches('/'));
+    mknod(&silent, SFlag::S_IFSOCK, Mode::empty(), 0).map_err(&tree)?;
+    fs::set_permissions(&silent, fs::Permissions::from_mode(SILENT_MODE.into())).map_err(io)?;
     for (file, contents) in EXECUTABLES.iter().zip(image::contents()) {
         let path = base.join(file.path.trim_start_matches('/'));
         fs::write(&path, contents).map_err(io)?;

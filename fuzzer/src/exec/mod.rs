@@ -40,7 +40,7 @@ mod vdso_image;
 mod watchdog;
 
 pub use apart::{Apart, Begun, CHILD_STATUS, Told};
-pub use child::{EMPTY_FILE, EXECUTOR_PID, HEEDED};
+pub use child::{EMPTY_FILE, EXECUTOR_PID, HEEDED, SILENT_MODE, SILENT_SOCKET};
 pub use children::{ENDED_CHILD, SLEEPING_CHILD};
 pub use entry::Entry;
 pub use error::{Part, SandboxError, SandboxReport, Skipped, Stage};

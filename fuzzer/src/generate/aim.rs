@@ -148,6 +148,7 @@ pub(super) fn aim(
     }
     aiming.request();
     aiming.name_files(producers.names);
+    aiming.prepare_files(producers, program);
     aiming.make_objects(producers, program);
     aiming.make_mappings(producers, program);
     aiming.draft.caller.make(producers, program);

@@ -2,7 +2,7 @@
 
 use super::dice::Dice;
 use super::producers::Names;
-use crate::exec::Stands;
+use crate::exec::{SILENT_SOCKET, Stands};
 use abispec::expr::Word;
 
 /// What a condition wants of a name.
@@ -28,13 +28,23 @@ pub(super) struct PathWish {
     pub(super) overlong: bool,
     /// No text that a program can read.
     pub(super) unreadable: bool,
+    /// A directory that is gone, in which the caller still is.
+    pub(super) gone: bool,
+    /// Permissions that the file is to be given.
+    pub(super) permissions: Option<i128>,
 }
 
 impl PathWish {
     /// Whether what stands at a name of a server's is wished for.
     pub(super) fn fits(&self, stands: Stands) -> bool {
         let denied = self.denied || self.parent_denied || self.read_only || self.outside;
-        let other = self.empty || self.overlong || self.unreadable || self.walk != 0 || self.link || self.last_link;
+        let other = self.gone
+            || self.empty
+            || self.overlong
+            || self.unreadable
+            || self.walk != 0
+            || self.link
+            || self.last_link;
         !denied
             && !other
             && match stands.kind() {
@@ -53,6 +63,9 @@ pub(super) fn among(kind: Word, kinds: &[Word], not_kinds: &[Word]) -> bool {
 pub(super) fn name(dice: &mut Dice<'_>, wish: &PathWish, names: &Names) -> String {
     if wish.empty {
         return String::new();
+    }
+    if wish.gone {
+        return ".".to_owned();
     }
     if wish.overlong {
         return "./".repeat(2047) + dice.of(["ab", "abc"]);
@@ -83,6 +96,7 @@ pub(super) fn name(dice: &mut Dice<'_>, wish: &PathWish, names: &Names) -> Strin
     } else if wish.read_only {
         add(&["/", "..", "/dev"], Word::Directory);
         add(&["/empty", "../empty"], Word::Regular);
+        add(&[SILENT_SOCKET], Word::Socket);
     } else if wish.last_link {
         add(&["lf", "abs"], Word::Regular);
         add(&["ld", "labs", "d/up", "lslash"], Word::Directory);

@@ -21,6 +21,10 @@ pub(super) struct ObjectWish {
     pub(super) append: Option<bool>,
     pub(super) socket: SocketWish,
     pub(super) state: State,
+    /// Status flags that it is to be given besides.
+    pub(super) status: Option<i128>,
+    /// Permissions that its file is to be given.
+    pub(super) permissions: Option<i128>,
     /// Of which file system it is, matters.
     pub(super) elsewhere: bool,
     /// The position of another parameter whose descriptor it is too.
@@ -36,6 +40,23 @@ impl ObjectWish {
 
 /// A descriptor that has what is wished for.
 pub(super) fn object(
+    dice: &mut Dice<'_>,
+    wish: &ObjectWish,
+    producers: &Producers<'_>,
+    program: &mut Program,
+) -> Option<Argument> {
+    let made = of_a_kind(dice, wish, producers, program)?;
+    if let Some(mode) = wish.permissions {
+        let _ = producers.push(program, "fchmod", vec![made.clone(), Argument::Number(mode as u64)]);
+    }
+    if let Some(flags) = wish.status.filter(|flags| *flags != 0) {
+        let set = Argument::Number(producers.constant("F_SETFL"));
+        let _ = producers.push(program, "fcntl", vec![made.clone(), set, Argument::Number(flags as u64)]);
+    }
+    Some(made)
+}
+
+fn of_a_kind(
     dice: &mut Dice<'_>,
     wish: &ObjectWish,
     producers: &Producers<'_>,
@@ -64,6 +85,14 @@ pub(super) fn object(
         && let Some(made) = in_state(dice, wish, kind, producers, program)
     {
         return Some(made);
+    }
+    // Of a directory some flags are what it was opened with.
+    if let Some(flags) = wish.status
+        && among(Word::Directory, &wish.kinds, &wish.not_kinds)
+        && dice.chance(if wish.kinds == [Word::Directory] { 100 } else { 20 })
+    {
+        let path = dice.pick(&producers.names.directories)?.clone();
+        return producers.open(program, &path, producers.constant("O_DIRECTORY") | flags as u64);
     }
     let fits = |(kind, _): &(Word, Object)| among(*kind, &wish.kinds, &wish.not_kinds);
     let fitting: Vec<Object> = MADE.into_iter().filter(fits).map(|(_, object)| object).collect();

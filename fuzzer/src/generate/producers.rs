@@ -4,8 +4,8 @@ use super::dice::Dice;
 use super::served::{Named, Served};
 use super::sockets::{self, SocketWish};
 use super::values::AT_FDCWD;
-use crate::exec::Stands;
 use crate::exec::layout::PLAYGROUND_BASE;
+use crate::exec::{EXECUTABLES, Stands};
 use crate::program::{Argument, Block, Invocation, Output, Program};
 use abispec::errno::Errno;
 use abispec::target::{Resolved, Variant};
@@ -98,12 +98,12 @@ impl<'a> Producers<'a> {
         self.is_served().then(|| Served::new(self.served, errno, variant))
     }
 
-    /// Opens a file that a server refuses something for.
+    /// Opens a file that a server refuses something for, with these flags besides.
     pub(super) fn named(
         &self,
         dice: &mut Dice<'_>,
         named: &Named,
-        append: bool,
+        besides: u64,
         program: &mut Program,
     ) -> Option<Argument> {
         let flags = match named.stands {
@@ -112,14 +112,13 @@ impl<'a> Producers<'a> {
                 self.constant(dice.of(["O_RDWR", "O_RDWR", "O_RDWR", "O_RDONLY", "O_WRONLY"]))
             }
         };
-        let append = if append { self.constant("O_APPEND") } else { 0 };
-        self.open(program, &named.path, flags | append)
+        self.open(program, &named.path, flags | besides)
     }
 
-    /// Opens something that bytes can be read from.
+    /// Opens something that bytes can be read from; a file is one that lies elsewhere than the work directory.
     pub(super) fn source(&self, pipe: bool, program: &mut Program) -> Option<Argument> {
         if !pipe {
-            return self.open(program, "big", 0);
+            return self.open(program, EXECUTABLES[0].path, 0);
         }
         let (read, write) = self.pipe(0, program)?;
         let data = Argument::Block(Block::new(vec![7; 16]));
@@ -277,7 +276,7 @@ impl<'a> Producers<'a> {
             Object::Regular => {
                 let refusing = dice.pick(self.served).filter(|named| named.stands == Stands::File);
                 if let Some(named) = refusing.filter(|_| dice.chance(15)) {
-                    return self.named(dice, named, false, program);
+                    return self.named(dice, named, 0, program);
                 }
                 let path = dice.pick(&self.names.files)?.clone();
                 let flags = match dice.below(6) {

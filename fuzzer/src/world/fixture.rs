@@ -3,7 +3,7 @@
 use super::process::Identity;
 use super::tree::{Inode, InodeId, Mount, ROOT, Tree, WORK};
 use crate::exec::layout::WORK_DIRECTORY;
-use crate::exec::{ANSWERS, ANSWERS_MODE, EXECUTABLE_MODE, EXECUTABLES, Stands, answers};
+use crate::exec::{ANSWERS, ANSWERS_MODE, EXECUTABLE_MODE, EXECUTABLES, SILENT_MODE, Stands, answers};
 use abispec::expr::Word;
 use std::sync::Arc;
 
@@ -209,6 +209,7 @@ pub fn tree(identity: &Identity) -> Tree {
             },
             // It lies on the root's own file system, and is empty.
             (Word::Regular, None) => Inode { size: Some(0), ..on_root },
+            (Word::Socket, _) => Inode { permissions: Some(SILENT_MODE), ..on_root },
             _ => Inode { complete: false, parent: Some(ROOT), ..Inode::of(Some(*kind)) },
         };
         inodes.push(inode);

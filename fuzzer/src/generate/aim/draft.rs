@@ -98,6 +98,8 @@ impl Planned<'_> {
             Function::Size => state.size,
             Function::Offset => state.offset,
             Function::Seals => state.seals,
+            Function::StatusFlags => wish.status,
+            Function::Permissions => wish.permissions,
             Function::Available => state.available,
             Function::Room => state.room,
             Function::PeerClosed => truth(state.lonely),
@@ -117,7 +119,10 @@ impl Planned<'_> {
             Function::TrailingSlash => Some(i128::from(wish.slash)),
             Function::LastIsSymlink => Some(i128::from(wish.last_link)),
             Function::ViaSymlink => Some(i128::from(wish.link || wish.last_link)),
+            Function::Kind if wish.gone => Some(Word::Directory.number()),
             Function::Kind => only(&wish.kinds).map(Word::number),
+            Function::Permissions => wish.permissions,
+            Function::Links if wish.gone => Some(0),
             _ => None,
         }
     }

@@ -141,6 +141,22 @@ impl Aiming<'_, '_, '_> {
                     Function::Seals => set(&mut state.seals, target, 0..=0x1f),
                     Function::Available => set(&mut state.available, target, 0..=u64::MAX.into()),
                     Function::Room => set(&mut state.room, target, 0..=u64::MAX.into()),
+                    Function::StatusFlags => set(&mut wish.status, target, 0..=i32::MAX.into()),
+                    Function::Permissions => set(&mut wish.permissions, target, 0..=0o7777),
+                    _ => false,
+                }
+            }
+            (_, [Expr::Param(index)]) => {
+                let Some(wish) = self.draft.paths.get_mut(usize::from(*index)) else { return false };
+                match function {
+                    Function::Permissions => {
+                        wish.any = true;
+                        set(&mut wish.permissions, target, 0..=0o7777)
+                    }
+                    Function::Links if target == 0 => {
+                        (wish.any, wish.gone) = (true, true);
+                        true
+                    }
                     _ => false,
                 }
             }

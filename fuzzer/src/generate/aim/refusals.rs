@@ -17,7 +17,11 @@ impl Aiming<'_, '_, '_> {
         let served = self.served.filter(|_| !wish.closed && !wish.is_path && self.dice.chance(80))?;
         let named = served.pick(self.dice, position, |stands| wish.fits(stands))?;
         self.move_bytes(position, producers, program);
-        producers.named(self.dice, named, wish.append == Some(true), program)
+        let flag = |name: &str, set: bool| if set { producers.constant(name) } else { 0 };
+        // What is moved out of a file comes out of the page cache, where an empty one has nothing to be asked for.
+        let moved = served.ends().is_some_and(|ends| ends.from == position);
+        let besides = flag("O_APPEND", wish.append == Some(true)) | flag("O_DIRECT", moved);
+        producers.named(self.dice, named, besides, program)
     }
 
     /// Lets bytes be moved between a descriptor that refuses that and one that does not.

@@ -93,27 +93,51 @@ fn two_quantities_meet_at_their_edge() {
     assert!(solved(&generator, "write", &binary(BinaryOp::And, page, room), None) > 90);
 }
 
-#[test]
-fn what_is_aimed_at_is_made_before_the_call() {
-    let generator = generator("write");
+/// The names of the calls of programs that are aimed at a condition of a call.
+fn aimed(name: &str, variant: usize, condition: impl Fn(&Variant) -> Option<Expr>) -> Vec<Vec<String>> {
+    let generator = generator(name);
     let resolved = generator.resolved();
-    let index = resolved.calls.iter().position(|call| call.name == "write").expect("write");
-    let rule = resolved.calls[index].variants[0].rules.iter().find(|rule| asks(&rule.condition, Function::Seals));
+    let index = resolved.calls.iter().position(|call| call.name == name).expect(name);
+    let condition = Arc::new(condition(&resolved.calls[index].variants[variant]).expect("a condition"));
     let mut wishes = generator.even();
-    let condition = Arc::new(rule.expect("a rule about seals").condition.clone());
-    let aim = crate::generate::Aim { call: index, variant: 0, condition };
-    wishes.aims = Arc::new([aim].into_iter().collect());
+    wishes.aims = Arc::new([crate::generate::Aim { call: index, variant, condition }].into_iter().collect());
+    for (at, wish) in wishes.calls[index].iter_mut().enumerate() {
+        *wish = u32::from(at == variant);
+    }
     let mut random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let names = |program: &Program| -> Vec<String> {
         program.calls.iter().map(|call| resolved.calls[call.call].name.clone()).collect()
     };
-    let mut sealed = 0;
-    for _ in 0..200 {
+    let made = (0..200).map(|_| {
         let mut making = Making::new(&generator);
         making.call(&mut Dice::new(&mut random), index, Some(&wishes), false);
-        let names = names(&making.program);
-        let begins = names.iter().any(|name| name == "memfd_create");
-        sealed += usize::from(begins && matches!(&names[..], [.., last, write] if last == "fcntl" && write == "write"));
-    }
+        names(&making.program)
+    });
+    made.collect()
+}
+
+fn rule(variant: &Variant, function: Function) -> Option<Expr> {
+    let asked = variant.rules.iter().find(|rule| asks(&rule.condition, function));
+    asked.map(|rule| rule.condition.clone())
+}
+
+#[test]
+fn what_is_aimed_at_is_made_before_the_call() {
+    let ends = |call: &str, variant: usize, function: Function, wanted: &[&str]| {
+        let all = aimed(call, variant, |variant| rule(variant, function));
+        all.iter()
+            .filter(|names| wanted.iter().all(|wanted| names[..names.len() - 1].iter().any(|n| n == wanted)))
+            .count()
+    };
+    let sealed = ends("write", 0, Function::Seals, &["memfd_create", "fcntl"]);
     assert!(sealed > 25, "{sealed}");
+    let gone = ends("open", 0, Function::Links, &["chdir", "unlinkat"]);
+    assert!(gone > 60, "{gone}");
+    let permitted = ends("chown", 0, Function::Permissions, &["chmod"]);
+    assert!(permitted > 40, "{permitted}");
+    let async_flag = generator("ioctl");
+    let ioctl = async_flag.resolved().call("ioctl").expect("ioctl").variants.iter();
+    let told = ioctl.clone().position(|variant| variant.command.as_deref() == Some("FIOASYNC")).expect("FIOASYNC");
+    let flagged = ends("ioctl", told, Function::StatusFlags, &["fcntl"]);
+    assert!(flagged > 10, "{flagged}");
 }

@@ -121,6 +121,17 @@ impl Aiming<'_, '_, '_> {
         }
     }
 
+    /// Gives files the permissions that are wished for, and takes away the directory that is to be gone.
+    pub(super) fn prepare_files(&self, producers: &Producers<'_>, program: &mut Program) {
+        for (wish, arg) in self.draft.paths.iter().zip(&self.draft.args) {
+            if wish.gone {
+                producers.lose_directory(program);
+            } else if let Some(mode) = wish.permissions {
+                let _ = producers.push(program, "chmod", vec![arg.clone(), Argument::Number(mode as u64)]);
+            }
+        }
+    }
+
     pub(super) fn name_files(&mut self, names: &Names) {
         for position in 0..self.draft.paths.len() {
             let keys = self.variant.params[position].path.as_ref();
