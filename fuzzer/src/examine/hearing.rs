@@ -218,7 +218,7 @@ impl<'a> Hearing<'a> {
             let end = || table(world, self.end, self.answers.sandbox, false);
             let verdict = verdict.or_else(|| self.table(theirs.as_ref())).or_else(end);
             // What the model says otherwise and nobody looks at is not hidden, but unseen.
-            let unseen = || world != next.unwrap_or(self.world);
+            let unseen = || world != next.unwrap_or(self.world) && !self.is_told_more(own, seat, next, theirs.as_ref());
             let alike = || self.has_other_effects(seat) || seat.differs.arguments && self.sees_other_rules(own, seat);
             let alike = verdict.is_none() && alike() && !unseen();
             (verdict, alike)
@@ -237,6 +237,12 @@ impl<'a> Hearing<'a> {
             None if alike => Otherwise::Alike,
             None => Otherwise::Silent,
         }
+    }
+
+    /// Whether the model that a version leaves says more than the other one of what the kernel was asked, and all of it is so.
+    fn is_told_more(&self, own: &Variant, seat: &Seat, next: Option<&World>, theirs: Option<&World>) -> bool {
+        let told = |variant: &Variant, world: Option<&World>| self.answers.agreements(&self.afterwards(variant, world));
+        self.answers.low.asked && told(&seat.text, theirs) > told(own, next)
     }
 
     fn errno(&self) -> Option<Errno> {

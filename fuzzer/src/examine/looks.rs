@@ -8,6 +8,7 @@ use crate::world::description::{KINDS_OF_MODES, kind_of_mode};
 use crate::world::descriptors::Slot;
 use crate::world::{Looks, View, World};
 use abispec::expr::{Function, Moment, Observer, OperandValue, Word};
+use std::cell::Cell;
 use std::fmt;
 
 /// Something that can be looked at.
@@ -221,6 +222,8 @@ pub(super) struct Answers<'a> {
     pub(super) registers: [u64; 6],
     /// What the call returned, as it was seen.
     pub(super) ret: i64,
+    /// How many answers a model agreed with, the last time that one was held against them.
+    pub(super) agreed: Cell<u32>,
 }
 
 impl Answers<'_> {
@@ -274,10 +277,18 @@ impl Answers<'_> {
         probes.or_else(|| self.low.questions.iter().find_map(|question| self.differs(view, question)))
     }
 
+    /// With how many answers a model agrees, up to the first with which it does not.
+    pub(super) fn agreements(&self, view: &View<'_>) -> u32 {
+        self.agreed.set(0);
+        let _ = self.difference(view);
+        self.agreed.get()
+    }
+
     fn differs(&self, view: &View<'_>, question: &Question) -> Option<Difference> {
         let compare = |property, about, function, operands: &[OperandValue], seen: Option<i128>| {
             let actual = seen?;
             let expected = view.call(function, operands, Moment::After)?;
+            self.agreed.set(self.agreed.get() + u32::from(expected == actual));
             (expected != actual).then_some(Difference { property, about, expected, actual })
         };
         let of_file = |look: FileLook, about, operand: OperandValue| {

@@ -23,6 +23,7 @@ use abispec::types::Type;
 use hearing::{Heard, Hearing, Reserved};
 use looks::{Answers, table};
 use memory::stray_write;
+use std::cell::Cell;
 
 /// A divergence that one run showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,7 +131,7 @@ pub fn examine(
         let hearing = Hearing {
             context,
             plan,
-            answers: Answers { low, sandbox, registers, ret },
+            answers: Answers { low, sandbox, registers, ret, agreed: Cell::new(0) },
             answer,
             interrupted: result.state == OpState::Interrupted,
             world: &examined.world,
