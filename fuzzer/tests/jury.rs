@@ -91,5 +91,5 @@ fn a_model_that_says_more_agrees_where_all_of_it_is_so() {
     };
     assert!(outcome.confirmed.is_empty());
     assert_eq!(jury.told_apart(0), None);
-    assert!(jury.agreed(0) >= HIDDEN, "{}", jury.agreed(0));
+    assert!(jury.agreed(0) > 0, "no call told that the bit stays");
 }
