@@ -226,24 +226,28 @@ fn reachable(condition: &Expr, variant: &Variant, here: &Here) -> Executable {
 fn after_success(condition: &Expr, variant: &Variant, here: &Here) -> Executable {
     let possible = reachable(condition, variant, here);
     let refused = || {
-        let natural = bounds::of_descriptors(variant, condition).into_iter().chain(bounds::of_success(variant));
-        contradicts_itself(&natural.fold(with_what_follows_of(condition, &bounds::of_parameters(variant)), and))
+        let succeeds = bounds::of_success(variant).into_iter();
+        contradicts_itself(&succeeds.fold(with_what_is_so(condition, variant), and))
     };
     if possible == Executable::Yes && refused() { Executable::No(NEVER.to_owned()) } else { possible }
 }
 
+/// A condition with what follows from its parts, and what is so of the descriptors that it asks about.
+fn with_what_is_so(condition: &Expr, variant: &Variant) -> Expr {
+    let follows = with_what_follows_of(condition, &bounds::of_parameters(variant));
+    bounds::of_descriptors(variant, condition).into_iter().fold(follows, and)
+}
+
 fn reachable_among(condition: &Expr, kinds: &'static [Word], variant: &Variant, here: &Here) -> Executable {
     let here = &Here { kinds, ..here.clone() };
-    let follows = with_what_follows_of(condition, &bounds::of_parameters(variant));
-    let natural = bounds::of_types(variant, here.word, condition).into_iter();
-    let typed = natural.chain(bounds::of_descriptors(variant, condition)).fold(follows, and);
+    let types = bounds::of_types(variant, here.word, condition).into_iter();
+    let typed = types.fold(with_what_is_so(condition, variant), and);
     let limited = bounds::of_files(condition).into_iter().fold(typed.clone(), and);
     if contradicts_itself(&limited) {
         let why = if contradicts_itself(&typed) { NEVER } else { SMALL_FILES };
         return Executable::No(why.to_owned());
     }
-    let named = bounds::of_paths(variant, condition).into_iter().fold(limited, and);
-    if contradicts_itself(&named) {
+    if contradicts_itself(&bounds::of_paths(variant, condition).into_iter().fold(limited, and)) {
         return Executable::No(NAMELESS.to_owned());
     }
     for (alone, why) in
