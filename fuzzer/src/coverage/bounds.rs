@@ -4,7 +4,6 @@ use crate::world::description::KINDS_OF_MODES;
 use abispec::expr::{BinaryOp, Expr, Function, Operand, UnaryOp, Word, points_somewhere};
 use abispec::model::Effect;
 use abispec::target::{ResolvedEffect, Variant};
-use abispec::types::Type;
 
 /// The limit of file sizes in the sandbox, if a condition asks for it: a larger one would let one call take all memory.
 pub(super) fn of_files(condition: &Expr) -> Vec<Expr> {
@@ -112,7 +111,7 @@ const LASTING: [Function; 5] =
 
 fn is_descriptor(variant: &Variant, index: u8) -> bool {
     let param = variant.params.get(usize::from(index));
-    param.is_some_and(|param| matches!(&param.ty, Type::Resource(name) if name.starts_with("fd")))
+    param.is_some_and(|param| param.ty.is_descriptor())
 }
 
 /// The numbers that the types of a condition's arguments have, on a port whose pointers take `word` bytes.

@@ -9,7 +9,6 @@ use crate::oracle::Answer;
 use crate::program::{Argument, Invocation, Program};
 use abispec::errno::Errno;
 use abispec::target::{Call, Resolved};
-use abispec::types::Type;
 use std::collections::BTreeMap;
 
 /// What is kept of an errno; calls have places of their own among them, as far as there are so many.
@@ -65,7 +64,7 @@ impl Stocks {
             return;
         }
         let params = spec.variants[0].params.iter().zip(&call.args);
-        let made = params.filter(|(param, arg)| is_descriptor(&param.ty) && matches!(arg, Argument::Result { .. }));
+        let made = params.filter(|(param, arg)| param.ty.is_descriptor() && matches!(arg, Argument::Result { .. }));
         let descriptors: Vec<Argument> = made.map(|(_, arg)| arg.clone()).collect();
         if !descriptors.is_empty() {
             place.stock = Some(Stock { calls: program.calls[..at].to_vec(), descriptors });
@@ -77,14 +76,10 @@ impl Stocks {
     }
 }
 
-fn is_descriptor(ty: &Type) -> bool {
-    matches!(ty, Type::Resource(name) if name.starts_with("fd"))
-}
-
 impl Generator {
     /// What led any call to an error that is wished for of this one.
     pub(super) fn stock<'w>(&self, dice: &mut Dice<'_>, wishes: &'w Wishes, call: &Call) -> Option<&'w Stock> {
-        let takes = call.variants[0].params.iter().any(|param| is_descriptor(&param.ty));
+        let takes = call.variants[0].params.iter().any(|param| param.ty.is_descriptor());
         let rules = call.variants.iter().flat_map(|variant| &variant.rules).filter(|_| takes);
         let wanted = rules.filter(|rule| wishes.clauses.contains(&rule.clause)).map(|rule| rule.errno);
         let stocks = wishes.recall.stocks();

@@ -449,7 +449,7 @@ impl<'a> Making<'a> {
         let mut found = Vec::new();
         for (index, call) in self.program.calls.iter().enumerate() {
             let spec = &resolved.calls[call.call];
-            if matches!(&spec.variants[0].returns, Type::Resource(name) if name.starts_with("fd")) {
+            if spec.variants[0].returns.is_descriptor() {
                 found.push(Argument::ret(index));
             }
             found.extend(call.args.iter().filter(|arg| matches!(arg, Argument::Result { .. })).cloned());

@@ -224,6 +224,11 @@ impl IntType {
 }
 
 impl Type {
+    /// Whether it is the number of a descriptor, of whatever kind.
+    pub fn is_descriptor(&self) -> bool {
+        matches!(self, Self::Resource(name) if name.starts_with("fd"))
+    }
+
     /// The pointer's direction and nullability, for every type that is passed as a pointer.
     pub fn pointer(&self) -> Option<(Direction, bool)> {
         match self {

@@ -2,7 +2,6 @@
 
 use super::super::producers::Producers;
 use crate::program::{Argument, Block, Program};
-use abispec::types::Type;
 use std::collections::BTreeMap;
 
 /// What a condition wants of the caller.
@@ -61,7 +60,7 @@ fn opened(producers: &Producers<'_>, program: &Program) -> u64 {
         let returns = &found.variants[0].returns;
         match found.name.as_str() {
             "pipe" | "pipe2" | "socketpair" => 2,
-            _ => u64::from(matches!(returns, Type::Resource(name) if name.starts_with("fd"))),
+            _ => u64::from(returns.is_descriptor()),
         }
     };
     let closed = program.calls.iter().filter(|call| producers.resolved.calls[call.call].name == "close").count();

@@ -10,7 +10,7 @@ use crate::program::{Argument, Placement};
 use crate::unmade::{BEHIND, Unmade};
 use abispec::expr::{Expr, Function, Moment, Observer, OperandValue, Truth, Word, evaluate, truth};
 use abispec::target::Variant;
-use abispec::types::{IntType, Type};
+use abispec::types::IntType;
 
 /// Arguments, and what has to be made before the call.
 #[derive(Clone)]
@@ -140,7 +140,7 @@ impl Observer for Planned<'_> {
         let param = self.variant.params.get(usize::from(index))?;
         match self.args.get(usize::from(index))? {
             Argument::Number(register) => {
-                let descriptor = matches!(&param.ty, Type::Resource(name) if name.starts_with("fd"));
+                let descriptor = param.ty.is_descriptor();
                 let int = if descriptor { IntType::Fixed { bits: 32, signed: true } } else { param.int };
                 Some(int.value_of(*register, self.word))
             }

@@ -81,7 +81,7 @@ impl Aiming<'_, '_, '_> {
 
     pub(super) fn is_descriptor(&self, index: u8) -> bool {
         let param = self.variant.params.get(usize::from(index));
-        param.is_some_and(|param| matches!(&param.ty, Type::Resource(name) if name.starts_with("fd")))
+        param.is_some_and(|param| param.ty.is_descriptor())
     }
 
     fn wish_for_object(&mut self, function: Function, index: u8, want: bool) {

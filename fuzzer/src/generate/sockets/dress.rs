@@ -110,7 +110,7 @@ fn measure(variant: &Variant, position: usize) -> Option<usize> {
 
 /// The positions of descriptors.
 fn descriptors(variant: &Variant) -> Vec<usize> {
-    let descriptor = |param: &ResolvedParam| matches!(&param.ty, Type::Resource(name) if name.starts_with("fd"));
+    let descriptor = |param: &ResolvedParam| param.ty.is_descriptor();
     variant.params.iter().enumerate().filter(|(_, param)| descriptor(param)).map(|(position, _)| position).collect()
 }
 

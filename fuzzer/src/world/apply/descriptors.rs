@@ -45,7 +45,7 @@ pub(super) fn files_written(view: &View<'_>, world: &mut World) {
 
 fn fd_arguments(view: &View<'_>) -> impl Iterator<Item = i128> {
     let params = view.variant().params.iter().enumerate();
-    let fds = params.filter(|(_, param)| matches!(&param.ty, Type::Resource(name) if name.starts_with("fd")));
+    let fds = params.filter(|(_, param)| param.ty.is_descriptor());
     fds.filter_map(|(index, _)| view.argument(u8::try_from(index).ok()?))
 }
 

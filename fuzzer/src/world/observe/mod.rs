@@ -17,7 +17,7 @@ use super::text::Form;
 use super::walk::Walked;
 use abispec::expr::{Function, Moment, Observer, OperandValue, Subject};
 use abispec::target::Variant;
-use abispec::types::{IntType, Type};
+use abispec::types::IntType;
 use std::cell::Cell;
 use std::fmt;
 
@@ -68,8 +68,7 @@ impl<'a> View<'a> {
         let mut arguments = [0; 6];
         for ((argument, register), param) in arguments.iter_mut().zip(registers).zip(&variant.params) {
             // Of a descriptor only 32 bits count, also where the C type has more.
-            let wide_fd =
-                param.int.bytes(8) == 8 && matches!(&param.ty, Type::Resource(name) if name.starts_with("fd"));
+            let wide_fd = param.int.bytes(8) == 8 && param.ty.is_descriptor();
             let int = if wide_fd { IntType::Fixed { bits: 32, signed: true } } else { param.int };
             *argument = int.value_of(register, numbers.word);
         }
