@@ -291,6 +291,24 @@ fn the_loop_survives_what_tested_calls_take_away() {
     assert_eq!(one(&mut sandbox, op(SYS_dup, [0])), done(3));
 }
 
+/// The supervisor asks the kernel about the executor by its number as soon as that is ready.
+#[test]
+fn an_executor_that_is_ready_is_known_by_its_number() {
+    let mut sandbox = sandbox();
+    let mut seen = Vec::new();
+    for _ in 0..300 {
+        sandbox.respawn().unwrap();
+        let status = std::fs::read_to_string(format!("/proc/{}/status", sandbox.executor_pid()));
+        let status = status.unwrap_or_else(|error| panic!("after {} of them: {error}", seen.len()));
+        let inner =
+            status.lines().find_map(|line| line.strip_prefix("NSpid:")).and_then(|ids| ids.split('\t').next_back());
+        assert_eq!(inner, Some("2"), "{status}");
+        seen.push(sandbox.executor_pid());
+    }
+    let each = seen.iter().collect::<std::collections::BTreeSet<_>>();
+    assert!(each.len() > 1, "{seen:?}");
+}
+
 #[test]
 fn every_executor_starts_in_a_fresh_directory() {
     let mut sandbox = sandbox();

@@ -51,15 +51,15 @@ pub(super) fn spawn(body: impl FnOnce()) -> Result<Pid, Errno> {
 pub const EXECUTOR_PID: i32 = 2;
 
 /// The same for an executor: its number is [`EXECUTOR_PID`], so that programs know it before they run. A kernel before 5.5, or
-/// one where something of the last executor is left, gives it another.
-pub(super) fn spawn_numbered(body: impl FnOnce()) -> Result<Pid, Errno> {
-    match sys::fork_numbered(EXECUTOR_PID) {
-        Ok(0) => {
+/// one where something of the last executor is left, gives it another. `seen` holds its number outside before it runs: whoever
+/// sees it ready knows who it is.
+pub(super) fn spawn_numbered(seen: &AtomicI32, body: impl FnOnce()) -> Result<i32, Errno> {
+    match sys::fork_numbered(EXECUTOR_PID, Some(seen)).or_else(|_| sys::fork_told(seen))? {
+        0 => {
             body();
             leave()
         }
-        Ok(pid) => Ok(Pid::from_raw(pid)),
-        Err(_) => spawn(body),
+        pid => Ok(pid),
     }
 }
 

@@ -35,12 +35,12 @@ pub(super) fn bear() -> Result<(), Errno> {
 }
 
 fn both() -> Result<(), Errno> {
-    if sys::fork_numbered(SLEEPING_CHILD) == Ok(0) {
+    if sys::fork_numbered(SLEEPING_CHILD, None) == Ok(0) {
         // Whatever fails, its end tells nobody anything.
         let _ = sleep();
         leave();
     }
-    match sys::fork_numbered(ENDED_CHILD) {
+    match sys::fork_numbered(ENDED_CHILD, None) {
         Ok(0) => {
             let _ = setsid();
             leave()

@@ -406,13 +406,11 @@ impl Commander {
         self.number = control.wanted.load(Acquire);
         let number = self.number;
         let started = place::fresh(control).map_err(|errno| (Stage::WorkDirectory, errno)).and_then(|()| {
-            child::spawn_numbered(|| child::executor(records, number, host_proc)).map_err(|errno| (Stage::Fork, errno))
+            let body = || child::executor(records, number, host_proc);
+            child::spawn_numbered(&control.executor_pid, body).map_err(|errno| (Stage::Fork, errno))
         });
         match started {
-            Ok(pid) => {
-                control.executor_pid.store(pid.as_raw(), Relaxed);
-                self.executor = Some(pid.as_raw());
-            }
+            Ok(pid) => self.executor = Some(pid),
             Err((stage, errno)) => {
                 fail(control, stage, errno);
                 publish_end(control, number, 0);

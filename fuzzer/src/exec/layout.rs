@@ -135,7 +135,7 @@ pub(super) struct Control {
     /// Number of the executor that ended last, and how it ended.
     pub(super) ended: AtomicU32,
     pub(super) wait_status: AtomicI32,
-    /// The executor as the supervisor sees it.
+    /// The executor as the supervisor sees it, stored before the executor runs.
     pub(super) executor_pid: AtomicI32,
     /// Interrupts that the commander has sent.
     pub(super) interrupts: AtomicU32,

@@ -4,7 +4,7 @@
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::ptr;
-use std::sync::atomic::AtomicU32;
+use std::sync::atomic::{AtomicI32, AtomicU32};
 use std::time::Duration;
 
 use libc::{c_int, c_long, sock_filter, sock_fprog};
@@ -144,11 +144,13 @@ pub(super) fn make_ipc_objects() {
 }
 
 /// Forks this process, whose only thread the caller is: 0 in the child, which has this number in its pid namespace.
-/// Who had it before may take a moment to be gone.
-pub(super) fn fork_numbered(pid: i32) -> Result<i32, Errno> {
-    // Behind flags, descriptors and the signal of its end, at 64: where the numbers are and how many.
+/// Who had it before may take a moment to be gone. `told` holds the child's number as this process sees it before the child runs.
+pub(super) fn fork_numbered(pid: i32, told: Option<&AtomicI32>) -> Result<i32, Errno> {
+    let (flags, told) = told_in(told);
+    // Behind flags and descriptors, at 24: where the number goes. Behind the signal of its end, at 64: where the numbers are and
+    // how many.
     let numbers = [pid];
-    let args: [u64; 10] = [0, 0, 0, 0, libc::SIGCHLD as u64, 0, 0, 0, numbers.as_ptr() as u64, 1];
+    let args: [u64; 10] = [flags, 0, 0, told, libc::SIGCHLD as u64, 0, 0, 0, numbers.as_ptr() as u64, 1];
     let fork = || call(libc::SYS_clone3, [args.as_ptr() as u64, size_of_val(&args) as u64, 0, 0, 0, 0]);
     let mut tries = 0;
     loop {
@@ -160,6 +162,18 @@ pub(super) fn fork_numbered(pid: i32) -> Result<i32, Errno> {
             other => return other.map(|pid| pid as i32),
         }
     }
+}
+
+/// The same with whatever number comes next.
+pub(super) fn fork_told(told: &AtomicI32) -> Result<i32, Errno> {
+    let (flags, told) = told_in(Some(told));
+    // The number's place is the third argument on every architecture, and what follows goes with flags that are not set.
+    call(libc::SYS_clone, [flags | libc::SIGCHLD as u64, 0, told, 0, 0, 0]).map(|pid| pid as i32)
+}
+
+/// The flag and the address with which a fork stores the child's number.
+fn told_in(told: Option<&AtomicI32>) -> (u64, u64) {
+    told.map_or((0, 0), |place| (libc::CLONE_PARENT_SETTID as u64, place.as_ptr() as u64))
 }
 
 /// Tenths of a millisecond that a number is waited for.
