@@ -63,6 +63,21 @@ fn seen(journal: &Path) -> Vec<Value> {
     all
 }
 
+/// Every line of the pretty-printed coverage that stands in one of the two alone.
+fn differences(left: &[Value], right: &[Value]) -> String {
+    let entries = |all: &[Value]| -> BTreeSet<String> {
+        let lists = ["/evidence/clauses", "/unseen"];
+        let of = |one: &Value| -> Vec<String> {
+            let all = lists.iter().filter_map(|list| one.pointer(list)).filter_map(Value::as_array).flatten();
+            all.map(|entry| format!("{} {entry}", one["entry"])).collect()
+        };
+        all.iter().flat_map(of).collect()
+    };
+    let (left, right) = (entries(left), entries(right));
+    let left_alone = left.difference(&right).map(|entry| format!("left: {entry}\n"));
+    left_alone.chain(right.difference(&left).map(|entry| format!("right: {entry}\n"))).collect()
+}
+
 fn calls(journal: &Path) -> u64 {
     lines(journal).iter().find_map(|line| line["end"]["compared"].as_u64()).expect("it ended")
 }
@@ -93,7 +108,8 @@ fn eight_shards_are_one_run_of_the_same_seed() {
 
     assert!(!found(&whole).is_empty());
     assert_eq!(found(&joined), found(&whole));
-    assert_eq!(seen(&joined), seen(&whole));
+    let (joined_seen, whole_seen) = (seen(&joined), seen(&whole));
+    assert!(joined_seen == whole_seen, "{}", differences(&joined_seen, &whole_seen));
     assert_eq!(calls(&joined), calls(&whole));
     assert_eq!(calls(&joined), shards.iter().map(|shard| calls(shard)).sum::<u64>());
     let listed = abispec(&["list", "dup", "--spec", &spec, "--coverage", &coverage]);
