@@ -252,7 +252,7 @@ impl Room {
             self.sandbox.respawn().map_err(|_| WorkerError::Lost)?;
         }
         setup::build(&mut self.sandbox, &fixture::setup_calls()).map_err(|_| WorkerError::Lost)?;
-        Arc::make_mut(&mut self.fresh.process_mut().identity).pid = inner_pid(&self.sandbox);
+        Arc::make_mut(&mut self.fresh.process_mut().identity).pid = self.sandbox.inner_pid();
         self.current = self.fresh.clone();
         Ok(())
     }
@@ -534,7 +534,7 @@ fn identity(setting: &Setting, config: &SandboxConfig, sandbox: &mut Sandbox) ->
         identity.capabilities = 0;
     }
     identity.ids = sandbox.report().ids;
-    identity.pid = inner_pid(sandbox);
+    identity.pid = sandbox.inner_pid();
     let mut limit = |name: &str, soft: u64, hard: u64| {
         let index = setting.resolved.constants.get(name).and_then(|value| usize::try_from(*value).ok());
         if let Some(slot) = index.and_then(|index| identity.limits.get_mut(index)) {
@@ -551,12 +551,6 @@ fn identity(setting: &Setting, config: &SandboxConfig, sandbox: &mut Sandbox) ->
     identity.cpu_bytes = setup::cpu_bytes(sandbox);
     identity.policy = setup::policy(sandbox);
     identity
-}
-
-/// The executor's number in its own pid namespace, as seen from outside.
-fn inner_pid(sandbox: &Sandbox) -> Option<i32> {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", sandbox.executor_pid())).ok()?;
-    status.lines().find_map(|line| line.strip_prefix("NSpid:"))?.split_whitespace().last()?.parse().ok()
 }
 
 /// The nice value of this process, which executors inherit.

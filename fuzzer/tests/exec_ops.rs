@@ -303,6 +303,7 @@ fn an_executor_that_is_ready_is_known_by_its_number() {
         let inner =
             status.lines().find_map(|line| line.strip_prefix("NSpid:")).and_then(|ids| ids.split('\t').next_back());
         assert_eq!(inner, Some("2"), "{status}");
+        assert_eq!(sandbox.inner_pid(), Some(2));
         seen.push(sandbox.executor_pid());
     }
     let each = seen.iter().collect::<std::collections::BTreeSet<_>>();

@@ -51,10 +51,16 @@ pub(super) fn spawn(body: impl FnOnce()) -> Result<Pid, Errno> {
 pub const EXECUTOR_PID: i32 = 2;
 
 /// The same for an executor: its number is [`EXECUTOR_PID`], so that programs know it before they run. A kernel before 5.5, or
-/// one where something of the last executor is left, gives it another. `seen` holds its number outside before it runs: whoever
-/// sees it ready knows who it is.
-pub(super) fn spawn_numbered(seen: &AtomicI32, body: impl FnOnce()) -> Result<i32, Errno> {
-    match sys::fork_numbered(EXECUTOR_PID, Some(seen)).or_else(|_| sys::fork_told(seen))? {
+/// one where something of the last executor is left, gives it another. The control record holds who it is before it runs: whoever
+/// sees it ready can ask about it.
+pub(super) fn spawn_executor(control: &Control, body: impl FnOnce()) -> Result<i32, Errno> {
+    let seen = &control.executor_pid;
+    control.chosen_pid.store(EXECUTOR_PID, Relaxed);
+    let forked = sys::fork_numbered(EXECUTOR_PID, Some(seen)).or_else(|_| {
+        control.chosen_pid.store(0, Relaxed);
+        sys::fork_told(seen)
+    });
+    match forked? {
         0 => {
             body();
             leave()

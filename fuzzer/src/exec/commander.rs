@@ -407,7 +407,7 @@ impl Commander {
         let number = self.number;
         let started = place::fresh(control).map_err(|errno| (Stage::WorkDirectory, errno)).and_then(|()| {
             let body = || child::executor(records, number, host_proc);
-            child::spawn_numbered(&control.executor_pid, body).map_err(|errno| (Stage::Fork, errno))
+            child::spawn_executor(control, body).map_err(|errno| (Stage::Fork, errno))
         });
         match started {
             Ok(pid) => self.executor = Some(pid),

@@ -137,6 +137,8 @@ pub(super) struct Control {
     pub(super) wait_status: AtomicI32,
     /// The executor as the supervisor sees it, stored before the executor runs.
     pub(super) executor_pid: AtomicI32,
+    /// The executor's number in its own pid namespace, if it was chosen, else 0.
+    pub(super) chosen_pid: AtomicI32,
     /// Interrupts that the commander has sent.
     pub(super) interrupts: AtomicU32,
     /// What failed, for a sandbox or executor that could not be made ready.

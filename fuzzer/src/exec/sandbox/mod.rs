@@ -241,6 +241,17 @@ impl Sandbox {
         self.arena.control().executor_pid.load(Relaxed)
     }
 
+    /// The executor's pid in its own pid namespace: the one that the kernel was asked to give it, or else what proc(5) says. `None`
+    /// where neither is known.
+    pub fn inner_pid(&self) -> Option<i32> {
+        let chosen = self.arena.control().chosen_pid.load(Relaxed);
+        if chosen != 0 {
+            return Some(chosen);
+        }
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.executor_pid())).ok()?;
+        status.lines().find_map(|line| line.strip_prefix("NSpid:"))?.split_whitespace().last()?.parse().ok()
+    }
+
     fn send(&self, byte: u8) -> Result<(), SandboxError> {
         (&self.socket).write_all(&[byte]).map_err(|error| SandboxError::new(Stage::Gone, error.raw_os_error()))
     }
