@@ -43,6 +43,7 @@ use producers::{LISTENING, Names, Object, Producers, objects};
 use proptest::test_runner::TestRng;
 use served::Named;
 use setters::Setters;
+use sockets::Families;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use values::{AT_FDCWD, Intent, bad_pointer, number};
@@ -61,6 +62,8 @@ pub struct Generator {
     /// Indices of the calls under test.
     focus: Vec<usize>,
     names: Names,
+    /// The numbers of socket families and types.
+    families: Families,
     /// Names that a server refuses something for.
     served: Vec<Named>,
     /// Error rules that such names are for.
@@ -100,6 +103,7 @@ impl Generator {
             mined,
             focus,
             names: paths::names(),
+            families: Families::of(&resolved),
             served: served::all(),
             for_servers: served::rules(&resolved),
             givers: resources::givers(&resolved, able),
@@ -200,8 +204,8 @@ impl<'a> Making<'a> {
     }
 
     fn producers(&self) -> Producers<'a> {
-        let Generator { resolved, names, served, .. } = self.generator;
-        Producers { resolved, names, served: if self.served { served } else { &[] } }
+        let Generator { resolved, names, families, served, .. } = self.generator;
+        Producers { resolved, names, families: *families, served: if self.served { served } else { &[] } }
     }
 
     /// Appends a call; `reuse` prefers descriptors that the program already has.

@@ -2,7 +2,7 @@
 
 use super::dice::Dice;
 use super::served::{Named, Served};
-use super::sockets::{self, SocketWish};
+use super::sockets::{self, Families, SocketWish};
 use super::values::AT_FDCWD;
 use crate::exec::layout::PLAYGROUND_BASE;
 use crate::exec::{EXECUTABLES, Stands};
@@ -80,6 +80,7 @@ pub(super) struct Names {
 pub(super) struct Producers<'a> {
     pub(super) resolved: &'a Resolved,
     pub(super) names: &'a Names,
+    pub(super) families: Families,
     /// Names that a server refuses something for, where there is one.
     pub(super) served: &'a [Named],
 }

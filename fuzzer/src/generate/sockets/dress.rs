@@ -19,7 +19,7 @@ pub(in crate::generate) fn dress(
     args: &mut [Argument],
 ) {
     let resolved = producers.resolved;
-    let families = Families::of(resolved);
+    let families = producers.families;
     notified(dice, variant, producers, program, args);
     let Some(sort) = args.iter().find_map(|arg| sort_of(resolved, &families, program, arg)) else { return };
     if !dice.chance(65) {

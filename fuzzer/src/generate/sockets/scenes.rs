@@ -34,7 +34,7 @@ pub(in crate::generate) fn scene(
     producers: &Producers<'_>,
     program: &mut Program,
 ) -> Option<Argument> {
-    let families = Families::of(producers.resolved);
+    let families = producers.families;
     let sort = sort(dice, &families, wish);
     // Most sleepers are only waited for.
     let waits = wish.nonblock.map_or_else(|| dice.chance(8), |nonblock| !nonblock);
@@ -112,7 +112,7 @@ pub(in crate::generate) fn listener(
     producers: &Producers<'_>,
     program: &mut Program,
 ) -> Option<Argument> {
-    let f = Families::of(producers.resolved);
+    let f = producers.families;
     let mut stage = Stage { producers, program, families: f };
     let streams =
         [(f.unix, f.stream), (f.unix, f.stream), (f.unix, f.seqpacket), (f.inet, f.stream), (f.inet6, f.stream)];
@@ -481,7 +481,8 @@ mod tests {
     fn scenes_leave_room_for_the_call_that_they_are_for() {
         let resolved = abispec::resolve(abispec::embedded(), &Target::new(Arch::X86_64, Release::new(7, 3)));
         let names = Names { files: Vec::new(), directories: Vec::new(), fifos: Vec::new(), any: vec!["f".to_owned()] };
-        let producers = Producers { resolved: &resolved, names: &names, served: &[] };
+        let producers =
+            Producers { resolved: &resolved, names: &names, families: Families::of(&resolved), served: &[] };
         let mut source = TestRng::from_seed(RngAlgorithm::XorShift, &[3; 16]);
         let mut dice = Dice::new(&mut source);
         let families = Families::of(&resolved);
