@@ -1,6 +1,6 @@
 //! Where programs should look for what tells a mutant from the specification.
 
-use abispec::expr::{BinaryOp, Expr, Function};
+use abispec::expr::{BinaryOp, Expr, Function, UnaryOp};
 use abispec::mutate::Mutant;
 use abispec::target::{ClauseId, Resolved, ResolvedEffect};
 use abispec_fuzzer::generate::Aim;
@@ -20,6 +20,22 @@ pub(super) fn keys(resolved: &Resolved, mutant: &Mutant, call: usize) -> Vec<Aim
                 let aim = |condition| Aim { call, variant, condition: Arc::new(condition) };
                 aims.extend(conditions.into_iter().map(aim));
             }
+        }
+    }
+    aims
+}
+
+/// Where one of two rules holds that follow from the parameter as it is and as it is changed, and the other does not.
+pub(super) fn rules(own: &Resolved, other: &Resolved, syscall: &str, call: usize) -> Vec<Aim> {
+    let (Some(own), Some(other)) = (own.call(syscall), other.call(syscall)) else { return Vec::new() };
+    let not = |condition: &Expr| Expr::Unary(UnaryOp::Not, Box::new(condition.clone()));
+    let only = |a: &Expr, b: &Expr| Expr::Binary(BinaryOp::And, Box::new(a.clone()), Box::new(not(b)));
+    let mut aims = Vec::new();
+    for (variant, (first, second)) in own.variants.iter().zip(&other.variants).enumerate() {
+        let pairs = first.rules.iter().zip(&second.rules).filter(|(a, b)| a.errno == b.errno && a.duty == b.duty);
+        for (a, b) in pairs.filter(|(a, b)| a.condition != b.condition) {
+            let both = [only(&a.condition, &b.condition), only(&b.condition, &a.condition)];
+            aims.extend(both.map(|condition| Aim { call, variant, condition: Arc::new(condition) }));
         }
     }
     aims

@@ -1,6 +1,6 @@
 //! The mutants of one call against the engines at rest, and what is left to do for them.
 
-use super::aims::{aim, keys};
+use super::aims::{aim, keys, rules};
 use super::batch::key;
 use super::trial::{Missed, Trials, Verdict};
 use abispec::model::Spec;
@@ -155,7 +155,8 @@ impl<'t, 'a> Alone<'t, 'a> {
         let Some(clause) = mutant.clause(&self.resolved) else {
             // A key of a parameter is no clause.
             let texts = [&self.resolved, &self.changed].into_iter();
-            return texts.flat_map(|resolved| keys(resolved, mutant, self.call)).collect();
+            let keys = texts.flat_map(|resolved| keys(resolved, mutant, self.call));
+            return keys.chain(rules(&self.resolved, &self.changed, self.name, self.call)).collect();
         };
         let texts = [Some(&self.resolved), Some(&self.changed), tells_apart.then_some(&self.differing)];
         texts.into_iter().flatten().flat_map(|resolved| aim(resolved, self.name, clause, self.call)).collect()
