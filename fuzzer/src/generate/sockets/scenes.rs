@@ -87,7 +87,7 @@ fn sort(dice: &mut Dice<'_>, families: &Families, wish: &SocketWish) -> Sort {
         (f.packet, f.datagram, 1),
     ];
     // To bind or close a socket of packets takes the kernel a grace period of RCU, as long as thousands of other calls.
-    let packets = !wish.families.is_empty() || dice.chance(10);
+    let packets = !wish.families.is_empty() || !wish.not_families.is_empty() || dice.chance(10);
     let fitting: Vec<(Sort, usize)> = sorts
         .into_iter()
         .filter(|(family, ..)| packets || *family != f.packet)
