@@ -28,7 +28,7 @@ use table::{Breaking, table};
 abispec_fuzzer::sandbox_before_main!();
 
 /// How long a broken law may stay hidden.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Tests share the processors: one at a time.
 static ALONE: Mutex<()> = Mutex::new(());

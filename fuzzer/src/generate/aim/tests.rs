@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::generate::{Generator, Making};
+use crate::program::Invocation;
 use abispec::arch::Arch;
 use abispec::target::Target;
 use abispec::version::Release;
@@ -93,7 +94,7 @@ fn two_quantities_meet_at_their_edge() {
     assert!(solved(&generator, "write", &binary(BinaryOp::And, page, room), None) > 90);
 }
 
-/// The names of the calls of programs that are aimed at a condition of a call.
+/// The names of the calls of programs that are aimed at a condition of a call; of fcntl with the command.
 fn aimed(name: &str, variant: usize, condition: impl Fn(&Variant) -> Option<Expr>) -> Vec<Vec<String>> {
     let generator = generator(name);
     let resolved = generator.resolved();
@@ -106,7 +107,11 @@ fn aimed(name: &str, variant: usize, condition: impl Fn(&Variant) -> Option<Expr
     }
     let mut random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let names = |program: &Program| -> Vec<String> {
-        program.calls.iter().map(|call| resolved.calls[call.call].name.clone()).collect()
+        let name = |call: &Invocation| match (resolved.calls[call.call].name.as_str(), &call.args[..]) {
+            ("fcntl", [_, Argument::Number(command), ..]) => format!("fcntl {command}"),
+            (name, _) => name.to_owned(),
+        };
+        program.calls.iter().map(name).collect()
     };
     let made = (0..200).map(|_| {
         let mut making = Making::new(&generator);
@@ -132,15 +137,23 @@ fn what_is_aimed_at_is_made_before_the_call() {
         };
         all.iter().filter(is).count()
     };
-    let sealed = ends("write", 0, Function::Seals, "memfd_create", "fcntl");
-    assert!(sealed > 25, "{sealed}");
+    let sealed = ends("write", 0, Function::Seals, "memfd_create", &format!("fcntl {}", libc::F_ADD_SEALS));
+    assert!(sealed > 50, "{sealed}");
     let gone = ends("open", 0, Function::Links, "chdir", "unlinkat");
-    assert!(gone > 60, "{gone}");
+    assert!(gone > 50, "{gone}");
     let permitted = ends("chown", 0, Function::Permissions, "chmod", "chmod");
-    assert!(permitted > 40, "{permitted}");
+    assert!(permitted > 50, "{permitted}");
     let ioctl = generator("ioctl");
     let mut variants = ioctl.resolved().call("ioctl").expect("ioctl").variants.iter();
     let told = variants.position(|variant| variant.command.as_deref() == Some("FIOASYNC")).expect("FIOASYNC");
-    let flagged = ends("ioctl", told, Function::StatusFlags, "fcntl", "fcntl");
-    assert!(flagged > 10, "{flagged}");
+    let set = format!("fcntl {}", libc::F_SETFL);
+    // The second of its rules about them wants one that no descriptor has by itself.
+    let second = |variant: &Variant| {
+        let asked = variant.rules.iter().filter(|rule| asks(&rule.condition, Function::StatusFlags));
+        asked.map(|rule| rule.condition.clone()).nth(1)
+    };
+    let all = aimed("ioctl", told, second);
+    let flagged =
+        all.iter().filter(|names| matches!(&names[..], [.., last, own] if *last == set && own == "ioctl")).count();
+    assert!(flagged > 50, "{flagged}");
 }
