@@ -66,10 +66,6 @@ impl Applying<'_, '_, '_> {
         let mut inode = file.and_then(|path| self.inode_now(path));
         let stated = self.optional(kind.as_ref()).and_then(word);
         let kind = stated.or_else(|| inode.and_then(|inode| self.world.tree.get(inode)?.kind));
-        if file.is_none() && kind == Some(Word::Regular) {
-            // A new file without a name is empty.
-            inode = Some(self.world.tree_mut().add(Inode { size: Some(0), ..Inode::of(kind) }));
-        }
         let numbers = self.view.numbers();
         let flags = self.optional(flags.as_ref());
         let is_path = match (flags, file) {
@@ -77,6 +73,10 @@ impl Applying<'_, '_, '_> {
             (None, Some(_)) => None,
             (None, None) => Some(false),
         };
+        if file.is_none() && kind == Some(Word::Regular) && is_path == Some(false) {
+            // A new file without a name is empty. A path is one of a file that was there before.
+            inode = Some(self.world.tree_mut().add(Inode { size: Some(0), ..Inode::of(kind) }));
+        }
         let access = match is_path {
             Some(true) => Some(Access::NONE),
             _ => self.optional(access.as_ref()).and_then(Access::from_mode),

@@ -51,6 +51,8 @@ fn calls() -> Resolved {
         ("put", fds("  - queues: {fd: fd, by: ret}\n")),
         ("get", fds("  - drains: {fd: fd, by: ret}\n")),
         ("eventfd", fds("  - opens: {fd: ret, kind: eventfd, access: both, flags: 0, cloexec: \"false\"}\n  - queues: {fd: ret, by: n}\n")),
+        ("anonymous", fds("  - opens: {fd: ret, kind: regular, access: both, flags: 0, cloexec: \"false\"}\n")),
+        ("placed", fds("  - opens: {fd: ret, kind: regular, access: none, flags: O_PATH, cloexec: \"false\"}\n")),
         ("foggy", fds("  - closes: {fd: fd}\n    when: seekable(fd)\n")),
         ("umask", fds("  - sets_umask: {to: n & 0o777}\n")),
         ("setuid", fds("  - changes: credentials\n    when: \"fd != 0\"\n")),
@@ -169,6 +171,16 @@ fn opening_makes_descriptions() {
     run.fd("close", 3, 0, 0);
     assert_eq!(run.world.descriptors.is_open(3), Some(false));
     assert_eq!(run.world.descriptors.description(6).unwrap().offset, Some(77));
+}
+
+#[test]
+fn a_file_without_a_name_is_empty_where_it_is_new() {
+    let mut run = Run::new();
+    run.fd("anonymous", 0, 0, 3);
+    run.fd("placed", 0, 0, 4);
+    let inode = |fd| run.world.descriptors.description(fd).and_then(|description| description.inode);
+    assert_eq!(inode(3).and_then(|inode| run.world.tree.get(inode)).and_then(|inode| inode.size), Some(0));
+    assert_eq!((inode(4), run.world.descriptors.description(4).unwrap().is_path), (None, Some(true)));
 }
 
 #[test]
