@@ -90,9 +90,8 @@ fn sort(dice: &mut Dice<'_>, families: &Families, wish: &SocketWish) -> Sort {
     let packets = !wish.families.is_empty() || !wish.not_families.is_empty() || dice.chance(10);
     let fitting: Vec<(Sort, usize)> = sorts
         .into_iter()
-        .filter(|(family, ..)| packets || *family != f.packet)
         .map(|(family, kind, weight)| (Sort { family, kind }, weight))
-        .filter(|(sort, _)| wish.admits(*sort))
+        .filter(|(sort, _)| (packets || sort.family != f.packet) && wish.admits(*sort))
         .collect();
     let mut ticket = dice.below(fitting.iter().map(|(_, weight)| weight).sum());
     for (sort, weight) in fitting {
@@ -481,11 +480,10 @@ mod tests {
     fn scenes_leave_room_for_the_call_that_they_are_for() {
         let resolved = abispec::resolve(abispec::embedded(), &Target::new(Arch::X86_64, Release::new(7, 3)));
         let names = Names { files: Vec::new(), directories: Vec::new(), fifos: Vec::new(), any: vec!["f".to_owned()] };
-        let producers =
-            Producers { resolved: &resolved, names: &names, families: Families::of(&resolved), served: &[] };
+        let families = Families::of(&resolved);
+        let producers = Producers { resolved: &resolved, names: &names, families, served: &[] };
         let mut source = TestRng::from_seed(RngAlgorithm::XorShift, &[3; 16]);
         let mut dice = Dice::new(&mut source);
-        let families = Families::of(&resolved);
         for family in [families.unix, families.inet, families.inet6, families.netlink, families.packet] {
             let wish = SocketWish { families: vec![family.into()], ..SocketWish::default() };
             for _ in 0..500 {
